@@ -1,0 +1,1 @@
+"""Turns a folder of Markdown agents into a PocketFlow service."""

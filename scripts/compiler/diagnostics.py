@@ -1,0 +1,119 @@
+"""A finding: what is wrong, where, and what to do about it.
+
+A leaf: it imports nothing of ours. An author's mistakes are data, collected and
+shown together; only the compiler's own faults are exceptions.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a source file; lines and columns count from 1, 0 means unknown."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Diagnostic:
+    """One finding, sorted as a reader would go through the files."""
+
+    path: str
+    line: int
+    column: int
+    code: str
+    severity: Severity
+    message: str
+    hint: str = ""
+
+
+# Each code has one severity, one page in docs/guide/diagnostics and one case in tests/cases.
+CODES: Final[dict[str, tuple[Severity, str]]] = {
+    # 1xx: files and front-matter
+    "BMAD101": ("error", "a file cannot be read"),
+    "BMAD102": ("error", "a file is not UTF-8 text"),
+    "BMAD103": ("error", "a file or a value is too large"),
+    "BMAD104": ("error", "front-matter is opened and not closed"),
+    "BMAD105": ("error", "YAML does not parse"),
+    "BMAD106": ("error", "an anchor, an alias or a tag"),
+    "BMAD107": ("error", "a key stands twice"),
+    "BMAD108": ("error", "an unknown key"),
+    "BMAD109": ("error", "a value of the wrong type"),
+    "BMAD110": ("error", "a value that is not allowed"),
+    "BMAD111": ("error", "an id that does not fit the pattern"),
+    "BMAD112": ("error", "two agents with one id"),
+    "BMAD113": ("error", "a link, a pipe or a device among the sources"),
+    "BMAD114": ("note", "a shorthand that was read as its long form"),
+    "BMAD115": ("error", "text that cannot stand in a source file"),
+    "BMAD116": ("error", "a project without agents"),
+    "BMAD199": ("error", "a key that is not supported yet"),
+    # 2xx: references between agents, tools and documents
+    "BMAD201": ("error", "an unknown agent"),
+    "BMAD202": ("error", "an unknown tool"),
+    "BMAD203": ("error", "an agent waits for itself or in a circle"),
+    "BMAD204": ("error", "an agent waits for one that only comes later"),
+    "BMAD205": ("warning", "a document that no agent creates"),
+    "BMAD206": ("warning", "a document that is created only later"),
+    "BMAD207": ("error", "a document with two creators in one flow"),
+    "BMAD208": ("note", "an agent that stands in no flow"),
+    # 3xx: flows
+    "BMAD301": ("error", "an unknown flow or a flow without steps"),
+    "BMAD302": ("error", "a step id that is used twice or reserved"),
+    "BMAD303": ("error", "an action that the agent cannot choose"),
+    "BMAD304": ("error", "an action that leads to no step"),
+    "BMAD305": ("error", "a step that is never reached"),
+    "BMAD306": ("warning", "a loop without max_visits"),
+    "BMAD307": ("error", "something that cannot stand in a group"),
+    "BMAD308": ("error", "two flows with one name"),
+    # 4xx: tools
+    "BMAD401": ("error", "a tool's module or function is not found"),
+    "BMAD402": ("error", "a tool's module does not parse"),
+    "BMAD403": ("error", "a tool's signature cannot be described"),
+    "BMAD404": ("note", "a tool that no agent uses"),
+    # 5xx: output
+    "BMAD501": ("error", "the output folder was not made by bmad2pf"),
+    "BMAD502": ("error", "a generated file was edited by hand"),
+    "BMAD503": ("error", "the output folder cannot be written"),
+    "BMAD504": ("error", "the output folder is out of date"),
+    "BMAD505": ("warning", "no formatter could be run"),
+    "BMAD506": ("error", "another compiler is at work"),
+}
+
+
+class Diagnostics:
+    """The findings so far: de-duplicated, sorted, never lost."""
+
+    def __init__(self) -> None:
+        self._found: set[Diagnostic] = set()
+
+    def add(self, code: str, at: Position, message: str, hint: str = "") -> None:
+        """Take in a finding; its severity is the code's."""
+        severity = CODES[code][0]
+        self._found.add(Diagnostic(at.path, at.line, at.column, code, severity, message, hint))
+
+    def extend(self, others: Iterable[Diagnostic]) -> None:
+        self._found.update(others)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(sorted(self._found))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def has(self, severity: Severity) -> bool:
+        return any(found.severity == severity for found in self._found)
+
+
+def near_match(word: str, known: Iterable[str]) -> str:
+    """A hint that names the likeliest of `known`, or nothing."""
+    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else ""

@@ -1,0 +1,221 @@
+"""Everything that can go wrong while a service runs.
+
+    BMADError
+    ├── SettingsError            config/runtime.yaml or the environment cannot be used
+    ├── TreeError                the generated folder does not match its manifest
+    ├── NotFound                 no such agent, flow, document or memory entry
+    ├── InvalidName              an id that a client gave cannot name anything
+    ├── Conflict                 the same thing is being done already, or has changed
+    └── RunError                 a run could not go on
+        ├── DependencyError      a document that the step needs is missing
+        ├── VisitsExceeded       a loop went round too often
+        ├── ActionError          the model named none of the step's actions
+        ├── ModelError           the model failed
+        │   ├── RateLimitError   it asked us to come back later
+        │   └── ModelTimeout     it took too long
+        ├── RunTimeout           the run took longer than runs.timeout
+        ├── ToolError            a tool failed, was unknown or was called wrongly
+        ├── BudgetExceeded       the run would cost more than it may
+        └── StoreError           memory or documents could not be read or written
+
+Each carries its facts as attributes, a stable `code` and the HTTP `status` that
+the one handler in `api/problems.py` answers with. No message holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class BMADError(Exception):
+    """The root: `message` for people, `code` and `status` for programs."""
+
+    code = "internal_error"
+    status = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class SettingsError(BMADError):
+    """A setting is unknown, out of range, or not built yet; `where` is `file:line` or a variable."""
+
+    code = "settings_invalid"
+
+    def __init__(self, message: str, *, where: str, hint: str | None = None) -> None:
+        super().__init__(f"{where}: {message}" + (f" ({hint})" if hint else ""))
+        self.where = where
+        self.hint = hint
+
+
+class TreeError(BMADError):
+    """The generated folder was changed by hand or written by half; `paths` are relative to it."""
+
+    code = "tree_mismatch"
+
+    def __init__(self, message: str, *, paths: Sequence[str]) -> None:
+        super().__init__(message)
+        self.paths = tuple(paths)
+
+
+class NotFound(BMADError):
+    """`kind` is agent, flow, document, memory or run; `name` is what was asked for."""
+
+    code = "not_found"
+    status = 404
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"there is no {kind} {name!r}")
+        self.kind = kind
+        self.name = name
+
+
+class InvalidName(BMADError):
+    """`field` is the parameter that does not fit; the value itself is not repeated."""
+
+    code = "invalid_name"
+    status = 422
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(f"{field} {rule}")
+        self.field = field
+
+
+class Conflict(BMADError):
+    """`what` is the thing that is busy or has changed."""
+
+    code = "conflict"
+    status = 409
+
+    def __init__(self, message: str, *, what: str, code: str = "conflict", status: int = 409) -> None:
+        super().__init__(message)
+        self.what = what
+        self.code = code
+        self.status = status
+
+
+class RunError(BMADError):
+    """A fault of one run; `step` and `attempts` are filled in by whoever knows them."""
+
+    code = "run_failed"
+    retryable = False
+
+    def __init__(self, message: str, *, step: str | None = None, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.step = step
+        self.attempts = attempts
+
+
+class DependencyError(RunError):
+    """Documents that a step needs are missing and `on_missing_doc` is `error`."""
+
+    code = "dependency_missing"
+    status = 409
+
+    def __init__(self, documents: Sequence[str], *, step: str) -> None:
+        super().__init__(f"missing documents: {', '.join(documents)}", step=step)
+        self.documents = tuple(documents)
+
+
+class VisitsExceeded(RunError):
+    """A step in a loop has used up its `max_visits`."""
+
+    code = "max_visits_exceeded"
+
+    def __init__(self, step: str, max_visits: int) -> None:
+        super().__init__(f"step {step!r} was visited {max_visits} times, its max_visits", step=step)
+        self.max_visits = max_visits
+
+
+class ActionError(RunError):
+    """The answer named no action, or none of `actions`."""
+
+    code = "action_unknown"
+    status = 502
+
+    def __init__(self, message: str, *, step: str, actions: Sequence[str], attempts: int = 1) -> None:
+        super().__init__(message, step=step, attempts=attempts)
+        self.actions = tuple(actions)
+
+
+class ModelError(RunError):
+    """The provider refused or failed; `http_status` is its answer's, where there was one."""
+
+    code = "model_failed"
+    status = 502
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        retryable: bool = False,
+        http_status: int | None = None,
+        step: str | None = None,
+        attempts: int = 1,
+    ) -> None:
+        super().__init__(message, step=step, attempts=attempts)
+        self.provider = provider
+        self.retryable = retryable
+        self.http_status = http_status
+
+
+class RateLimitError(ModelError):
+    """429; `retry_after` is in seconds, where the provider said."""
+
+    code = "model_rate_limited"
+
+    def __init__(self, message: str, *, provider: str, retry_after: float | None = None) -> None:
+        super().__init__(message, provider=provider, retryable=True, http_status=429)
+        self.retry_after = retry_after
+
+
+class ModelTimeout(ModelError):
+    """No answer within `seconds`."""
+
+    code = "model_timeout"
+    status = 504
+
+    def __init__(self, message: str, *, provider: str, seconds: float) -> None:
+        super().__init__(message, provider=provider, retryable=True)
+        self.seconds = seconds
+
+
+class RunTimeout(RunError):
+    """The run took longer than `seconds`."""
+
+    code = "run_timeout"
+    status = 504
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the run took longer than {seconds:g} seconds")
+        self.seconds = seconds
+
+
+class ToolError(RunError):
+    """`tool` is its name in tools.yaml."""
+
+    code = "tool_failed"
+
+    def __init__(self, message: str, *, tool: str, step: str | None = None) -> None:
+        super().__init__(message, step=step)
+        self.tool = tool
+
+
+class BudgetExceeded(RunError):
+    """The next call would go over the budget."""
+
+    code = "budget_exceeded"
+    status = 402
+
+
+class StoreError(RunError):
+    """`store` is memory or documents; `status` is 507 when there is no room."""
+
+    code = "store_failed"
+
+    def __init__(self, message: str, *, store: str, status: int = 500) -> None:
+        super().__init__(message)
+        self.store = store
+        self.status = status

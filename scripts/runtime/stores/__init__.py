@@ -1,0 +1,1 @@
+"""Memory and documents: where what was learned and written is kept."""

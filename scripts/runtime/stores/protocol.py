@@ -1,0 +1,81 @@
+"""What a store must do, whatever it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value in memory; `timestamp` is RFC 3339 in UTC, `seq` counts within its scope from 1."""
+
+    key: str
+    value: Any
+    scope: str
+    timestamp: str
+    seq: int
+    op: str = "set"
+
+
+class MemoryStore(Protocol):
+    """Scopes are `{agent_id}:{story_id}` or `shared:{namespace}`, already validated by `names.py`."""
+
+    @property
+    def backend(self) -> str: ...
+
+    async def get(self, scope: str, key: str) -> Entry | None: ...
+
+    async def entries(self, scope: str) -> list[Entry]:
+        """The newest value of each key, newest first."""
+        ...
+
+    async def history(self, scope: str, key: str) -> list[Entry]:
+        """All writes of a key, oldest first, deletions included."""
+        ...
+
+    async def put(self, scope: str, key: str, value: Any) -> Entry: ...
+
+    async def delete(self, scope: str, key: str) -> bool:
+        """False when there was nothing."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """`etag` is quoted, as HTTP has it; times are RFC 3339 in UTC; `size` in bytes."""
+
+    id: str
+    etag: str
+    created_at: str
+    updated_at: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document's Markdown beside what is known of it."""
+
+    info: DocumentInfo
+    text: str
+
+
+class DocumentStore(Protocol):
+    """Ids are validated document ids, without `.md`."""
+
+    async def get(self, document_id: str) -> Document | None: ...
+
+    async def exists(self, document_id: str) -> bool: ...
+
+    async def list(self) -> Sequence[DocumentInfo]:
+        """By id."""
+        ...
+
+    async def put(self, document_id: str, text: str, *, if_match: str | None = None) -> tuple[DocumentInfo, bool]:
+        """The new state, and whether it is new. Raises Conflict (412) when `if_match` is not the present etag."""
+        ...
+
+    async def delete(self, document_id: str, *, if_match: str | None = None) -> bool: ...
