@@ -71,6 +71,15 @@ class LLMSettings(_Section):
     prices: dict[str, Any] = Field(default_factory=dict, max_length=0)
 
 
+class PromptSettings(_Section):
+    """`prompt:`; how many characters of each part an agent sees at most."""
+
+    input: int = Field(default=100_000, ge=1, le=10**8)
+    outputs: int = Field(default=100_000, ge=1, le=10**8)
+    documents: int = Field(default=200_000, ge=1, le=10**8)
+    memory: int = Field(default=20_000, ge=1, le=10**8)
+
+
 class RedisSettings(_Section):
     """`memory.redis:`; read when the Redis store is there. The URL may hold a password."""
 
@@ -128,6 +137,7 @@ class Settings(_Section):
     """All settings; `root` is the folder that holds `generated/`, `warnings` are for the start."""
 
     llm: LLMSettings = LLMSettings()
+    prompt: PromptSettings = PromptSettings()
     memory: MemorySettings = MemorySettings()
     documents: DocumentSettings = DocumentSettings()
     on_missing_doc: OnMissingDoc = "skip"
