@@ -6,10 +6,10 @@ import re
 from typing import TypedDict
 
 HEADING = re.compile(r"^##[ \t]+(\S.*)$", re.MULTILINE)
-SENTENCE = re.compile(
-    r"\bas an? (?P<role>[^,\n]+),?\s+i want (?P<wish>.+?),?\s+so that (?P<benefit>[^.\n]+)",
-    re.IGNORECASE | re.DOTALL,
-)
+ROLE = re.compile(r"\bas an?\s+(?=\w)", re.IGNORECASE)
+WISH = re.compile(r"\bi want\s+(?=\w)", re.IGNORECASE)
+BENEFIT = re.compile(r"\bso that\s+(?=\w)", re.IGNORECASE)
+AND = re.compile(r"\band\b", re.IGNORECASE)
 CRITERIA = re.compile(r"^[^\w\n]*acceptance criteria[^\w\n]*$", re.IGNORECASE | re.MULTILINE)
 ITEM = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+(.+)$", re.MULTILINE)
 SIZE = re.compile(r"^[^\w\n]*size[^\w\n]+(\w+)", re.IGNORECASE | re.MULTILINE)
@@ -71,12 +71,13 @@ def _split(text: str) -> list[tuple[str, str]]:
 
 def _sentence(title: str, body: str) -> list[Finding]:
     intro = CRITERIA.split(body)[0]
-    found = SENTENCE.search(intro)
-    if found is None:
-        return [
-            _finding(title, "sentence", 'write "As a <role>, I want <wish>, so that <benefit>."')
-        ]
-    if re.search(r"\band\b.*\band\b", found["wish"], re.IGNORECASE | re.DOTALL):
+    role = ROLE.search(intro)
+    wish = WISH.search(intro, role.end()) if role else None
+    benefit = BENEFIT.search(intro, wish.end()) if wish else None
+    if wish is None or benefit is None:
+        message = 'write "As a <role>, I want <one thing>, so that <benefit>."'
+        return [_finding(title, "sentence", message)]
+    if len(AND.findall(intro[wish.end() : benefit.start()])) > 1:
         return [_finding(title, "sentence", "the wish holds several things: cut the story")]
     return []
 
