@@ -88,7 +88,9 @@ class Conflict(BMADError):
     code = "conflict"
     status = 409
 
-    def __init__(self, message: str, *, what: str, code: str = "conflict", status: int = 409) -> None:
+    def __init__(
+        self, message: str, *, what: str, code: str = "conflict", status: int = 409
+    ) -> None:
         super().__init__(message)
         self.what = what
         self.code = code
@@ -134,7 +136,9 @@ class ActionError(RunError):
     code = "action_unknown"
     status = 502
 
-    def __init__(self, message: str, *, step: str, actions: Sequence[str], attempts: int = 1) -> None:
+    def __init__(
+        self, message: str, *, step: str, actions: Sequence[str], attempts: int = 1
+    ) -> None:
         super().__init__(message, step=step, attempts=attempts)
         self.actions = tuple(actions)
 

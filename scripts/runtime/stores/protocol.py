@@ -74,7 +74,9 @@ class DocumentStore(Protocol):
         """By id."""
         ...
 
-    async def put(self, document_id: str, text: str, *, if_match: str | None = None) -> tuple[DocumentInfo, bool]:
+    async def put(
+        self, document_id: str, text: str, *, if_match: str | None = None
+    ) -> tuple[DocumentInfo, bool]:
         """The new state, and whether it is new. Raises Conflict (412) when `if_match` is not the present etag."""
         ...
 

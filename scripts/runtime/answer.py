@@ -1,0 +1,75 @@
+"""From the event log to the JSON answer of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from .errors import BMADError, RunError
+from .events import Event
+
+_STATUS: Final = {
+    "run.completed": "success",
+    "run.pending": "pending",
+    "run.failed": "error",
+    "run.cancelled": "error",
+}
+_NO_DATA: Final[Mapping[str, Any]] = {}
+
+
+def error_json(error: BMADError) -> dict[str, Any]:
+    """`{code, message, step, attempts, retryable}` of a fault."""
+    known = error if isinstance(error, RunError) else None
+    return {
+        "code": error.code,
+        "message": error.message,
+        "step": known.step if known else None,
+        "attempts": known.attempts if known else 1,
+        "retryable": known.retryable if known else False,
+    }
+
+
+def answer(
+    run_id: str,
+    events: Sequence[Event],
+    ending: str,
+    data: Mapping[str, Any] = _NO_DATA,
+    *,
+    since: int = 0,
+    ended: float = 0.0,
+) -> dict[str, Any]:
+    """The answer of a run that ends with the event type `ending` and its `data`.
+
+    `since` is the index of this attempt's first event, `ended` its end in Unix
+    seconds: a continued run keeps the results of earlier attempts, and times its own.
+    """
+    results: dict[str, Any] = {}
+    skipped: list[str] = []
+    usage = {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "calls": 0}
+    models: set[str] = set()
+    for event in events:
+        if event.type == "step.completed":
+            results[str(event.step)] = event.data["output"]
+            _add(usage, event.data["usage"])
+            models.add(event.data["provider"])
+        elif event.type == "step.skipped":
+            skipped.append(str(event.step))
+        elif event.type == "step.failed":
+            _add(usage, event.data.get("usage", _NO_DATA))
+    began = events[since].time if len(events) > since else ended
+    return {
+        "run_id": run_id,
+        "status": _STATUS[ending],
+        "results": results,
+        "pending_docs": list(data.get("pending_docs", ())),
+        "pending_gates": list(data.get("pending_gates", ())),
+        "error": data.get("error"),
+        "skipped": skipped,
+        "usage": {**usage, "providers": sorted(models)},
+        "duration_ms": round(max(0.0, ended - began) * 1000, 3),
+    }
+
+
+def _add(total: dict[str, int], usage: Mapping[str, int]) -> None:
+    for key in total:
+        total[key] += usage.get(key, 0)

@@ -1,0 +1,27 @@
+"""Time and run ids as clients see them: RFC 3339 in UTC, UUIDv7."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+
+
+def rfc3339(seconds: float) -> str:
+    """Unix seconds as `2026-01-02T03:04:05.678Z`."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def now() -> str:
+    """The present moment as `rfc3339` writes it."""
+    return rfc3339(time.time())
+
+
+def uuid7() -> str:
+    """A new UUID that sorts by time (RFC 9562, section 5.7: 48 bits of milliseconds, then random)."""
+    millis = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10), "big")
+    value = (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64
+    value |= 0b10 << 62 | noise & (1 << 62) - 1
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,99 @@
+"""What the nodes of one run share: PocketFlow's `shared`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import DependencyError
+from .events import EventLog
+from .runner import MemoryRunner, Runner
+from .services import Services
+from .spec import document_name, story_document
+from .stores.protocol import Entry
+
+
+class StepBlocked(Exception):
+    """Not a fault: the step waits for documents that a client may still give."""
+
+    def __init__(self, documents: tuple[str, ...]) -> None:
+        super().__init__(f"waiting for {', '.join(documents)}")
+        self.documents = documents
+
+
+def _offline_runner() -> Runner:
+    return MemoryRunner(EventLog("local"))
+
+
+@dataclass(slots=True)
+class FlowContext:
+    """The state of one run. Nodes read it, and add their results when they are done.
+
+    `previous` names the steps whose outputs the next one sees when it waits for
+    nobody in particular; `memory_at_start` is what the members of a running group see of memory.
+    """
+
+    input: str
+    story_id: str = "local"
+    services: Services = field(default_factory=Services)
+    runner: Runner = field(default_factory=_offline_runner)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    documents: dict[str, str] = field(default_factory=dict)
+    on_missing_doc: str | None = None
+    command: str = ""
+    results: dict[str, Any] = field(default_factory=dict)
+    agent_of: dict[str, str] = field(default_factory=dict)
+    previous: tuple[str, ...] = ()
+    memory_at_start: Mapping[str, list[Entry]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, shared: Any) -> FlowContext:
+        """The context in what PocketFlow hands on: itself, or the one kept in a plain dict.
+
+        A dict needs an `input`; it gets `context`, and `results` as they come.
+        """
+        if isinstance(shared, cls):
+            return shared
+        context = shared.get("context")
+        if not isinstance(context, cls):
+            context = cls(shared["input"], story_id=shared.get("story_id", "local"))
+            shared["context"] = context
+            shared["results"] = context.results
+        return context
+
+    async def document(self, name: str) -> str | None:
+        """A document of this story, else of the project; None when there is none."""
+        text = self.documents.get(name)
+        store = self.services.documents
+        if text is not None or store is None:
+            return text
+        found = await store.get(story_document(self.story_id, name)) or await store.get(name)
+        return None if found is None else found.text
+
+    async def required(self, step: str, names: tuple[str, ...]) -> dict[str, str]:
+        """The texts of all `names`; a missing one is met as `on_missing_doc` says.
+
+        Raises StepBlocked (`wait`) or DependencyError (`error`); `skip` gives an empty text.
+        """
+        texts: dict[str, str] = {}
+        missing = []
+        for name in map(document_name, names):
+            text = await self.document(name)
+            if text is None:
+                missing.append(name)
+            texts[name] = text or ""
+        if missing:
+            policy = self.on_missing_doc or self.services.settings.on_missing_doc
+            if policy == "wait":
+                raise StepBlocked(tuple(missing))
+            if policy == "error":
+                raise DependencyError(missing, step=step)
+        return texts
+
+    async def memory(self, scope: str) -> list[Entry]:
+        """The newest values of a scope, newest first."""
+        if self.services.memory is None:
+            return []
+        known = self.memory_at_start.get(scope)
+        return await self.services.memory.entries(scope) if known is None else list(known)

@@ -1,0 +1,88 @@
+"""What an agent sees: its own text as the system's, everything else as one user message.
+
+Texts are put together, never formatted: a prompt may hold braces, `%s` or `{{ }}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .stores.protocol import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLimits:
+    """How many characters of each part an agent sees; what is longer is cut, and said to be."""
+
+    input: int = 200_000
+    outputs: int = 200_000
+    documents: int = 400_000
+    memory: int = 40_000
+
+
+@dataclass(slots=True)
+class Sight:
+    """One step's view of a run, before it becomes text. Document names are without `.md`."""
+
+    input: str
+    command: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    documents: Mapping[str, str] = field(default_factory=dict)
+    scope: str = ""
+    memory: Sequence[Entry] = ()
+
+
+def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
+    """Who the agent is, what it does, and the outcomes between which it must choose."""
+    parts = [persona, prompt] if persona else [prompt]
+    if actions:
+        parts.append(
+            "## Outcome\n\nEnd your answer with a last line that names your decision, "
+            "exactly one of:\n\n" + "\n".join(f"Action: {action}" for action in actions)
+        )
+    return parts[0] if len(parts) == 1 else "\n\n".join(parts)
+
+
+def user_text(sight: Sight, limits: PromptLimits) -> tuple[str, tuple[str, ...]]:
+    """The message, and the names of the parts that had to be cut to their limit."""
+    cut: list[str] = []
+    parts = [_part("Input", sight.input, limits.input, cut)]
+    if sight.command:
+        parts.append(_part("Command", sight.command, limits.input, cut))
+    if sight.inputs:
+        parts.append(_part("Further inputs", _json(sight.inputs), limits.input, cut))
+    if sight.outputs:
+        outputs = _sections((step, as_text(output)) for step, output in sight.outputs.items())
+        parts.append(_part("Results of earlier steps", outputs, limits.outputs, cut))
+    if sight.documents:
+        documents = _sections(sight.documents.items())
+        parts.append(_part("Documents", documents, limits.documents, cut))
+    memory = [entry for entry in sight.memory if sight.outputs.get(entry.key) != entry.value]
+    if memory:
+        lines = "\n".join(f"- {entry.key}: {as_text(entry.value)}" for entry in memory)
+        parts.append(_part(f"Memory ({sight.scope}), newest first", lines, limits.memory, cut))
+    return "\n\n".join(parts), tuple(cut)
+
+
+def as_text(value: Any) -> str:
+    """Text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def _sections(items: Iterable[tuple[str, str]]) -> str:
+    return "\n\n".join(f"### {name}\n\n{text}" for name, text in items)
+
+
+def _part(heading: str, text: str, limit: int, cut: list[str]) -> str:
+    if len(text) > limit:
+        cut.append(heading)
+        text = f"{text[:limit]}\n\n[{len(text) - limit} more characters were cut]"
+    return f"## {heading}\n\n{text}"

@@ -1,0 +1,78 @@
+"""The one place where a failed model call is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from .errors import ModelError, RateLimitError
+
+T = TypeVar("T")
+
+FIRST_WAIT: Final = 0.5  # seconds, doubled at each attempt, with jitter
+LONGEST_WAIT: Final = 30.0
+
+OnRetry = Callable[[int, float, ModelError], Awaitable[None]]
+
+
+async def with_retries(call: Callable[[], Awaitable[T]], *, attempts: int, on_retry: OnRetry) -> T:
+    """The first good answer of at most `attempts` calls.
+
+    Only a `ModelError` that says it is retryable is tried again, after an
+    exponential wait with jitter or as long as the provider asked for.
+    `on_retry(attempt, wait in seconds, error)` is told before each wait.
+    The last error leaves with the number of attempts that were made.
+    """
+    try:
+        return await call()
+    except ModelError as error:
+        if attempts <= 1 or not error.retryable:
+            raise
+        return await _again(call, error, attempts, on_retry)
+
+
+async def _again(
+    call: Callable[[], Awaitable[T]], first: ModelError, attempts: int, on_retry: OnRetry
+) -> T:
+    # Imported here: an answer that comes at once should not pay for tenacity.
+    import tenacity
+
+    failed: list[ModelError] = [first]
+
+    async def attempt() -> T:
+        if failed:
+            raise failed.pop()
+        return await call()
+
+    async def tell(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ModelError):
+            await on_retry(state.attempt_number, state.upcoming_sleep, error)
+
+    retrying = tenacity.AsyncRetrying(
+        stop=tenacity.stop_after_attempt(attempts),
+        wait=_wait,
+        retry=tenacity.retry_if_exception(_retryable),
+        before_sleep=tell,
+        reraise=True,
+    )
+    try:
+        return await retrying(attempt)
+    except ModelError as error:
+        error.attempts = retrying.statistics["attempt_number"]
+        raise
+
+
+def _retryable(error: BaseException) -> bool:
+    return isinstance(error, ModelError) and error.retryable
+
+
+def _wait(state: object) -> float:
+    import tenacity
+
+    assert isinstance(state, tenacity.RetryCallState)
+    error = state.outcome.exception() if state.outcome else None
+    backoff = tenacity.wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT)(state)
+    if isinstance(error, RateLimitError) and error.retry_after is not None:
+        return min(max(error.retry_after, 0.0), LONGEST_WAIT * 4)
+    return backoff

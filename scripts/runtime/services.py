@@ -1,0 +1,37 @@
+"""What a run is served by: a model, memory, documents, tools and the settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .models.mock import MockLLM
+from .models.protocol import Model
+from .prompt import PromptLimits
+from .settings import Settings
+from .stores.protocol import DocumentStore, MemoryStore
+from .tool import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Shared by all runs of a process. Without stores nothing outlives the run."""
+
+    model: Model = field(default_factory=MockLLM)
+    memory: MemoryStore | None = None
+    documents: DocumentStore | None = None
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+    limits: PromptLimits = PromptLimits()
+    calls: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        limit = asyncio.Semaphore(self.settings.llm.max_concurrency)
+        object.__setattr__(self, "calls", limit)
+
+    async def close(self) -> None:
+        """Give back connections and files."""
+        await self.model.close()
+        if self.memory is not None:
+            await self.memory.close()
