@@ -6,16 +6,34 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+
+from .configfile import read_config, read_text
+from .environment import NAMES, OTHER_PROVIDERS, Given, overrides
+from .errors import SettingsError
+from .secrets import parse_secrets
+
+CONFIG_FILE: Final = "config/runtime.yaml"
+SECRETS_FILE: Final = "config/secrets.env"
 
 Provider = Literal["openai", "openai-compatible", "mock"]
 OnMissingDoc = Literal["wait", "skip", "error"]
+Where = Callable[[Sequence[str | int]], str]
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -41,13 +59,21 @@ def _check_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _check_scope(value: str) -> str:
-    if value != "isolated":
-        raise ValueError("should be isolated: agents share memory by their own memory_scope")
+def _check_text(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("should hold printable characters only")
     return value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
+def _check_key(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("should be printable ASCII without spaces")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_check_text)]
+Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Url = Annotated[Text, AfterValidator(_check_url)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]
@@ -62,7 +88,7 @@ class _Section(BaseModel):
 class LLMSettings(_Section):
     """`llm:`; times in seconds, `retries` counts attempts."""
 
-    provider: Literal["auto"] | Provider = "auto"
+    provider: Literal["auto", "openai", "openai-compatible", "mock"] = "auto"
     model: Text = "auto"
     base_url: Url | None = None
     timeout: float = Field(default=120, gt=0, le=86_400)
@@ -94,7 +120,7 @@ class MemorySettings(_Section):
     """`memory:`; `commit` survives the process, `always` also a power cut (fsync)."""
 
     backend: Literal["file"] = "file"
-    default_scope: Annotated[Text, AfterValidator(_check_scope)] = "isolated"
+    default_scope: Literal["isolated"] = "isolated"
     durability: Literal["commit", "always"] = "commit"
     redis: RedisSettings = RedisSettings()
 
@@ -129,7 +155,7 @@ class ServerSettings(_Section):
 class Secrets(_Section):
     """What only the environment or `config/secrets.env` may hold."""
 
-    openai_api_key: SecretStr | None = None
+    openai_api_key: Key | None = None
     api_keys: SecretStr | None = None
 
 
@@ -172,6 +198,167 @@ class Settings(_Section):
         return self.data_dir / self.documents.dir
 
 
+SECTIONS: Final = ("llm", "prompt", "memory", "documents", "on_missing_doc", "runs", "server")
+LATER: Final[Mapping[tuple[str, str], Callable[[Any], bool]]] = {
+    ("llm", "provider"): lambda value: value in ("anthropic", "google") or _is_module(value),
+    ("llm", "prices"): bool,
+    ("memory", "backend"): lambda value: value == "redis" or _is_module(value),
+    ("memory", "default_scope"): lambda value: str(value).startswith("shared"),
+    ("runs", "database_url"): lambda value: True,
+    ("server", "rate_limit"): lambda value: True,
+}
+_CHOICE = re.compile(r"'([^']+)'")
+
+
+def _is_module(value: object) -> bool:
+    return isinstance(value, str) and "." in value
+
+
 def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
-    """Read `root`'s configuration; raises SettingsError naming `file:line` or a variable."""
-    raise NotImplementedError
+    """Read the configuration of `root`, the folder that holds `generated/`.
+
+    The environment wins over `config/secrets.env`, that over `config/runtime.yaml`; an empty
+    variable counts as unset. Raises SettingsError naming `file:line` or the variable.
+    """
+    config = read_config(root, CONFIG_FILE)
+    given, warnings = _given(root, environ)
+    overriding = overrides(given)
+    data = {name: section for name, section in config.data.items() if section is not None}
+    for path, (value, _) in overriding.items():
+        _put(data, path, value)
+
+    def where(path: Sequence[str | int]) -> str:
+        found = overriding.get(tuple(map(str, path)))
+        return found[1] if found else f"{CONFIG_FILE}:{config.line(path)}"
+
+    _refuse_foreign(config.data, where)
+    _refuse_not_yet(data, where)
+    root = root.absolute()
+    data |= {"root": root, "data_dir": root / _data_dir(data, where)}
+    settings = _validated(data, where)
+    _check_provider(settings, where)
+    return settings.model_copy(update={"warnings": (*warnings, *_warnings(settings, given))})
+
+
+def _given(root: Path, environ: Mapping[str, str]) -> tuple[dict[str, Given], list[str]]:
+    """The variables that are set, and a warning for each name that is none of ours."""
+    text = read_text(root, SECRETS_FILE)
+    secrets = parse_secrets(text, SECRETS_FILE) if text is not None else {}
+    given, warnings = {}, []
+    for name, secret in secrets.items():
+        where = f"{SECRETS_FILE}:{secret.line}"
+        if name in NAMES:
+            given[name] = Given(secret.value.strip(), where)
+        else:
+            hint = _near(name, NAMES)
+            warnings.append(
+                f"{where}: {name} is no setting of this service" + (f"; {hint}" if hint else "")
+            )
+    given |= {name: Given(environ[name].strip(), name) for name in NAMES if environ.get(name)}
+    return {name: value for name, value in given.items() if value.value}, warnings
+
+
+def _data_dir(data: Mapping[str, Any], where: Where) -> str:
+    folder = str(data.get("data_dir", ""))
+    if not folder.isprintable():
+        message = "the folder's name should hold printable characters only"
+        raise SettingsError(message, where=where(("data_dir",)))
+    return folder
+
+
+def _put(data: dict[str, Any], path: Sequence[str], value: object) -> None:
+    for name in path[:-1]:
+        section = data.get(name) or {}
+        if not isinstance(section, dict):
+            return  # the validation says so
+        data[name] = data = dict(section)
+    data[path[-1]] = value
+
+
+def _refuse_foreign(config: Mapping[str, Any], where: Where) -> None:
+    """A configuration file has sections only: no keys, folders or log level at its top."""
+    for name in config:
+        if name in ("secrets", *Settings.model_fields) and name not in SECTIONS:
+            hint: str | None = f"set it in the environment or in {SECRETS_FILE}"
+        else:
+            hint = _near(name, SECTIONS)
+        if name not in SECTIONS:
+            raise SettingsError(f"unknown key {name[:80]}", where=where((name,)), hint=hint)
+
+
+def _refuse_not_yet(data: Mapping[str, Any], where: Where) -> None:
+    for (section, key), is_later in LATER.items():
+        values = data.get(section)
+        value = values.get(key) if isinstance(values, dict) else None
+        if value is not None and is_later(value):
+            message = f"this value of {section}.{key} is not supported yet"
+            raise SettingsError(message, where=where((section, key)))
+
+
+def _validated(data: Mapping[str, Any], where: Where) -> Settings:
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+    path = fault["loc"]
+    name = ".".join(map(str, path))
+    if fault["type"] == "extra_forbidden":
+        hint = _near(str(path[-1]), _keys_at(path[:-1]))
+        raise SettingsError(f"unknown key {name[:80]}", where=where(path), hint=hint)
+    message = f"{name} {_plain(fault['type'], fault['msg'])}"
+    hint = _near(str(_at(data, path)), _CHOICE.findall(fault["msg"]))
+    raise SettingsError(message, where=where(path), hint=hint)
+
+
+def _plain(kind: str, said: str) -> str:
+    if kind in ("model_type", "dict_type"):
+        return "should be a mapping"
+    if kind == "tuple_type":
+        return "should be a list"
+    said = said.removeprefix("Value error, ")
+    return re.sub(r"^(Input|String|Value) ", "", said)
+
+
+def _check_provider(settings: Settings, where: Where) -> None:
+    path = ("llm", "provider")
+    if settings.provider == "openai" and settings.secrets.openai_api_key is None:
+        message = "the provider openai needs OPENAI_API_KEY"
+        raise SettingsError(
+            message, where=where(path), hint="a server of your own: openai-compatible"
+        )
+    if settings.provider == "openai-compatible" and settings.llm.base_url is None:
+        message = "the provider openai-compatible needs llm.base_url or OPENAI_BASE_URL"
+        raise SettingsError(message, where=where(path))
+
+
+def _warnings(settings: Settings, given: Mapping[str, Given]) -> list[str]:
+    """What was set and does nothing, so that nobody wonders why."""
+    found = []
+    if settings.llm.provider == "auto" and settings.provider == "mock":
+        found += [
+            f"{given[name].where}: the provider {provider} is not supported yet; the mock answers"
+            for name, provider in OTHER_PROVIDERS.items()
+            if name in given
+        ]
+    if "REDIS_URL" in given:
+        found.append(f"{given['REDIS_URL'].where}: not used, memory.backend is file")
+    return found
+
+
+def _at(data: object, path: Iterable[str | int]) -> object:
+    for part in path:
+        data = data[part] if isinstance(data, dict | list) else None  # type: ignore[index]
+    return data
+
+
+def _keys_at(path: Iterable[str | int]) -> Iterable[str]:
+    model: Any = Settings
+    for part in path:
+        model = model.model_fields[part].annotation
+    return SECTIONS if model is Settings else tuple(model.model_fields)
+
+
+def _near(name: str, known: Iterable[str]) -> str | None:
+    """`did you mean …?` for a name that is almost one of those known."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else None

@@ -1,0 +1,64 @@
+"""The environment variables that are settings, and where each of them goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+Path = tuple[str, ...]
+
+
+class Variable(NamedTuple):
+    """`path` leads to the setting; `number` says that it is a whole number."""
+
+    name: str
+    path: Path
+    number: bool = False
+
+
+class Given(NamedTuple):
+    """A value and who gave it: a variable's name, or `config/secrets.env:3`."""
+
+    value: str
+    where: str
+
+
+VARIABLES: Final = (
+    Variable("LLM_PROVIDER", ("llm", "provider")),
+    Variable("LLM_MODEL", ("llm", "model")),
+    Variable("OPENAI_API_KEY", ("secrets", "openai_api_key")),
+    Variable("OPENAI_BASE_URL", ("llm", "base_url")),
+    Variable("MEMORY_BACKEND", ("memory", "backend")),
+    Variable("REDIS_URL", ("memory", "redis", "url")),
+    Variable("BMAD_DATA_DIR", ("data_dir",)),
+    Variable("BMAD_DATABASE_URL", ("runs", "database_url")),
+    Variable("BMAD_API_KEYS", ("secrets", "api_keys")),
+    Variable("BMAD_AUTH", ("server", "auth")),
+    Variable("LOG_LEVEL", ("log_level",)),
+    Variable("MAX_WORKERS", ("runs", "max_parallel_agents"), number=True),
+    Variable("HOST", ("server", "host")),
+    Variable("PORT", ("server", "port"), number=True),
+    Variable("TESTING", ("testing",)),
+)
+OTHER_PROVIDERS: Final = {"ANTHROPIC_API_KEY": "anthropic", "GEMINI_API_KEY": "google"}
+NAMES: Final = tuple(variable.name for variable in VARIABLES) + tuple(OTHER_PROVIDERS)
+
+
+def overrides(given: Mapping[str, Given]) -> dict[Path, tuple[object, str]]:
+    """What the variables set: path → (value, who said so)."""
+    found: dict[Path, tuple[object, str]] = {}
+    for variable in VARIABLES:
+        if variable.name in given:
+            value, where = given[variable.name]
+            found[variable.path] = (_typed(variable, value), where)
+    return found
+
+
+def _typed(variable: Variable, value: str) -> object:
+    if variable.name == "TESTING":
+        return True
+    if variable.name in ("LOG_LEVEL", "BMAD_AUTH", "LLM_PROVIDER", "MEMORY_BACKEND"):
+        return value.lower()
+    if variable.number and value.isascii() and value.isdecimal() and len(value) < 20:
+        return int(value)
+    return value
