@@ -18,7 +18,7 @@ from .services import Services
 MAX_TOOL_ROUNDS: Final = 10
 MAX_ACTION_ROUNDS: Final = 3
 _ACTION_LINE: Final = re.compile(
-    r"[\s*_`#>-]*action[\s*_`]*:[\s*_`\"']*([A-Za-z0-9_-]+)[\s*_`\"'.]*", re.I
+    r"[\s*_`#>-]*action[\s*_`]*:[\s*_`\"']*([A-Za-z0-9_-]+)[\s*_`\"'.]*", re.IGNORECASE
 )
 
 
@@ -31,7 +31,7 @@ class Conversation:
     request: ModelRequest
     attempts: int
     timeout: float
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     calls: int = 0
     reply: ModelReply = field(default_factory=lambda: ModelReply(""))
     text: str = ""

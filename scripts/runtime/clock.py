@@ -18,7 +18,7 @@ def now() -> str:
 
 
 def uuid7() -> str:
-    """A new UUID that sorts by time (RFC 9562, section 5.7: 48 bits of milliseconds, then random)."""
+    """A new UUID that sorts by time (RFC 9562, 5.7: 48 bits of milliseconds, then random)."""
     millis = time.time_ns() // 1_000_000
     noise = int.from_bytes(os.urandom(10), "big")
     value = (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64

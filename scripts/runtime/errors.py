@@ -39,7 +39,7 @@ class BMADError(Exception):
 
 
 class SettingsError(BMADError):
-    """A setting is unknown, out of range, or not built yet; `where` is `file:line` or a variable."""
+    """A setting is unknown, out of range or not built yet; `where` is `file:line` or a variable."""
 
     code = "settings_invalid"
 

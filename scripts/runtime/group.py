@@ -72,7 +72,7 @@ class ParallelGroup(_Base):
 
 @dataclass(slots=True)
 class Schedule:
-    """One run of a group: counts what each member still waits for, starts those that wait for none."""
+    """One run of a group: counts what each member waits for, starts those that wait for none."""
 
     context: FlowContext
     members: tuple[AgentNode, ...]
@@ -154,7 +154,7 @@ class Schedule:
             await member.run_async(self.context)  # type: ignore[arg-type]  # any object may be shared
         except StepBlocked as blocked:
             self.blocked.extend(blocked.documents)
-        except Exception as error:  # kept, and raised when the siblings are done
+        except Exception as error:  # noqa: BLE001 - kept, and raised when the siblings are done
             self.failed[place] = error
         else:
             return True

@@ -110,7 +110,7 @@ class AgentNode(_Base):
         if context.services.memory is not None:
             sight.scope = self.scope(context)
             sight.memory = await self._memory(context, sight.scope)
-        text, cut = user_text(sight, context.services.limits)
+        text, cut = user_text(sight, context.services.settings.prompt)
         return Call(context, ticket, self._request(context, text), cut)
 
     async def exec_async(self, prep_res: Call) -> Record:

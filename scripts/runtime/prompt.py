@@ -10,17 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .settings import PromptSettings
 from .stores.protocol import Entry
-
-
-@dataclass(frozen=True, slots=True)
-class PromptLimits:
-    """How many characters of each part an agent sees; what is longer is cut, and said to be."""
-
-    input: int = 200_000
-    outputs: int = 200_000
-    documents: int = 400_000
-    memory: int = 40_000
 
 
 @dataclass(slots=True)
@@ -47,7 +38,7 @@ def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else "\n\n".join(parts)
 
 
-def user_text(sight: Sight, limits: PromptLimits) -> tuple[str, tuple[str, ...]]:
+def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     """The message, and the names of the parts that had to be cut to their limit."""
     cut: list[str] = []
     parts = [_part("Input", sight.input, limits.input, cut)]

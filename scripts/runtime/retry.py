@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from .errors import ModelError, RateLimitError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
@@ -44,7 +47,7 @@ async def _again(
             raise failed.pop()
         return await call()
 
-    async def tell(state: tenacity.RetryCallState) -> None:
+    async def tell(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, ModelError):
             await on_retry(state.attempt_number, state.upcoming_sleep, error)
@@ -67,10 +70,9 @@ def _retryable(error: BaseException) -> bool:
     return isinstance(error, ModelError) and error.retryable
 
 
-def _wait(state: object) -> float:
+def _wait(state: RetryCallState) -> float:
     import tenacity
 
-    assert isinstance(state, tenacity.RetryCallState)
     error = state.outcome.exception() if state.outcome else None
     backoff = tenacity.wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT)(state)
     if isinstance(error, RateLimitError) and error.retry_after is not None:

@@ -10,7 +10,8 @@ from .answer import error_json
 from .errors import RunError
 from .events import EventLog
 
-# What a finished step left: {name, agent, output, action, usage, model, provider, finish_reason, duration_ms}.
+# What a finished step left:
+# {name, agent, output, action, usage, model, provider, finish_reason, duration_ms}.
 Record = Mapping[str, Any]
 
 

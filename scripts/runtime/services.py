@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from .models.mock import MockLLM
 from .models.protocol import Model
-from .prompt import PromptLimits
 from .settings import Settings
 from .stores.protocol import DocumentStore, MemoryStore
 from .tool import Tool
@@ -23,7 +22,6 @@ class Services:
     documents: DocumentStore | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
-    limits: PromptLimits = PromptLimits()
     calls: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:

@@ -61,7 +61,7 @@ def is_document_id(text: str) -> bool:
 
 def document_name(name: str) -> str:
     """`prd.md` and `prd` are the same document."""
-    return name[:-3] if name.endswith(".md") else name
+    return name.removesuffix(".md")
 
 
 def story_document(story_id: str, name: str) -> str:

@@ -20,7 +20,7 @@ class Entry:
 
 
 class MemoryStore(Protocol):
-    """Scopes are `{agent_id}:{story_id}` or `shared:{namespace}`, already validated by `names.py`."""
+    """Scopes are `{agent_id}:{story_id}` or `shared:{namespace}`, validated by `names.py`."""
 
     @property
     def backend(self) -> str: ...
@@ -77,7 +77,10 @@ class DocumentStore(Protocol):
     async def put(
         self, document_id: str, text: str, *, if_match: str | None = None
     ) -> tuple[DocumentInfo, bool]:
-        """The new state, and whether it is new. Raises Conflict (412) when `if_match` is not the present etag."""
+        """The new state, and whether it is new.
+
+        Raises Conflict (412) when `if_match` is not the present etag.
+        """
         ...
 
     async def delete(self, document_id: str, *, if_match: str | None = None) -> bool: ...
