@@ -1,0 +1,183 @@
+"""The author's files, each opened once: names and bytes, nothing understood yet.
+
+It imports nothing heavy, because deciding that nothing has changed starts here. Read are
+`agents/*.md`, `workflow.yaml`, `workflows/*.yaml`, `tools.yaml` and everything under `tools/`
+but `__pycache__`. Names that begin with a dot are left alone, as is all else at the top level.
+Only regular files are read: a link is refused wherever it leads, so that a source tree means
+the same in every checkout, and a pipe or a device is never opened.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Final, Literal, NamedTuple
+
+MAX_BYTES: Final = 1 << 20
+TOOLS: Final = "tools/"
+_OPEN_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
+
+FaultKind = Literal["unreadable", "special", "large", "name", "unread"]
+
+
+class SourceFault(NamedTuple):
+    """A file that cannot be taken, or (`unread`) that nobody reads; `path` is relative."""
+
+    path: str
+    kind: FaultKind
+    message: str
+    hint: str = ""
+
+
+class SourcesRefused(Exception):
+    """At least one file cannot be taken; `faults` says which and why."""
+
+    def __init__(self, faults: list[SourceFault]) -> None:
+        super().__init__(faults[0].message)
+        self.faults = faults
+
+
+def sources(src: str | os.PathLike[str]) -> list[tuple[str, bytes]]:
+    """Relative path (with `/`) and bytes of every file, by path; raises SourcesRefused, OSError.
+
+    A missing `src` is an OSError.
+    """
+    files, faults = scan(src)
+    if faults:
+        raise SourcesRefused(faults)
+    return files
+
+
+def scan(src: str | os.PathLike[str]) -> tuple[list[tuple[str, bytes]], list[SourceFault]]:
+    """As `sources`, with every fault; raises OSError when `src` itself cannot be listed."""
+    found = _Scan(os.fspath(src))
+    found.take_top()
+    return sorted(found.files), sorted(found.faults)
+
+
+class _Scan:
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.files: list[tuple[str, bytes]] = []
+        self.faults: list[SourceFault] = []
+
+    def take_top(self) -> None:
+        with os.scandir(self.root) as entries:
+            top = {entry.name: entry for entry in entries}
+        for name in ("workflow.yaml", "tools.yaml"):
+            if name in top:
+                self._take_file(top[name], name)
+        for name, suffix in (("agents", ".md"), ("workflows", ".yaml")):
+            if name in top and self._is_folder(top[name], name):
+                self._take_folder(name, suffix)
+        if "tools" in top and self._is_folder(top["tools"], "tools"):
+            self._take_tree("tools")
+        for name, meant in (("workflow.yml", "workflow.yaml"), ("tools.yml", "tools.yaml")):
+            if name in top:
+                self._add(name, "unread", f'"{name}" is not read', f'rename it to "{meant}"')
+
+    def _take_folder(self, folder: str, suffix: str) -> None:
+        for entry in self._list(folder):
+            path = f"{folder}/{entry.name}"
+            if entry.name.endswith(suffix):
+                self._take_file(entry, path)
+            else:
+                hint = f'only "*{suffix}" files directly in "{folder}/" are read'
+                self._add(path, "unread", f'"{entry.name}" is not read', hint)
+
+    def _take_tree(self, top: str) -> None:
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            for entry in self._list(folder):
+                path = f"{folder}/{entry.name}"
+                if entry.name == "__pycache__" or entry.name.endswith(".pyc"):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                else:
+                    self._take_file(entry, path)
+
+    def _list(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118
+                return [entry for entry in entries if self._has_usable_name(folder, entry.name)]
+        except OSError as error:
+            self._add(folder, "unreadable", f"the folder cannot be listed: {_reason(error)}")
+            return []
+
+    def _has_usable_name(self, folder: str, name: str) -> bool:
+        if name.startswith("."):
+            return False
+        if name.isprintable() and "\\" not in name:
+            return True
+        shown = ascii(name)[1:-1]
+        message = f'a file name holds a character that is not allowed: "{shown}"'
+        self._add(f"{folder}/{shown}", "name", message, "rename it")
+        return False
+
+    def _is_folder(self, entry: os.DirEntry[str], path: str) -> bool:
+        if entry.is_dir(follow_symlinks=False):
+            return True
+        if entry.is_file(follow_symlinks=False):
+            self._add(path, "unreadable", f'"{path}" is a file, not a folder', "make it a folder")
+        else:
+            self._refuse_special(entry, path)
+        return False
+
+    def _take_file(self, entry: os.DirEntry[str], path: str) -> None:
+        if entry.is_dir(follow_symlinks=False):
+            self._add(path, "unreadable", f'"{entry.name}" is a folder, not a file', "rename it")
+        elif not entry.is_file(follow_symlinks=False):
+            self._refuse_special(entry, path)
+        else:
+            self._read(path)
+
+    def _refuse_special(self, entry: os.DirEntry[str], path: str) -> None:
+        link = entry.is_symlink()
+        what = "a link" if link else "not a regular file"
+        hint = "put a copy of the file here" if link else "remove it"
+        self._add(path, "special", f'"{entry.name}" is {what}', hint)
+
+    def _read(self, path: str) -> None:
+        try:
+            handle = os.open(f"{self.root}/{path}", _OPEN_FLAGS)
+        except OSError as error:
+            self._add(path, "unreadable", f"the file cannot be read: {_reason(error)}")
+            return
+        try:
+            self._read_handle(path, handle)
+        except OSError as error:
+            self._add(path, "unreadable", f"the file cannot be read: {_reason(error)}")
+        finally:
+            os.close(handle)
+
+    def _read_handle(self, path: str, handle: int) -> None:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            self._add(path, "special", f'"{path}" is not a regular file', "remove it")
+        elif status.st_size > MAX_BYTES:
+            message = f"the file has {status.st_size:,} bytes; at most {MAX_BYTES:,} are read"
+            self._add(path, "large", message, "make it shorter, or split it")
+        else:
+            self.files.append((path, _read_all(handle, status.st_size)))
+
+    def _add(self, path: str, kind: FaultKind, message: str, hint: str = "") -> None:
+        self.faults.append(SourceFault(path, kind, message, hint))
+
+
+def _read_all(handle: int, size: int) -> bytes:
+    data = os.read(handle, size + 1)
+    while len(data) < size and (more := os.read(handle, size - len(data))):
+        data += more
+    return data
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
