@@ -1,0 +1,92 @@
+"""What every shelf of tests may use: projects, services, a model stand-in, real agent files."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.project import ROOT, Project
+from tests.service import Service
+from tests.stand_in import StandIn, executable
+
+IN_CI = os.environ.get("CI") == "true"
+
+# No timing assertions: a slow machine is no finding. CI draws the same examples each time.
+settings.register_profile(
+    "bmad2pf", deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("bmad2pf")
+
+StartService = Callable[..., Service]
+MakeProject = Callable[..., Project]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> MakeProject:
+    """`project({"agents/a.md": "…"})` writes below `bmad/`; `name=` gives another folder."""
+
+    def make(files: Mapping[str, str | bytes], name: str = "project") -> Project:
+        root = tmp_path / name
+        root.mkdir(exist_ok=True)
+        return Project(root).write(files)
+
+    return make
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[StartService]:
+    """`service(root, environment={…})` serves `root/generated`; all of them are ended."""
+    numbers = itertools.count()
+    running = contextlib.ExitStack()
+
+    def start(
+        root: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        command: Sequence[str] = ("-m", "generated"),
+        wait: bool = True,
+    ) -> Service:
+        log = tmp_path / f"service-{next(numbers)}.log"
+        child = Service(root, log=log, environment=environment, command=command)
+        running.callback(child.stop)
+        return child.wait_until_live() if wait else child
+
+    with running:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def aimock_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """One stand-in for the whole session; tests take `aimock`."""
+    program = executable()
+    if program is None and IN_CI:
+        pytest.fail("the model stand-in is missing: run make aimock")
+    if program is None:
+        pytest.skip("no model stand-in: install Node 20.15 or newer, then run make aimock")
+    server = StandIn(program, log=tmp_path_factory.mktemp("aimock") / "log")
+    try:
+        yield server.wait_until_live()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def aimock(aimock_server: StandIn) -> StandIn:
+    """The stand-in with its default answer and an empty journal."""
+    aimock_server.load_default()
+    return aimock_server
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Real agent files of others, beside the checkout; tests that read them skip without."""
+    folder = ROOT.parent / "shared" / "corpus"
+    if not folder.is_dir():
+        pytest.skip("no corpus of agent files beside the checkout")
+    return folder
