@@ -6,20 +6,24 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Final
 
 from .errors import ActionError, ModelError, ModelTimeout, ToolError
 from .models.protocol import Message, ModelReply, ModelRequest, ToolCall, Usage
-from .retry import with_retries
+from .retry import retry
 from .runner import Runner
 from .services import Services
+from .waiting import within
 
 MAX_TOOL_ROUNDS: Final = 10
 MAX_ACTION_ROUNDS: Final = 3
 _ACTION_LINE: Final = re.compile(
     r"[\s*_`#>-]*action[\s*_`]*:[\s*_`\"']*([A-Za-z0-9_-]+)[\s*_`\"'.]*", re.IGNORECASE
 )
+
+NO_USAGE: Final = Usage()
+NO_REPLY: Final = ModelReply("")
 
 
 @dataclass(slots=True)
@@ -31,9 +35,9 @@ class Conversation:
     request: ModelRequest
     attempts: int
     timeout: float
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_USAGE
     calls: int = 0
-    reply: ModelReply = field(default_factory=lambda: ModelReply(""))
+    reply: ModelReply = NO_REPLY
     text: str = ""
     action: str | None = None
 
@@ -43,10 +47,12 @@ class Conversation:
         Raises ModelError and its kin, ToolError when the model calls tools without
         end, ActionError when it keeps naming no known action.
         """
-        self.reply = await self._answered()
-        self.text = self.reply.text
-        if not self.request.actions:
-            return
+        self.reply = reply = await self._answered()
+        self.text = reply.text
+        if self.request.actions:
+            await self._insist()
+
+    async def _insist(self) -> None:
         for _ in range(MAX_ACTION_ROUNDS - 1):
             if self._take_action():
                 return
@@ -74,7 +80,7 @@ class Conversation:
         return f"Your decision is missing. Answer with one line: {choices}."
 
     def _say(self, *messages: Message) -> None:
-        self.request = replace(self.request, messages=(*self.request.messages, *messages))
+        self.request = self.request._replace(messages=(*self.request.messages, *messages))
 
     async def _answered(self) -> ModelReply:
         """The model's next answer that calls no tool."""
@@ -93,8 +99,11 @@ class Conversation:
         return reply
 
     async def _attempted(self) -> ModelReply:
-        reply = await with_retries(self._once, attempts=self.attempts, on_retry=self._retrying)
-        self.usage += reply.usage
+        try:
+            reply = await self._once()
+        except ModelError as error:
+            reply = await retry(self._once, error, attempts=self.attempts, on_retry=self._retrying)
+        self.usage = self.usage + reply.usage if self.calls else reply.usage
         self.calls += 1
         return reply
 
@@ -103,19 +112,21 @@ class Conversation:
         await self.runner.event("step.retrying", self.request.step, facts)
 
     async def _once(self) -> ModelReply:
-        model = self.services.model
-        async with self.services.calls:
-            try:
-                async with asyncio.timeout(self.timeout):
-                    if self.runner.streaming:
-                        return await self._streamed()
-                    return await model.complete(self.request)
-            except TimeoutError:
-                raise ModelTimeout(
-                    f"no answer within {self.timeout:g} seconds",
-                    provider=model.provider,
-                    seconds=self.timeout,
-                ) from None
+        model, places = self.services.model, self.services.calls
+        if not places.take_now():
+            await places.take()
+        try:
+            if self.runner.streaming:
+                return await within(self.timeout, self._streamed())
+            return await within(self.timeout, model.complete(self.request))
+        except TimeoutError:
+            raise ModelTimeout(
+                f"no answer within {self.timeout:g} seconds",
+                provider=model.provider,
+                seconds=self.timeout,
+            ) from None
+        finally:
+            places.give()
 
     async def _streamed(self) -> ModelReply:
         model = self.services.model

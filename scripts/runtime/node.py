@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pocketflow import AsyncNode
@@ -56,6 +57,7 @@ class AgentNode(_Base):
     max_tokens: int | None = None
     timeout: float | None = None
     retries: int | None = None
+    system: str = ""
 
     def __init__(
         self,
@@ -74,6 +76,10 @@ class AgentNode(_Base):
         self.in_group = False
         self.reserved: Ticket | None = None
         self.memory_added: Mapping[str, Any] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.system = system_text(cls.persona, cls.prompt, cls.actions)
 
     def __copy__(self) -> Self:
         # PocketFlow copies a node at each step. Nodes are made afresh for every run
@@ -113,16 +119,12 @@ class AgentNode(_Base):
         text, cut = user_text(sight, context.services.settings.prompt)
         return Call(context, ticket, self._request(context, text), cut)
 
-    async def exec_async(self, prep_res: Call) -> Record:
-        call = prep_res
-
-        async def work() -> Record:
-            return await self._work(call)
-
-        facts: dict[str, Any] = {"agent": self.id, "visit": call.ticket.visit}
-        if call.cut:
-            facts["cut"] = list(call.cut)
-        return await call.context.runner.step(call.ticket, work, facts)
+    def exec_async(self, prep_res: Call) -> Coroutine[Any, Any, Record]:
+        ticket = prep_res.ticket
+        facts: dict[str, Any] = {"agent": self.id, "visit": ticket.visit}
+        if prep_res.cut:
+            facts["cut"] = list(prep_res.cut)
+        return prep_res.context.runner.step(ticket, partial(self._work, prep_res), facts)
 
     async def post_async(self, shared: Any, prep_res: Call, exec_res: Record) -> str | None:
         context, output = prep_res.context, exec_res["output"]
@@ -166,7 +168,7 @@ class AgentNode(_Base):
 
     def _request(self, context: FlowContext, text: str) -> ModelRequest:
         return ModelRequest(
-            system=system_text(self.persona, self.prompt, self.actions),
+            system=self.system,
             messages=(Message("user", text),),
             step=self.step,
             tools=self._tool_specs(context) if self.tools else (),
@@ -198,7 +200,8 @@ class AgentNode(_Base):
             timeout=self.timeout or llm.timeout,
         )
         await talk.hold()
-        await self._keep(context, talk.text)
+        if context.services.keeps:
+            await self._keep(context, talk.text)
         return self._record(call.ticket, talk, time.perf_counter() - began, context)
 
     def _record(

@@ -18,25 +18,16 @@ LONGEST_WAIT: Final = 30.0
 OnRetry = Callable[[int, float, ModelError], Awaitable[None]]
 
 
-async def with_retries(call: Callable[[], Awaitable[T]], *, attempts: int, on_retry: OnRetry) -> T:
-    """The first good answer of at most `attempts` calls.
+async def retry(
+    call: Callable[[], Awaitable[T]], first: ModelError, *, attempts: int, on_retry: OnRetry
+) -> T:
+    """The first good answer after `first`, the error of the first of at most `attempts` calls.
 
     Only a `ModelError` that says it is retryable is tried again, after an
     exponential wait with jitter or as long as the provider asked for.
     `on_retry(attempt, wait in seconds, error)` is told before each wait.
     The last error leaves with the number of attempts that were made.
     """
-    try:
-        return await call()
-    except ModelError as error:
-        if attempts <= 1 or not error.retryable:
-            raise
-        return await _again(call, error, attempts, on_retry)
-
-
-async def _again(
-    call: Callable[[], Awaitable[T]], first: ModelError, attempts: int, on_retry: OnRetry
-) -> T:
     # Imported here: an answer that comes at once should not pay for tenacity.
     import tenacity
 

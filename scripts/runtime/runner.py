@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -48,12 +48,12 @@ class Runner(Protocol):
         """The step's next visit, in the order of the calls: groups reserve before they start."""
         ...
 
-    async def step(
+    def step(
         self,
         ticket: Ticket,
         body: Callable[[], Awaitable[Record]],
         facts: Mapping[str, Any],
-    ) -> Record:
+    ) -> Coroutine[Any, Any, Record]:
         """The body's record, or the recorded one without running it. Effects belong in the body."""
         ...
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from .models.protocol import Model
 from .settings import Settings
 from .stores.protocol import DocumentStore, MemoryStore
 from .tool import Tool
+from .waiting import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,15 @@ class Services:
     documents: DocumentStore | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
-    calls: asyncio.Semaphore = field(init=False)
+    calls: Places = field(init=False)
 
     def __post_init__(self) -> None:
-        limit = asyncio.Semaphore(self.settings.llm.max_concurrency)
-        object.__setattr__(self, "calls", limit)
+        object.__setattr__(self, "calls", Places(self.settings.llm.max_concurrency))
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything outlives a run."""
+        return self.memory is not None or self.documents is not None
 
     async def close(self) -> None:
         """Give back connections and files."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -43,8 +43,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One turn; `tool_calls` belong to an assistant's, `tool_call_id` to a tool's."""
 
     role: Literal["user", "assistant", "tool"]
@@ -53,8 +52,7 @@ class Message:
     tool_call_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
+class ModelRequest(NamedTuple):
     """One call. None means: the provider's or the configuration's default."""
 
     system: str
@@ -68,8 +66,7 @@ class ModelRequest:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelReply:
+class ModelReply(NamedTuple):
     """One answer; `model` is the name that the provider says answered."""
 
     text: str
