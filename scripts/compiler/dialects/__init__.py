@@ -1,0 +1,1 @@
+"""Each dialect turns its files' YAML into the one model."""

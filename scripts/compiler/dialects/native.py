@@ -1,0 +1,216 @@
+"""The native dialect's agents: front-matter keys into an Agent."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from ...runtime import spec
+from ...runtime.yamltext import Mapping, Node, Scalar, Sequence
+from ..diagnostics import Diagnostics, Position
+from ..model import Agent, Command
+from .fields import DOCUMENT_HINT, ID_HINT, Fields, quoted
+
+# In the order in which the guide explains them; spelled once, used by steps as well.
+KEYS: Final = (
+    "id",
+    "description",
+    "tools",
+    "memory_scope",
+    "memory_recall",
+    "wait_for",
+    "parallel",
+    "persona",
+    "tasks",
+    "templates",
+    "checklists",
+    "data",
+    "commands",
+    "creates",
+    "actions",
+    "output",
+    "model",
+    "fallback",
+    "temperature",
+    "max_tokens",
+    "timeout",
+    "retries",
+    "budget",
+)
+NOT_YET: Final = frozenset({"output", "fallback", "budget"})
+# These may stand there with the value that changes nothing.
+NOT_YET_LISTS: Final = ("tasks", "templates", "checklists", "data")
+RESERVED_ACTIONS: Final = frozenset({"default"})  # PocketFlow's word for the plain order
+MAX_TIMEOUT: Final = 604_800
+MAX_TOKENS: Final = 100_000_000
+_ID_LINE: Final = re.compile(r"^id:[ \t]*([A-Za-z0-9_-]+)", re.MULTILINE)
+
+
+class AgentFile(NamedTuple):
+    """Where an agent comes from: `path` for people, `name` below the sources, `stem` its id."""
+
+    path: str
+    name: str
+    stem: str
+
+
+def placeholder(file: AgentFile, yaml: str = "") -> Agent:
+    """Stands for an agent whose file is broken, so that others may still refer to it."""
+    written = _ID_LINE.search(yaml)
+    agent_id = written[1] if written else file.stem
+    return Agent(id=agent_id, path=file.name, prompt="", at={"": Position(file.path, 1, 1)})
+
+
+def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnostics) -> Agent:
+    """The agent of a file whose front-matter is `node`; what is refused has its default."""
+    fields = Fields(node, file.path, diagnostics)
+    fields.check_keys(KEYS, NOT_YET & fields.values.keys(), "in an agent")
+    _check_not_yet(fields)
+    at = {key: fields.at(key) for key in fields.keys}
+    at[""] = Position(file.path, 1, 1)
+    tools = fields.texts("tools")
+    waits = fields.mapping("wait_for", "write wait_for: {agents: […], docs: […]}")
+    wait_docs, wait_agents = _read_waits(waits)
+    for key, nodes in (
+        ("tools", tools),
+        ("wait_for.docs", wait_docs),
+        ("wait_for.agents", wait_agents),
+    ):
+        at |= {f"{key}/{text}": fields.place(item) for text, item in nodes.items()}
+    return Agent(
+        id=_read_id(fields, file.stem),
+        path=file.name,
+        prompt=prompt,
+        description=fields.line("description") or "",
+        persona=fields.text("persona") or "",
+        tools=tuple(tools),
+        memory_scope=_read_scope(fields),
+        wait_for_docs=tuple(wait_docs),
+        wait_for_agents=tuple(wait_agents),
+        parallel=fields.boolean("parallel") or False,
+        commands=_read_commands(fields),
+        creates=fields.document("creates"),
+        actions=_read_actions(fields),
+        model=_read_model(fields),
+        temperature=fields.number("temperature", 0, 2),
+        max_tokens=fields.integer("max_tokens", 1, MAX_TOKENS),
+        timeout=fields.number("timeout", 0, MAX_TIMEOUT, above=True),
+        retries=fields.integer("retries", 1, 10),
+        at=at,
+    )
+
+
+def _check_not_yet(fields: Fields) -> None:
+    recall = fields.values.get("memory_recall")
+    if recall is not None and not (isinstance(recall, Scalar) and recall.text == "0"):
+        message = '"memory_recall" is not supported yet in an agent'
+        fields.add("BMAD199", fields.keys["memory_recall"], message, "remove it for now")
+    for key in NOT_YET_LISTS:
+        node = fields.values.get(key)
+        if node is not None and not (isinstance(node, Sequence) and not node.items):
+            message = f'"{key}" is not supported yet in an agent'
+            fields.add("BMAD199", fields.keys[key], message, "remove it for now")
+
+
+def _read_id(fields: Fields, stem: str) -> str:
+    written = fields.text("id")
+    agent_id = stem if written is None else written
+    at = fields.at("id") if written is not None else Position(fields.path, 1, 1)
+    if written is None and "id" in fields.values:
+        return stem  # its type was reported
+    check_agent_id(agent_id, at, fields.diagnostics, from_file=written is None)
+    return agent_id
+
+
+def check_agent_id(
+    agent_id: str, at: Position, diagnostics: Diagnostics, *, from_file: bool
+) -> None:
+    """Report an id that does not fit or is reserved."""
+    if not spec.is_id(agent_id):
+        message = f"{quoted(agent_id)} cannot be an agent's id"
+        hint = f"rename the file or give the agent an id; {ID_HINT}" if from_file else ID_HINT
+        diagnostics.add("BMAD111", at, message, hint)
+    elif spec.id_key(agent_id) in spec.RESERVED_AGENT_IDS:
+        hint = "choose another id: shared memory has this name"
+        diagnostics.add("BMAD111", at, f"the id {quoted(agent_id)} is reserved", hint)
+
+
+def _read_waits(fields: Fields | None) -> tuple[dict[str, Node], dict[str, Node]]:
+    if fields is None:
+        return {}, {}
+    fields.check_keys(("docs", "agents"), (), 'in "wait_for"')
+    return fields.documents("docs"), fields.texts("agents")
+
+
+def _read_scope(fields: Fields) -> str:
+    scope = fields.text("memory_scope")
+    if scope is None or scope == "isolated":
+        return "isolated"
+    node = fields.values["memory_scope"]
+    if scope == "shared":
+        message = '"memory_scope: shared" is read as "shared:default"'
+        fields.add("BMAD114", node, message, 'write "shared:default"')
+        return "shared:default"
+    if not scope.startswith("shared:"):
+        hint = 'write "isolated" or "shared:<namespace>"'
+        fields.add("BMAD110", node, f'"memory_scope" is {quoted(scope)}', hint)
+    elif not spec.is_document_id(scope.removeprefix("shared:")):
+        message = f"{quoted(scope.removeprefix('shared:'))} cannot name a shared memory"
+        fields.add("BMAD110", node, message, DOCUMENT_HINT)
+    else:
+        return scope
+    return "isolated"
+
+
+def _read_commands(fields: Fields) -> tuple[Command, ...]:
+    commands: dict[str, Command] = {}
+    for item in fields.items("commands", "write a list of names, or of name: text"):
+        command = _read_command(fields, item)
+        if command is None:
+            continue
+        if command.name in commands:
+            message = f'the command {quoted(command.name)} stands twice in "commands"'
+            fields.add("BMAD110", item, message, "keep one")
+        commands.setdefault(command.name, command)
+    return tuple(commands.values())
+
+
+def _read_command(fields: Fields, item: Node) -> Command | None:
+    name_node, text = item, ""
+    if isinstance(item, Mapping):
+        if len(item.entries) != 1:
+            hint = "write one item for each command: - name: text"
+            fields.add("BMAD109", item, "a command is one name with one text", hint)
+            return None
+        name_node, text_node = item.entries[0]
+        if not (isinstance(text_node, Scalar) and text_node.value is None):
+            text = fields.text_of("commands", text_node) or ""
+        name: str | None = name_node.text
+    else:
+        name = fields.text_of("commands", item)
+    if name is None:
+        return None
+    name = name.removeprefix("*")
+    if not spec.is_id(name):
+        message = f"{quoted(name)} cannot name a command"
+        fields.add("BMAD111", name_node, message, ID_HINT)
+        return None
+    return Command(name, text)
+
+
+def _read_actions(fields: Fields) -> tuple[str, ...]:
+    actions = fields.ids("actions", "an action")
+    for action, node in actions.items():
+        if action in RESERVED_ACTIONS:
+            message = f"the action {quoted(action)} is reserved"
+            fields.add("BMAD110", node, message, "choose another word")
+    return tuple(actions)
+
+
+def _read_model(fields: Fields) -> str | None:
+    model = fields.line("model")
+    if model is not None and (not model or " " in model or len(model) > spec.MAX_DOCUMENT_ID):
+        message = f'"model" is {quoted(model)}, which names no model'
+        fields.add("BMAD110", fields.values["model"], message, "write provider:model, or a name")
+        return None
+    return model
