@@ -1,0 +1,138 @@
+"""How values break into lines, the way ruff and black would break them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from .literals import string
+
+WIDTH: Final = 88
+_DIGITS: Final = re.compile(r"([0-9]+)")
+# Fixed, not unicodedata's: the same sources give the same bytes under every Python.
+_WIDE: Final = (
+    (0x1100, 0x115F),
+    (0x2E80, 0x303E),
+    (0x3041, 0xA4CF),
+    (0xAC00, 0xD7A3),
+    (0xF900, 0xFAFF),
+    (0xFE30, 0xFE6F),
+    (0xFF00, 0xFF60),
+    (0xFFE0, 0xFFE6),
+    (0x1F300, 0x1FAFF),
+    (0x20000, 0x3FFFD),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Source that we wrote: a name or an expression, never an author's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`function(*arguments, **keywords)`."""
+
+    function: str
+    arguments: tuple[object, ...] = ()
+    keywords: tuple[tuple[str, object], ...] = ()
+
+
+def width(text: str) -> int:
+    """The columns that `text` fills."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if any(a <= ord(c) <= b for a, b in _WIDE) else 1 for c in text)
+
+
+def flat(value: object) -> str:
+    """`value` on one line. TypeError for what has no literal."""
+    if isinstance(value, Code):
+        return value.text
+    if isinstance(value, str):
+        return string(value)
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    opening, items, closing = _parts(value)
+    inner = ", ".join(prefix + flat(item) for prefix, item in items)
+    if isinstance(value, tuple) and len(value) == 1:
+        inner += ","
+    return opening + inner + closing
+
+
+def lay_out(value: object, indent: int = 0, before: int = 0, after: int = 0) -> str:
+    """`value` as source that stands after `before` columns of a line indented by `indent`.
+
+    `after` is how many columns must follow on its last line.
+    """
+    line = flat(value)
+    if before + width(line) + after <= WIDTH or value is None:
+        return line
+    if isinstance(value, str | Code | int | float):
+        return line
+    opening, items, closing = _parts(value)
+    if not items:
+        return line
+    margin = " " * (indent + 4)
+    lines = [
+        f"{margin}{prefix}{lay_out(item, indent + 4, indent + 4 + width(prefix), 1)},"
+        for prefix, item in items
+    ]
+    return "\n".join([opening, *lines, " " * indent + closing])
+
+
+def assignment(name: str, value: object, indent: int = 0) -> str:
+    """The statement `name = value`, indented."""
+    margin, before = " " * indent, indent + len(name) + 3
+    source = lay_out(value, indent, before)
+    if _unbreakable(value) and before + width(source) > WIDTH >= indent + 4 + width(source):
+        source = f"(\n{margin}    {source}\n{margin})"
+    return f"{margin}{name} = {source}"
+
+
+def fits(name: str, text: str, indent: int) -> bool:
+    """Whether `name = "text"` stays on one line."""
+    return indent + len(name) + 3 + width(string(text)) <= WIDTH
+
+
+def names_import(module: str, names: Iterable[str]) -> str:
+    """`from module import names`, in isort's order, one a line when they do not fit."""
+    ordered = sorted(set(names), key=_import_key)
+    line = f"from {module} import {', '.join(ordered)}"
+    if width(line) <= WIDTH:
+        return line
+    return "\n".join([f"from {module} import (", *(f"    {name}," for name in ordered), ")"])
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key that puts `level_10` after `level_2`, as import sorters do."""
+    parts = _DIGITS.split(name.lower())
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part)
+
+
+def _import_key(name: str) -> tuple[int, object, str]:
+    bare = name.split(" ")[0]
+    kind = 0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2
+    return (kind, natural(bare), name)
+
+
+def _unbreakable(value: object) -> bool:
+    return isinstance(value, str | Code) or (isinstance(value, Call) and not _parts(value)[1])
+
+
+def _parts(value: object) -> tuple[str, list[tuple[str, object]], str]:
+    if isinstance(value, Call):
+        arguments = [("", item) for item in value.arguments]
+        keywords = [(f"{key}=", item) for key, item in value.keywords]
+        return f"{value.function}(", arguments + keywords, ")"
+    if isinstance(value, tuple):
+        return "(", [("", item) for item in value], ")"
+    if isinstance(value, list):
+        return "[", [("", item) for item in value], "]"
+    if isinstance(value, Mapping):
+        return "{", [(f"{flat(key)}: ", item) for key, item in value.items()], "}"
+    raise TypeError(f"no literal for {type(value).__name__}")

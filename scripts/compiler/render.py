@@ -1,0 +1,204 @@
+"""A project into the files of its service. It reads templates and the runtime, and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from .layout import Call, Code, assignment, fits, names_import, natural
+from .literals import comment, docstring, prose
+from .model import Agent, Flow, Project, Tool
+from .names import class_name, module_name, variable_name
+from .wiring import wire
+
+PACKAGE: Final = Path(__file__).parent.parent
+TEMPLATES: Final = PACKAGE / "templates"
+RUNTIME: Final = PACKAGE / "runtime"
+COPIED: Final = ("requirements.txt", "requirements-openai.txt")
+
+
+def render(project: Project, keep: Collection[str] = ()) -> dict[str, bytes]:
+    """Every file of the tree but the manifest, by its path; without the agents' modules in `keep`.
+
+    The project must be valid. Python text is as a formatter would leave it, in all but rare cases.
+    """
+    templates = _Templates(project.root)
+    files = {
+        agent_path(agent.id): templates.agent(agent)
+        for agent in project.agents
+        if agent_path(agent.id) not in keep
+    }
+    for flow in project.flows:
+        files[f"flows/{module_name(flow.name)}.py"] = templates.flow(project, flow)
+    files |= {
+        "__init__.py": templates.fill("init"),
+        "__main__.py": templates.fill("main"),
+        "app.py": templates.fill("app"),
+        "agents/__init__.py": templates.agents(project.agents),
+        "flows/__init__.py": templates.flows(project.flows),
+        "tools/__init__.py": templates.tools(project.tools),
+    }
+    encoded = {path: text.encode() for path, text in files.items()}
+    return encoded | copied_files(project)
+
+
+def copied_files(project: Project) -> dict[str, bytes]:
+    """The files that are taken byte for byte: the author's tools, the runtime, the pins."""
+    files = {f"tools/{path}": data for path, data in project.tool_files.items()}
+    files |= {name: (TEMPLATES / name).read_bytes() for name in COPIED}
+    for path in sorted(RUNTIME.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts:
+            files[f"runtime/{path.relative_to(RUNTIME).as_posix()}"] = path.read_bytes()
+    return files
+
+
+def agent_path(id: str) -> str:
+    """Where an agent's module stands in the tree."""
+    return f"agents/{module_name(id)}.py"
+
+
+class _Templates:
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # noqa: S701  Python, not HTML; author text comes through literals
+        )
+        self._agent: Template = self._environment.get_template("agent.py.j2")
+
+    def fill(self, name: str, **values: Any) -> str:
+        template = self._environment.get_template(f"{name}.py.j2")
+        return template.render(values, source=comment(self._root) + "/")
+
+    def agent(self, agent: Agent) -> str:
+        long_persona = bool(agent.persona) and (
+            "\n" in agent.persona or not fits("persona", agent.persona, 4)
+        )
+        return self._agent.render(
+            source=comment(agent.path),
+            docstring=docstring(agent.description) if agent.description else "",
+            prompt=prose(agent.prompt),
+            persona=prose(agent.persona) if long_persona else "",
+            name=class_name(agent.id),
+            attributes=[assignment(*pair, indent=4) for pair in _attributes(agent, long_persona)],
+        )
+
+    def agents(self, agents: tuple[Agent, ...]) -> str:
+        ids = sorted(agent.id for agent in agents)
+        modules = sorted(ids, key=lambda id: natural(module_name(id)))
+        return self.fill(
+            "agents",
+            imports=[f"from .{module_name(id)} import {class_name(id)}" for id in modules],
+            agents=assignment("AGENTS", tuple(Code(class_name(id)) for id in ids)),
+        )
+
+    def flow(self, project: Project, flow: Flow) -> str:
+        wiring = wire(project, flow)
+        imports = [names_import("..agents", wiring.agents)]
+        if wiring.ends:
+            imports.append("from ..runtime.flow import End")
+        if wiring.groups:
+            imports.append("from ..runtime.group import ParallelGroup")
+        return self.fill(
+            "flow",
+            origin=comment(flow.path) if flow.path else f"{comment(self._root)}/agents/",
+            edit="that file" if flow.path else "the files there",
+            docstring=docstring(flow.description) if flow.description else "",
+            imports=imports,
+            wiring=wiring,
+        )
+
+    def flows(self, flows: tuple[Flow, ...]) -> str:
+        modules = sorted((module_name(flow.name) for flow in flows), key=natural)
+        table = {flow.name: _flow(flow) for flow in flows}
+        return self.fill(
+            "flows",
+            imports=names_import(".", modules),
+            flows=assignment("FLOWS", table),
+        )
+
+    def tools(self, tools: tuple[Tool, ...]) -> str:
+        names = _tool_names(tools)
+        imports = _tool_imports(tools, names)
+        table = tuple(_tool(tool, names[tool.name]) for tool in tools)
+        return self.fill("tools", imports=imports, tools=assignment("TOOLS", table))
+
+
+def _attributes(agent: Agent, long_persona: bool) -> Iterator[tuple[str, object]]:
+    """The class attributes that are not the runtime's defaults, in their fixed order."""
+    yield "id", agent.id
+    yield "prompt", Code("PROMPT")
+    if agent.persona:
+        yield "persona", Code("PERSONA") if long_persona else agent.persona
+    if agent.tools:
+        yield "tools", agent.tools
+    if agent.memory_scope != "isolated":
+        yield "memory_scope", agent.memory_scope
+    if agent.wait_for_docs:
+        yield "wait_for_docs", agent.wait_for_docs
+    if agent.wait_for_agents:
+        yield "wait_for_agents", agent.wait_for_agents
+    if agent.commands:
+        yield "commands", tuple((command.name, command.text) for command in agent.commands)
+    if agent.creates is not None:
+        yield "creates", agent.creates
+    if agent.actions:
+        yield "actions", agent.actions
+    for name in ("model", "temperature", "max_tokens", "timeout", "retries"):
+        if (value := getattr(agent, name)) is not None:
+            yield name, value
+
+
+def _flow(flow: Flow) -> Call:
+    given: list[tuple[str, object]] = []
+    if flow.description:
+        given.append(("description", flow.description))
+    if flow.on_missing_doc is not None:
+        given.append(("on_missing_doc", flow.on_missing_doc))
+    build = Code(f"{module_name(flow.name)}.build")
+    return Call("Flow", (flow.name, build), tuple(given))
+
+
+def _tool(tool: Tool, name: str) -> Call:
+    given: list[tuple[str, object]] = [
+        ("description", tool.description),
+        ("parameters", tool.parameters),
+    ]
+    if tool.timeout is not None:
+        given.append(("timeout", tool.timeout))
+    return Call("Tool", (tool.name, Code(name)), tuple(given))
+
+
+def _tool_names(tools: tuple[Tool, ...]) -> dict[str, str]:
+    """What each tool's function is called in the registry: its own name where only it has it."""
+    homes: dict[str, set[str]] = {"Tool": {""}, "TOOLS": {""}}
+    for tool in tools:
+        homes.setdefault(tool.call, set()).add(_tool_module(tool))
+    return {
+        tool.name: tool.call if len(homes[tool.call]) == 1 else f"{variable_name(tool.name)}_tool"
+        for tool in tools
+    }
+
+
+def _tool_module(tool: Tool) -> str:
+    return f".{tool.module}" if tool.source else tool.module
+
+
+def _tool_imports(tools: tuple[Tool, ...], names: dict[str, str]) -> list[str]:
+    """Import lines as import sorters want them: installed modules, a blank line, our own."""
+    wanted: dict[str, set[str]] = {}
+    for tool in tools:
+        renamed = "" if names[tool.name] == tool.call else f" as {names[tool.name]}"
+        wanted.setdefault(_tool_module(tool), set()).add(tool.call + renamed)
+    lines = {module: names_import(module, wanted[module]) for module in sorted(wanted, key=natural)}
+    installed = [line for module, line in lines.items() if not module.startswith(".")]
+    own = [line for module, line in lines.items() if module.startswith(".")]
+    blank = [""] if installed else []
+    return [*installed, *blank, "from ..runtime.tool import Tool", *own]
