@@ -1,0 +1,19 @@
+"""All parts, one after another: `python -m bench [--quick] [--rounds N]`."""
+
+from __future__ import annotations
+
+import sys
+
+from . import flow, generate, service
+
+
+def main() -> None:
+    """The same options go to every part; a JSON file is asked of a part by itself."""
+    if any(argument.startswith("--json") for argument in sys.argv[1:]):
+        sys.exit("bench: --json belongs to one part: python -m bench.flow --json FILE")
+    for part in (generate, flow, service):
+        part.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

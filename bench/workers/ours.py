@@ -1,0 +1,118 @@
+"""Ours: what the service does for a run, without HTTP: nodes as generated, through the executor.
+
+The event log is on, the mock answers at once. With `--full` outputs go to the file stores too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pocketflow import AsyncFlow
+
+from scripts.runtime.executor import Executor, RunRequest
+from scripts.runtime.flow import Flow
+from scripts.runtime.group import ParallelGroup
+from scripts.runtime.models.mock import MockLLM
+from scripts.runtime.models.protocol import ModelRequest
+from scripts.runtime.node import AgentNode
+from scripts.runtime.services import Services
+from scripts.runtime.settings import LLMSettings, RunSettings, Settings
+
+from ..shapes import ANSWER, SHAPES, named
+from .loop import Build, Run, serve
+
+# All members at once, as the others do; the limits themselves stay on.
+_UNLIMITED = 10_000
+
+
+def _agent(name: str, waits: tuple[str, ...]) -> type[AgentNode]:
+    """The class that the compiler would write for such an agent."""
+    body = {"id": name, "prompt": f"You are {name}. Say what is missing.\n"}
+    return type(name.title(), (AgentNode,), {**body, "wait_for_agents": waits})
+
+
+def _classes(shape: str) -> list[list[type[AgentNode]]]:
+    layers, before = [], ()  # type: list[list[type[AgentNode]]], tuple[str, ...]
+    for names in named(shape):
+        layers.append([_agent(name, before) for name in names])
+        before = tuple(names)
+    return layers
+
+
+def _flow(shape: str, layers: list[list[type[AgentNode]]]) -> Flow:
+    """Neighbouring layers of several agents are one group, as the compiler makes them."""
+
+    def build() -> Any:
+        nodes: list[Any] = []
+        members: list[AgentNode] = []
+        for layer in [*layers, []]:
+            if len(layer) > 1:
+                members += [agent() for agent in layer]
+                continue
+            if members:
+                nodes.append(ParallelGroup(*members))
+                members = []
+            nodes += [agent() for agent in layer]
+        for one, following in pairwise(nodes):
+            one >> following
+        return AsyncFlow(start=nodes[0])
+
+    return Flow(shape, build)
+
+
+def _model(delay: float) -> MockLLM:
+    if not delay:
+        return MockLLM(ANSWER)
+
+    async def late(request: ModelRequest) -> str:
+        await asyncio.sleep(delay)
+        return ANSWER
+
+    return MockLLM(late)
+
+
+def builder(folder: Path | None) -> Build:
+    """Makes runs; with `folder` their outputs are kept below it."""
+    settings = Settings(
+        llm=LLMSettings(max_concurrency=_UNLIMITED),
+        runs=RunSettings(max_parallel_agents=_UNLIMITED),
+        data_dir=folder or Path(),
+    )
+    classes = {shape: _classes(shape) for shape in SHAPES}
+    flows = {shape: _flow(shape, classes[shape]) for shape in SHAPES}
+
+    def build(shape: str, delay: float) -> Run:
+        services = Services(_model(delay), settings=settings, **_stores(settings, folder))
+        agents = [agent for layer in classes[shape] for agent in layer]
+        executor = Executor(services, flows, agents)
+
+        async def run() -> int:
+            answer = await executor.start(RunRequest(shape, "An idea.", "S-1")).wait()
+            if answer["status"] != "success":
+                raise RuntimeError(f"{shape}: {answer['error']}")
+            return len(answer["results"])
+
+        return run
+
+    return build
+
+
+def _stores(settings: Settings, folder: Path | None) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    from scripts.runtime.stores.select import make_documents, make_memory
+
+    return {"memory": make_memory(settings), "documents": make_documents(settings)}
+
+
+if __name__ == "__main__":
+    if "--full" in sys.argv:
+        with tempfile.TemporaryDirectory(prefix="bench-flow-") as name:
+            serve(builder(Path(name)))
+    else:
+        serve(builder(None))
