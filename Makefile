@@ -51,9 +51,9 @@ check: $(dev_stamp) lint types ## Lint, check types, and see whether generated/ 
 	@$(BIN)/python scripts/bmad2pf.py --check
 
 bench: $(dev_stamp) ## Measure against peers (minutes; installs them into .venv-bench)
-	@$(BIN)/python bench/generate.py
-	@$(BIN)/python bench/flow.py
-	@$(BIN)/python bench/service.py
+	@$(BIN)/python -m bench.generate
+	@$(BIN)/python -m bench.flow
+	@$(BIN)/python -m bench.service
 
 lock: python ## Resolve pyproject.toml anew into requirements*.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
