@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -130,10 +131,11 @@ class Conversation:
 
     async def _streamed(self) -> ModelReply:
         model = self.services.model
-        async for part in model.stream(self.request):
-            if isinstance(part, ModelReply):
-                return part
-            await self.runner.event("step.delta", self.request.step, {"text": part})
+        async with aclosing(model.stream(self.request)) as parts:
+            async for part in parts:
+                if isinstance(part, ModelReply):
+                    return part
+                await self.runner.event("step.delta", self.request.step, {"text": part})
         raise ModelError("the stream ended early", provider=model.provider, retryable=True)
 
     async def _call_tools(self, calls: Sequence[ToolCall]) -> list[Message]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,14 +33,18 @@ class Event:
 
 
 class EventLog:
-    """All events of one run, and whoever follows them."""
+    """All events of one run, and whoever follows them.
 
-    __slots__ = ("_waiting", "events", "followers", "run_id")
+    `listeners` are called at each event, in the run's own time: for logs and metrics.
+    """
+
+    __slots__ = ("_waiting", "events", "followers", "listeners", "run_id")
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         self.events: list[Event] = []
         self.followers = 0
+        self.listeners: list[Callable[[Event], None]] = []
         self._waiting: list[asyncio.Future[None]] = []
 
     @property
@@ -56,6 +60,8 @@ class EventLog:
         self.events.append(event)
         if self._waiting:
             self._wake()
+        for listener in self.listeners:
+            listener(event)
         return event
 
     def _wake(self) -> None:

@@ -63,6 +63,7 @@ class Run:
         self.http_status = 200
         self.task: asyncio.Task[None] | None = None
         self._answer: dict[str, Any] | None = None
+        self._until: int | None = None
         self._reason = "the run was cancelled"
 
     @property
@@ -71,7 +72,7 @@ class Run:
 
     def events(self) -> Sequence[Event]:
         """This attempt's events so far."""
-        return self.log.events[self.since :]
+        return self.log.events[self.since : self._until]
 
     def answer(self) -> dict[str, Any]:
         """The JSON answer. Raises RuntimeError before the end."""
@@ -97,7 +98,7 @@ class Run:
         self._answer = answer(
             self.run_id, self.log.events, type, data, since=self.since, ended=time.time()
         )
-        self.log.append(type, None, {"answer": self._answer})
+        self._until = self.log.append(type, None, {"answer": self._answer}).seq
 
     def fail(self, error: BMADError) -> None:
         self.end("run.failed", {"error": error_json(error)}, error.status)
@@ -129,6 +130,11 @@ class Executor:
     def active(self) -> int:
         """How many runs are going on."""
         return len(self._running)
+
+    @property
+    def running(self) -> tuple[Run, ...]:
+        """The runs that are going on."""
+        return tuple(self._running.values())
 
     def start(self, request: RunRequest) -> Run:
         """A run that has begun. Must be called on the event loop.
@@ -238,11 +244,11 @@ class Executor:
     async def drain(self, seconds: float) -> None:
         """Take no more runs; give the present ones so long, then cancel them."""
         self.draining = True
-        tasks = [run.task for run in self._running.values() if run.task is not None]
+        tasks = [run.task for run in self.running if run.task is not None]
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
-        for run in list(self._running.values()):
+        for run in self.running:
             run.cancel("the service is stopping")
         if late:
             await asyncio.wait(late)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -93,7 +93,7 @@ class Model(Protocol):
         """The whole answer at once."""
         ...
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[str | ModelReply]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
         """Text as it comes, then the whole reply as the last item, always."""
         ...
 

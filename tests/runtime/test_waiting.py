@@ -1,0 +1,111 @@
+"""Time limits and places: they bound, they hand on, they lose nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+import pytest
+
+from scripts.runtime.waiting import Places, within
+
+
+async def at_once() -> str:
+    return "done"
+
+
+async def later(turns: int) -> str:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return "done"
+
+
+async def never() -> str:
+    await asyncio.Event().wait()
+    return "never"
+
+
+async def fails(turns: int) -> str:
+    await later(turns)
+    raise KeyError("mine")
+
+
+@pytest.mark.parametrize("call", [at_once, lambda: later(1), lambda: later(7)])
+def test_the_result_comes_through(call: type[Awaitable[str]]) -> None:
+    assert asyncio.run(within(10, call())) == "done"
+
+
+@pytest.mark.parametrize("turns", [0, 3])
+def test_errors_come_through(turns: int) -> None:
+    with pytest.raises(KeyError):
+        asyncio.run(within(10, fails(turns)))
+
+
+def test_what_takes_too_long_is_cancelled() -> None:
+    with pytest.raises(TimeoutError):
+        asyncio.run(within(0.01, never()))
+
+
+def test_futures_and_nested_limits_work_below() -> None:
+    async def main() -> str:
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.set_result, "woken")
+        with pytest.raises(TimeoutError):
+            await within(10, within(0.01, never()))
+        return await within(10, future)
+
+    assert asyncio.run(main()) == "woken"
+
+
+def test_cancelling_from_outside_is_not_a_time_out() -> None:
+    async def main() -> None:
+        task = asyncio.create_task(within(10, never()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+def test_places_are_given_in_order_and_never_lost() -> None:
+    async def main() -> None:
+        places = Places(2)
+        order: list[int] = []
+
+        async def visit(number: int) -> None:
+            await places.take()
+            try:
+                order.append(number)
+                await later(number % 3)
+            finally:
+                places.give()
+
+        tasks = [asyncio.create_task(visit(number)) for number in range(20)]
+        await asyncio.sleep(0)
+        for task in tasks[5:20:4]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert order == sorted(order)
+        assert set(range(20)) - set(order) == {5, 9, 13, 17}
+        assert places.take_now()
+        assert places.take_now()
+        assert not places.take_now()
+
+    asyncio.run(main())
+
+
+def test_a_place_given_to_someone_cancelled_at_that_moment_is_handed_on() -> None:
+    async def main() -> None:
+        places = Places(1)
+        assert places.take_now()
+        first = asyncio.create_task(places.take())
+        second = asyncio.create_task(places.take())
+        await asyncio.sleep(0)
+        places.give()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        await asyncio.wait_for(second, 5)
+
+    asyncio.run(main())
