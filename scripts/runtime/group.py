@@ -151,7 +151,7 @@ class Schedule:
         if self.context.memory_at_start:
             member.memory_added = self._added(place)
         try:
-            await member.run_async(self.context)  # type: ignore[arg-type]  # any object may be shared
+            await member.run_async(self.context)
         except StepBlocked as blocked:
             self.blocked.extend(blocked.documents)
         except Exception as error:  # noqa: BLE001 - kept, and raised when the siblings are done

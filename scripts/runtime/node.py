@@ -19,9 +19,12 @@ from .prompt import Sight, system_text, user_text
 from .runner import Record, Ticket
 from .spec import document_name, story_document
 
-if TYPE_CHECKING:
-    _Base = AsyncNode["Call", Record, str | None]
-else:  # PocketFlow's classes are generic in its stubs only
+if TYPE_CHECKING:  # PocketFlow's classes are generic in its stubs only, and know dicts only
+
+    class _Base(AsyncNode["Call", Record, str | None]):
+        async def run_async(self, shared: Any) -> str | None: ...
+
+else:
     _Base = AsyncNode
 
 

@@ -31,7 +31,7 @@ def test_ready_events_come_in_one_batch_and_readers_do_not_disturb_each_other() 
             log.append("step.delta", "a", {"text": "x"})
         for reader in readers:
             assert len(await anext(reader)) == 5
-        waiting = asyncio.create_task(anext(readers[0]))  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(anext(readers[0]))
         await asyncio.sleep(0)
         log.append("run.completed")
         assert [event.seq for event in await waiting] == [6]

@@ -28,7 +28,7 @@ def test_a_flow_runs_in_plain_pocketflow_with_a_dict() -> None:
 
 
 def test_a_node_runs_alone_with_a_model_of_ones_own() -> None:
-    context = FlowContext("hello", services=Services(model=Scripted({"greeter": "hi"})))
+    context: Any = FlowContext("hello", services=Services(model=Scripted({"greeter": "hi"})))
     asyncio.run(agent("greeter")().run_async(context))
     assert context.results == {"greeter": "hi"}
 
@@ -38,7 +38,7 @@ def test_an_action_that_leads_nowhere_is_an_error_not_an_end() -> None:
     judge = agent("judge", actions=("approve", "reject"))()
     judge - "reject" >> agent("writer")()
     model = Scripted({"judge": "fine\nAction: approve"})
-    context = FlowContext("x", services=Services(model=model))
+    context: Any = FlowContext("x", services=Services(model=model))
     with pytest.raises(RunError, match="nothing follows action 'approve' of step 'judge'"):
         asyncio.run(AnyFlow(start=judge).run_async(context))
 
@@ -54,7 +54,9 @@ def test_runs_share_nothing_through_nodes() -> None:
     model = Scripted({"reviewer": "ok\nAction: approve"})
 
     async def main() -> None:
-        contexts = [FlowContext(f"n{n}", services=Services(model=model)) for n in range(3)]
+        contexts: list[Any] = [
+            FlowContext(f"n{n}", services=Services(model=model)) for n in range(3)
+        ]
         await asyncio.gather(
             *(AnyFlow(start=reviewer(max_visits=1)).run_async(each) for each in contexts)
         )
@@ -101,7 +103,7 @@ def test_zero_attempts_would_never_ask_and_nobody_can_ask_for_them() -> None:
     asyncio.run(AsyncFlow(start=Never(max_retries=0)).run_async(shared))
     assert shared["result"] is None, "PocketFlow's trap is gone: this guard can go too"
     model = Scripted({"a": ModelReply("asked")})
-    context = FlowContext("x", services=Services(model=model))
+    context: Any = FlowContext("x", services=Services(model=model))
     asyncio.run(AnyFlow(start=agent("a", retries=1)()).run_async(context))
     assert context.results == {"a": "asked"}
 

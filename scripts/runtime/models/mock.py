@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
 from .protocol import ModelReply, ModelRequest, Usage
 
@@ -57,7 +57,7 @@ class MockLLM:
             return _reply(request, script[min(call, len(script) - 1)])
         return _reply(request, script)
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[str | ModelReply]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
         """The same answer word by word, then the whole reply."""
         reply = await self.complete(request)
         for word in _WORDS.findall(reply.text):
