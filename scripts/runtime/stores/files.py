@@ -1,0 +1,106 @@
+"""Whole files: read without following links, replaced in one step."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+import aiofiles
+
+from ..errors import StoreError
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+MAX_INLINE: Final = 64 * 1024  # bytes that are moved at once, without the cost of a thread
+
+# O_NONBLOCK: opening a pipe that someone put there must not wait for its other end.
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def regular(path: Path) -> os.stat_result | None:
+    """The status of a regular file; None for anything else, links included."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything has this name, be it a dangling link."""
+    return os.path.lexists(path)
+
+
+def open_regular(path: Path) -> int | None:
+    """A descriptor to read a regular file; None when there is none. Raises OSError."""
+    try:
+        descriptor = os.open(path, _READ)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            return None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+async def read_whole(descriptor: int) -> bytes:
+    """What the file holds; the descriptor is closed. Raises OSError."""
+    if os.fstat(descriptor).st_size <= MAX_INLINE:
+        return read_now(descriptor)
+    async with aiofiles.open(descriptor, "rb") as file:
+        return await file.read()
+
+
+def read_now(descriptor: int) -> bytes:
+    """The same for who may wait: a small file, or a thread."""
+    with open(descriptor, "rb", buffering=0) as file:
+        return file.readall()
+
+
+def write_now(descriptor: int, data: bytes) -> None:
+    """Write everything and close. Raises OSError."""
+    with open(descriptor, "wb") as file:
+        file.write(data)
+
+
+async def write_new(folder: Path, data: bytes, *, durable: bool) -> Path:
+    """A new file of a random name in `folder`; on a fault nothing is left. Raises OSError."""
+    path = folder / secrets.token_hex(12)
+    descriptor = os.open(path, _WRITE, 0o644)
+    try:
+        if len(data) <= MAX_INLINE and not durable:
+            write_now(descriptor, data)
+        else:
+            async with aiofiles.open(descriptor, "wb") as file:
+                await file.write(data)
+                await file.flush()
+                if durable:
+                    await asyncio.to_thread(os.fsync, descriptor)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder as durable as the files. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def store_fault(error: OSError, *, store: str, done: str) -> StoreError:
+    """`memory cannot be written: …`; 507 when there is no room."""
+    status = 507 if error.errno in NO_ROOM else 500
+    return StoreError(f"{store} cannot be {done}: {error.strerror}", store=store, status=status)
