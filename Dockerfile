@@ -13,7 +13,8 @@ FROM ${PYTHON} AS compiler
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 COPY requirements.txt ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.txt
+RUN pip wheel --no-cache-dir --require-hashes --wheel-dir /wheels -r requirements.txt \
+    && pip install --no-cache-dir --no-index --find-links /wheels -r requirements.txt
 COPY scripts ./scripts
 COPY bmad ./bmad
 RUN python scripts/bmad2pf.py
@@ -25,14 +26,12 @@ ARG REQUIREMENTS=requirements-openai.txt
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 RUN python -m venv /opt/venv
-COPY requirements.txt ./locked.txt
-COPY --from=compiler /build/generated/requirements*.txt ./
-# The lock also fixes the versions of what these few pins bring along. pip takes no hashes
-# for a part of a lock, so here they are left out; the compiler's stage has checked them.
-RUN sed -e '/--hash/d' -e 's/ *\\$//' locked.txt > constraints.txt \
-    && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt -r "${REQUIREMENTS}"
+# Only the wheels whose hashes the lock vouches for.
+COPY --from=compiler /wheels /wheels
 COPY --from=compiler /build/generated ./generated
-RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash generated
+RUN /opt/venv/bin/pip install --no-cache-dir --no-index --find-links /wheels \
+        -r "generated/${REQUIREMENTS}" \
+    && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash generated
 
 FROM ${PYTHON}
 ENV PATH=/opt/venv/bin:$PATH \

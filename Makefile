@@ -97,7 +97,7 @@ lint: $(dev_stamp)
 	@$(BIN)/python -m ruff format --check --quiet || { echo "Not formatted; run: $(BIN)/ruff format"; exit 1; }
 
 types: $(dev_stamp)
-	@echo "==> mypy --strict scripts/"
+	@echo "==> mypy --strict"
 	@$(BIN)/python -m mypy --no-error-summary
 
 generated-check: $(dev_stamp)
