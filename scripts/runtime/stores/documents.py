@@ -137,8 +137,7 @@ class FileDocuments:
             descriptor = files.open_regular(self._path(document_id))
             if descriptor is not None:
                 status = os.fstat(descriptor)
-                with open(descriptor, "rb", buffering=0) as file:
-                    etag = _quoted(hashlib.file_digest(file, "sha256").hexdigest())
+                etag = _quoted(files.digest(descriptor))
                 found.append(self._info(document_id, status, etag))
         return found
 

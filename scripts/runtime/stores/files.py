@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 import secrets
 import stat
@@ -52,24 +53,28 @@ def open_regular(path: Path) -> int | None:
     return descriptor
 
 
-async def read_whole(descriptor: int) -> bytes:
-    """What the file holds; the descriptor is closed. Raises OSError."""
-    if os.fstat(descriptor).st_size <= MAX_INLINE:
-        return read_now(descriptor)
-    async with aiofiles.open(descriptor, "rb") as file:
-        return await file.read()
-
-
-def read_now(descriptor: int) -> bytes:
-    """The same for who may wait: a small file, or a thread."""
+def _read_now(descriptor: int) -> bytes:
     with open(descriptor, "rb", buffering=0) as file:
         return file.readall()
 
 
-def write_now(descriptor: int, data: bytes) -> None:
-    """Write everything and close. Raises OSError."""
+async def read_whole(descriptor: int) -> bytes:
+    """What the file holds; the descriptor is closed. Raises OSError."""
+    if os.fstat(descriptor).st_size <= MAX_INLINE:
+        return _read_now(descriptor)
+    async with aiofiles.open(descriptor, "rb") as file:
+        return await file.read()
+
+
+def _write_now(descriptor: int, data: bytes) -> None:
     with open(descriptor, "wb") as file:
         file.write(data)
+
+
+def digest(descriptor: int) -> str:
+    """The SHA-256 of what the file holds; the descriptor is closed. Raises OSError."""
+    with open(descriptor, "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def write_new(folder: Path, data: bytes, *, durable: bool) -> Path:
@@ -78,7 +83,7 @@ async def write_new(folder: Path, data: bytes, *, durable: bool) -> Path:
     descriptor = os.open(path, _WRITE, 0o644)
     try:
         if len(data) <= MAX_INLINE and not durable:
-            write_now(descriptor, data)
+            _write_now(descriptor, data)
         else:
             async with aiofiles.open(descriptor, "wb") as file:
                 await file.write(data)
