@@ -1,0 +1,133 @@
+"""The whole service as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from .. import __version__, logs, manifest
+from ..flow import Flow
+from ..node import AgentNode
+from ..settings import Settings, load_settings
+from ..tool import Tool
+from . import agent, doc, docs_page, flow, health, memory, openapi, problems, run
+from .auth import Auth, read_keys
+from .limits import Limits
+from .service import Service
+from .trace import Trace
+
+_STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
+_ROUTERS: Final = (
+    run.router,
+    doc.router,
+    memory.router,
+    agent.router,
+    flow.router,
+    health.router,
+    docs_page.router,
+)
+
+
+def create_app(
+    tree: Path,
+    *,
+    agents: Sequence[type[AgentNode]],
+    flows: Mapping[str, Flow],
+    tools: Sequence[Tool],
+    settings: Settings | None = None,
+) -> FastAPI:
+    """The application that serves the generated folder `tree`.
+
+    Raises TreeError when the folder is not what the compiler wrote, and SettingsError;
+    settings are read from the folder beside it and the environment unless given.
+    """
+    manifest.verify(tree)
+    if settings is None:
+        settings = load_settings(tree.parent, os.environ)
+    logs.configure(settings.log_level)
+    service = Service(tree, settings, agents, flows, tools)
+    app = FastAPI(
+        title=f"{tree.resolve().parent.name or 'bmad2pf'} service",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
+        lifespan=_lifespan,
+        middleware=_middleware(settings),
+        telemetry={"logs": False},  # they would carry the texts of faults
+    )
+    app.state.service = service
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    problems.install(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """From the outside in."""
+    return [
+        Middleware(Trace),
+        Middleware(Limits, max_body=settings.server.max_body),
+        Middleware(Auth, keys=read_keys(settings), off=settings.server.auth == "off"),
+    ]
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    service.open()
+    try:
+        with _told_to_stop(service):
+            service.started = True
+            yield
+    finally:
+        await service.close()
+
+
+@contextmanager
+def _told_to_stop(service: Service) -> Iterator[None]:
+    """Begin to drain at the signal itself: a server tells us only when its requests are over.
+
+    The server's own handlers are called after ours, and are put back at the end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may listen to signals
+        return
+    loop = asyncio.get_running_loop()
+    previous = {number: signal.getsignal(number) for number in _STOPPING}
+    tasks: set[asyncio.Task[None]] = set()
+
+    def drain() -> None:
+        if service.executor.draining:
+            service.hurry()
+        else:
+            tasks.add(loop.create_task(service.drain()))
+
+    for number, handler in previous.items():
+        signal.signal(number, _then(lambda: loop.call_soon_threadsafe(drain), handler))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _then(first: Callable[[], Any], handler: Any) -> Callable[[int, FrameType | None], None]:
+    def both(number: int, frame: FrameType | None) -> None:
+        first()
+        if callable(handler):
+            handler(number, frame)
+
+    return both

@@ -1,0 +1,108 @@
+"""The server below the application: bounded heads, slow senders shut out, a stop that drains."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from types import FrameType
+from typing import Final
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ..settings import Settings
+from .limits import MAX_HEAD
+from .service import Service
+
+HEAD_SECONDS: Final = 10.0  # from its first byte, or from the connection, to its last
+BODY_SECONDS: Final = 30.0  # without a byte
+_FLUSH_SECONDS: Final = 1  # for last bytes, when the runs are over
+_SENDING: Final = frozenset({h11.SEND_BODY})
+
+
+class GuardedProtocol(H11Protocol):
+    """uvicorn's h11 protocol, which has no clock for what a client is slow to send."""
+
+    head_seconds = HEAD_SECONDS
+    body_seconds = BODY_SECONDS
+    _timer: asyncio.TimerHandle | None = None
+    _in_body = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._restart(self.head_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            self._watch()  # the next head has begun behind the last request
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """Set the clock for what is being sent: a head in all, a body from byte to byte."""
+        state = self.conn.their_state
+        if state is h11.IDLE:
+            if self._timer is None or self._in_body:
+                self._restart(self.head_seconds)
+            self._in_body = False
+        elif state in _SENDING:
+            self._in_body = True
+            self._restart(self.body_seconds)
+        else:
+            self._stop()
+
+    def _restart(self, seconds: float) -> None:
+        self._stop()
+        self._timer = self.loop.call_later(seconds, self._expire)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        self._timer = None
+        self.transport.abort()  # a slow sender would also be slow to read a refusal
+
+
+class DrainingServer(uvicorn.Server):
+    """Keeps answering while the runs end: 503 for new ones, and for `/health/ready`."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self.service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.service.drain()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Not to be raised again at the end, as uvicorn does: this process ends by itself."""
+        self.should_exit = True
+
+
+def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
+    """The server for an application made by `create_app`."""
+    config = uvicorn.Config(
+        app,
+        host=settings.server.host,
+        port=settings.server.port,
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=MAX_HEAD,
+        timeout_graceful_shutdown=_FLUSH_SECONDS,
+    )
+    return DrainingServer(config, app.state.service)

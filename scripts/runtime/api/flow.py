@@ -1,0 +1,139 @@
+"""Flows: their steps, and their graphs as the compiler drew them."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import NotFound
+from .accept import choose
+from .names import name_of
+from .openapi import problems
+from .problems import Problem
+from .route import Route, reply
+from .service import Service, service_of
+
+MERMAID: Final = "text/vnd.mermaid"
+JSON: Final = "application/json"
+SVG: Final = "image/svg+xml"
+
+router = APIRouter(route_class=Route, tags=["flows"])
+
+
+class FlowInfo(BaseModel):
+    """A flow; `steps` in their order in the source."""
+
+    name: str
+    description: str
+    on_missing_doc: str
+    steps: list[str]
+
+
+class FlowList(BaseModel):
+    """All flows, in their order in the source."""
+
+    flows: list[FlowInfo]
+
+
+class GraphStep(BaseModel):
+    """One step of a graph; `group` names the group that it runs in."""
+
+    id: str
+    kind: str
+    agent: str | None
+    group: str | int | None
+    requires: list[str]
+    creates: str | None
+    actions: list[str]
+
+
+class GraphEdge(BaseModel):
+    """What follows what; `start` and `end` are no steps."""
+
+    action: str | None
+
+
+class FlowGraph(BaseModel):
+    """A flow's graph, as the compiler wrote it; an edge has `from`, `to` and `action`."""
+
+    flow: str
+    steps: list[GraphStep]
+    edges: list[GraphEdge]
+
+
+_GRAPH: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Mermaid text, or JSON by Accept",
+        "model": FlowGraph,
+        "content": {MERMAID: {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.get("/flow", response_model=None, responses={200: {"model": FlowList}})
+async def list_flows(request: Request) -> Response:
+    """All flows, in their order in the source."""
+    service = service_of(request)
+    return reply({"flows": [_info(service, name) for name in service.flows]})
+
+
+@router.get(
+    "/flow/{name}",
+    response_model=None,
+    responses={200: {"model": FlowInfo}, **problems(404, 422)},
+)
+async def read_flow(name: str, request: Request) -> Response:
+    """One flow."""
+    service = service_of(request)
+    return reply(_info(service, _known(service, name)))
+
+
+@router.get(
+    "/flow/{name}/graph",
+    response_model=None,
+    responses={**_GRAPH, **problems(404, 406, 422)},
+)
+async def flow_graph(name: str, request: Request) -> Response:
+    """A flow's graph: Mermaid text, or JSON when `Accept` prefers it."""
+    service = service_of(request)
+    name = _known(service, name)
+    form = choose(request, (MERMAID, JSON, "text/plain", SVG))
+    if form == SVG:
+        raise Problem(406, "not_supported_yet", "a graph as SVG is not supported yet")
+    path = _graph_files(service.tree)[name]
+    headers = {"vary": "Accept"}
+    if form == JSON:
+        return Response(path.read_bytes(), headers=headers, media_type=JSON)
+    text = path.with_suffix(".mmd").read_bytes()
+    return Response(text, headers=headers, media_type=f"{form}; charset=utf-8")
+
+
+def _known(service: Service, name: str) -> str:
+    if name_of("name", name) not in service.flows:
+        raise NotFound("flow", name)
+    return name
+
+
+def _info(service: Service, name: str) -> dict[str, Any]:
+    flow = service.flows[name]
+    graph = json.loads(_graph_files(service.tree)[name].read_bytes())
+    return {
+        "name": name,
+        "description": flow.description,
+        "on_missing_doc": flow.on_missing_doc or service.settings.on_missing_doc,
+        "steps": [step["id"] for step in graph["steps"]],
+    }
+
+
+@lru_cache(maxsize=8)
+def _graph_files(tree: Path) -> dict[str, Path]:
+    """The graph files by their flow's name; a file's own name is derived from it."""
+    files = sorted((tree / "graphs").glob("*.json"))
+    return {json.loads(path.read_bytes())["flow"]: path for path in files}

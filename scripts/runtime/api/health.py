@@ -1,0 +1,110 @@
+"""How the service is: nothing here does I/O or needs a key."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .. import __version__
+from .problems import RETRY_SECONDS
+from .route import Route, reply
+from .service import Service, service_of
+
+router = APIRouter(route_class=Route, tags=["health"])
+
+
+class ModelHealth(BaseModel):
+    """Which model answers; `mock` is true for the offline one."""
+
+    provider: str
+    model: str
+    mock: bool
+
+
+class MemoryHealth(BaseModel):
+    """Which store keeps memory."""
+
+    backend: str
+
+
+class Health(BaseModel):
+    """`status` is ok, starting or stopping; `uptime` is in seconds."""
+
+    status: str
+    version: str
+    uptime: float
+    flows: int
+    agents: int
+    llm: ModelHealth
+    memory: MemoryHealth
+
+
+class Probe(BaseModel):
+    """ok, or why not."""
+
+    status: str
+    reason: str | None = None
+
+
+_WAITING: dict[int | str, dict[str, Any]] = {
+    200: {"model": Probe},
+    503: {"model": Probe, "description": "Not now; `reason` says why"},
+}
+
+
+@router.get("/health", response_model=None, responses={200: {"model": Health}})
+async def health(request: Request) -> Response:
+    """What runs here, on which model and memory."""
+    service = service_of(request)
+    return reply(
+        {
+            "status": _status(service),
+            "version": __version__,
+            "uptime": round(time.monotonic() - service.began, 3),
+            "flows": len(service.flows),
+            "agents": len(service.agents),
+            "llm": model_health(service),
+            "memory": {"backend": service.memory.backend},
+        }
+    )
+
+
+@router.get("/health/live", response_model=None, responses={200: {"model": Probe}})
+async def live(request: Request) -> Response:
+    """The process answers."""
+    return reply({"status": "ok"})
+
+
+@router.get("/health/ready", response_model=None, responses=_WAITING)
+async def ready(request: Request) -> Response:
+    """Whether a run could begin: 503 while starting or stopping."""
+    return _probe(service_of(request).unready)
+
+
+@router.get("/health/startup", response_model=None, responses=_WAITING)
+async def startup(request: Request) -> Response:
+    """Whether the start is over: 503 until then."""
+    return _probe(None if service_of(request).started else "the service is starting")
+
+
+def model_health(service: Service) -> dict[str, Any]:
+    """Provider and model; says whether it is the mock."""
+    model = service.services.model
+    return {"provider": model.provider, "model": model.name, "mock": model.provider == "mock"}
+
+
+def _status(service: Service) -> str:
+    if not service.started:
+        return "starting"
+    return "stopping" if service.executor.draining else "ok"
+
+
+def _probe(reason: str | None) -> Response:
+    if reason is None:
+        return reply({"status": "ok"})
+    return reply({"status": "unavailable", "reason": reason}, 503, {"retry-after": RETRY_SECONDS})

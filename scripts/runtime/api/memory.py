@@ -1,0 +1,146 @@
+"""Memory: JSON values by scope and key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, JsonValue
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import NotFound
+from ..stores.names import check_key, parse_scope
+from ..stores.protocol import Entry
+from .openapi import problems
+from .route import Route, reply
+from .service import service_of
+
+router = APIRouter(route_class=Route, tags=["memory"])
+
+
+class Write(BaseModel):
+    """One write of a key."""
+
+    value: JsonValue
+    timestamp: str
+    seq: int
+    op: str
+
+
+class MemoryEntry(BaseModel):
+    """A key's newest value; `history` (all writes, oldest first) only when asked for."""
+
+    key: str
+    value: JsonValue
+    scope: str
+    timestamp: str
+    seq: int
+    history: list[Write] | None = None
+
+
+class MemoryScope(BaseModel):
+    """The newest value of each key, newest first."""
+
+    entries: list[MemoryEntry]
+
+
+class Written(BaseModel):
+    """Where a value was kept."""
+
+    success: bool
+    key: str
+    scope: str
+    timestamp: str
+    seq: int
+
+
+_VALUE: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {}, "example": {"depth": "full"}}},
+    }
+}
+
+
+@router.get(
+    "/memory/{scope}",
+    response_model=None,
+    responses={200: {"model": MemoryScope}, **problems(422)},
+)
+async def read_scope(scope: str, request: Request) -> Response:
+    """The newest value of each key of a scope, newest first."""
+    entries = await service_of(request).memory.entries(parse_scope(scope).text)
+    return reply({"entries": [_entry(entry) for entry in entries]})
+
+
+@router.get(
+    "/memory/{scope}/{key}",
+    response_model=None,
+    responses={200: {"model": MemoryEntry}, **problems(404, 422)},
+)
+async def read_memory(
+    scope: str,
+    key: str,
+    request: Request,
+    history: Annotated[bool, Query(description="Also the earlier values.")] = False,
+) -> Response:
+    """A key's newest value; with `history` all its writes, oldest first."""
+    memory = service_of(request).memory
+    scope, key = parse_scope(scope).text, check_key(key)
+    if not history:
+        entry = await memory.get(scope, key)
+        if entry is None:
+            raise NotFound("memory", f"{scope}/{key}")
+        return reply(_entry(entry))
+    writes = await memory.history(scope, key)
+    if not writes:
+        raise NotFound("memory", f"{scope}/{key}")
+    return reply({**_entry(writes[-1]), "history": [_write(entry) for entry in writes]})
+
+
+@router.put(
+    "/memory/{scope}/{key}",
+    response_model=None,
+    responses={200: {"model": Written}, **problems(400, 413, 415, 422, 507)},
+    openapi_extra=_VALUE,
+)
+async def write_memory(scope: str, key: str, request: Request) -> Response:
+    """Keep a JSON value; the body is the bare value."""
+    scope, key = parse_scope(scope).text, check_key(key)
+    value = await request.json()
+    entry = await service_of(request).memory.put(scope, key, value)
+    body = {"success": True, "key": key, "scope": scope}
+    return reply({**body, "timestamp": entry.timestamp, "seq": entry.seq})
+
+
+@router.delete(
+    "/memory/{scope}/{key}",
+    response_model=None,
+    responses={200: {"description": "Removed"}, **problems(404, 422)},
+)
+async def delete_memory(scope: str, key: str, request: Request) -> Response:
+    """Remove a key; its history stays."""
+    scope, key = parse_scope(scope).text, check_key(key)
+    if not await service_of(request).memory.delete(scope, key):
+        raise NotFound("memory", f"{scope}/{key}")
+    return reply({"success": True})
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "key": entry.key,
+        "value": entry.value,
+        "scope": entry.scope,
+        "timestamp": entry.timestamp,
+        "seq": entry.seq,
+    }
+
+
+def _write(entry: Entry) -> dict[str, Any]:
+    return {
+        "value": entry.value,
+        "timestamp": entry.timestamp,
+        "seq": entry.seq,
+        "op": entry.op,
+    }

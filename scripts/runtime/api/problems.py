@@ -1,0 +1,141 @@
+"""Errors of a request as RFC 9457 `application/problem+json`, from one place."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from ..errors import BMADError
+from .jsontext import dump
+
+_log = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_SECONDS: Final = "5"
+
+_CODES: Final = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    422: "invalid",
+}
+_MAX_ERRORS: Final = 50
+_MAX_TEXT: Final = 200
+
+
+class Problem(HTTPException):
+    """A request that cannot be answered; the framework carries it to the handler below."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.code = code
+        self.errors = errors
+
+
+class FieldProblem(BaseModel):
+    """One field that does not fit."""
+
+    field: str
+    message: str
+    code: str
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457, with a stable `code` for programs."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    errors: list[FieldProblem] | None = None
+
+
+def not_supported_yet(field: str) -> Problem:
+    """A field of the specification that is not built."""
+    return Problem(422, "not_supported_yet", f"{field} is not supported yet")
+
+
+def respond(
+    scope: Scope,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    errors: Sequence[Mapping[str, Any]] = (),
+) -> Response:
+    """The response of a problem that happened at `scope`'s path."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": scope.get("raw_path", b"").decode("latin-1")[:_MAX_TEXT],
+        "code": code,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return Response(dump(body), status, dict(headers or {}), MEDIA_TYPE)
+
+
+async def on_http_exception(request: Request, exc: Exception) -> Response:
+    """404 and 405 of the routing, and every Problem."""
+    assert isinstance(exc, HTTPException)  # noqa: S101  (registered for this class only)
+    code = exc.code if isinstance(exc, Problem) else _CODES.get(exc.status_code, "http_error")
+    errors = exc.errors if isinstance(exc, Problem) else ()
+    return respond(
+        request.scope, exc.status_code, code, exc.detail, headers=exc.headers, errors=errors
+    )
+
+
+async def on_bmad_error(request: Request, exc: Exception) -> Response:
+    """What the runtime refuses, with the status and the code that the error carries."""
+    assert isinstance(exc, BMADError)  # noqa: S101  (registered for this class only)
+    if exc.status >= 500:
+        _log.error(exc.code, extra={"facts": {"code": exc.code}}, exc_info=exc)
+    headers = {"retry-after": RETRY_SECONDS} if exc.status in (429, 503) else None
+    return respond(request.scope, exc.status, exc.code, exc.message, headers=headers)
+
+
+async def on_invalid(request: Request, exc: Exception) -> Response:
+    """Fields that do not fit; the values that were sent are not repeated."""
+    assert isinstance(exc, RequestValidationError)  # noqa: S101  (registered for this class only)
+    errors = [_field(error) for error in exc.errors()[:_MAX_ERRORS]]
+    detail = "; ".join(f"{error['field']}: {error['message']}" for error in errors[:3])
+    return respond(request.scope, 422, "invalid", detail, errors=errors)
+
+
+def _field(error: Mapping[str, Any]) -> dict[str, str]:
+    place = ".".join(str(part) for part in error["loc"])
+    return {"field": place[:_MAX_TEXT], "message": error["msg"], "code": error["type"]}
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(BMADError, on_bmad_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)

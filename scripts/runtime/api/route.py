@@ -1,0 +1,65 @@
+"""How every route reads and answers JSON: the one place where a body becomes a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .jsontext import JSONFault, dump, parse
+from .problems import Problem
+
+
+class JSONRequest(Request):
+    """A request whose JSON is strict, bounded and declared as JSON."""
+
+    async def json(self) -> Any:
+        """The body's value. Raises Problem: 415 for another content type, 400 for bad JSON."""
+        check_json_type(self)
+        try:
+            return parse(await self.body())
+        except JSONFault as fault:
+            raise Problem(400, "json_invalid", f"the body {fault}") from None
+
+
+class Route(APIRoute):
+    """FastAPI's route with our way to read bodies."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        needs_json = self.body_field is not None
+
+        async def handle_strictly(request: Request) -> Response:
+            if needs_json:
+                check_json_type(request)
+            return await handle(JSONRequest(request.scope, request.receive))
+
+        return handle_strictly
+
+
+def media_type(request: Request) -> tuple[str, str]:
+    """The content type without parameters, and the charset; both lower-case, empty when absent."""
+    kind, *parameters = request.headers.get("content-type", "").lower().split(";")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset":
+            return kind.strip(), value.strip().strip('"')
+    return kind.strip(), ""
+
+
+def check_json_type(request: Request) -> None:
+    """Raise Problem 415 unless the body is declared as JSON in UTF-8."""
+    kind, charset = media_type(request)
+    is_json = kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+    if not is_json or charset not in ("", "utf-8"):
+        raise Problem(415, "unsupported_media_type", "send the body as application/json, in UTF-8")
+
+
+def reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(dump(value), status, headers, "application/json")

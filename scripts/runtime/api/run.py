@@ -1,0 +1,197 @@
+"""`POST /run`: one flow on one story, answered as JSON or as a stream of its events."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..executor import Run, RunRequest
+from .accept import choose
+from .auth import CALLER
+from .idempotency import Claim
+from .names import document_id, name_of, story_id
+from .problems import Problem, not_supported_yet
+from .route import Route
+from .service import Service, service_of
+from .stream import AnswerResponse, StreamResponse
+
+JSON: Final = "application/json"
+SSE: Final = "text/event-stream"
+_LATER: Final = ("decision", "changed", "on_change")
+
+router = APIRouter(route_class=Route, tags=["runs"])
+
+
+class RunBody(BaseModel):
+    """What to run, and on what."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [{"input": "A shopping list that two people share", "story_id": "S-1"}]
+        },
+    )
+
+    input: str = Field(description="What the first agent is asked.")
+    story_id: str = Field(description="Ties documents and memory of several runs together.")
+    flow: str | None = Field(
+        None, description="May be left out with a flow named default, or only one flow."
+    )
+    inputs: dict[str, JsonValue] = Field({}, description="Further values that agents see.")
+    documents: dict[str, str] = Field({}, description="Markdown by name, kept for the story.")
+    fresh: bool = Field(False, description="Start over where a run could be continued.")
+    decision: Any = Field(None, description="Not supported yet.")
+    changed: Any = Field(None, description="Not supported yet.")
+    on_change: Any = Field(None, description="Not supported yet.")
+
+
+class RunFault(BaseModel):
+    """Why a run ended with an error."""
+
+    code: str
+    message: str
+    step: str | None
+    attempts: int
+    retryable: bool
+
+
+class RunUsage(BaseModel):
+    """What the models reported, summed up."""
+
+    model_config = ConfigDict(extra="allow")
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    calls: int
+
+
+class RunAnswer(BaseModel):
+    """The end of a run: `status` is success, pending or error."""
+
+    run_id: str
+    status: str
+    results: dict[str, JsonValue]
+    pending_docs: list[str]
+    pending_gates: list[JsonValue]
+    error: RunFault | None
+    skipped: list[str]
+    usage: RunUsage
+    duration_ms: float
+
+
+_STREAM: Final[dict[str, Any]] = {
+    "schema": {"type": "string"},
+    "example": 'id: 1\nevent: run.started\ndata: {"seq":1,"run_id":"…","type":"run.started"}\n\n',
+}
+
+
+def run_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI documents the answers that are a run's JSON rather than a problem."""
+    described = {
+        402: "The budget is used up",
+        409: "A document is missing, or the same run is going on",
+        500: "The run failed, by our fault",
+        502: "The model failed",
+        503: "Cancelled while the service stops, or not begun",
+        504: "Time ran out",
+    }
+    answers: dict[int | str, dict[str, Any]] = {
+        status: {"description": described[status], "model": RunAnswer} for status in statuses
+    }
+    answers[200] = {
+        "description": "The run's answer (success or pending), or the stream of its events",
+        "model": RunAnswer,
+        "content": {SSE: _STREAM},
+    }
+    return answers
+
+
+@router.post("/run", response_model=None, responses=run_answers(402, 409, 500, 502, 503, 504))
+async def start_run(
+    body: RunBody,
+    request: Request,
+    idempotency_key: Annotated[
+        str | None, Header(description="The same key and body get the first final answer again.")
+    ] = None,
+) -> Response:
+    """Run a flow on a story; the same request again continues a run that did not succeed."""
+    form = choose(request, (JSON, SSE))
+    service = service_of(request)
+    wanted = run_request(service, body)
+    if idempotency_key is None:
+        return respond(service.start(wanted), form)
+    return await _once(service, request, wanted, idempotency_key, form)
+
+
+async def _once(
+    service: Service, request: Request, wanted: RunRequest, key: str, form: str
+) -> Response:
+    caller = request.scope.get(CALLER, "")
+    digest = hashlib.sha256(await request.body()).digest()
+    claim = service.replays.claim(caller, key, digest)
+    if claim.run is not None:
+        return respond(claim.run, form)
+    try:
+        run = service.start(wanted)
+    except BaseException:
+        service.replays.drop(caller, key)
+        raise
+    return respond(run, form, service, claim)
+
+
+def respond(
+    run: Run, form: str, service: Service | None = None, claim: Claim | None = None
+) -> Response:
+    """The run in the form that the client wants; a claim is settled when it ends."""
+
+    def ended() -> None:
+        if service is not None and claim is not None:
+            service.replays.settle(claim, run)
+
+    return StreamResponse(run, ended) if form == SSE else AnswerResponse(run, ended)
+
+
+def run_request(service: Service, body: RunBody) -> RunRequest:
+    """The body as the executor takes it. Raises Problem or InvalidName."""
+    for field in _LATER:
+        if field in body.model_fields_set:
+            raise not_supported_yet(field)
+    return RunRequest(
+        flow=flow_name(service, body.flow),
+        input=body.input,
+        story_id=story_id(body.story_id),
+        inputs=body.inputs,
+        documents=supplied_documents(body.documents),
+        fresh=body.fresh,
+    )
+
+
+def flow_name(service: Service, name: str | None) -> str:
+    """The flow that is meant. Raises Problem 422 with the names when none is."""
+    if name is not None:
+        return name_of("flow", name)
+    if "default" in service.flows:
+        return "default"
+    if len(service.flows) == 1:
+        return next(iter(service.flows))
+    names = ", ".join(service.flows) or "none"
+    raise Problem(422, "flow_required", f"say which flow to run; there are: {names}")
+
+
+def supplied_documents(documents: Mapping[str, str]) -> dict[str, str]:
+    """Documents by their names without `.md`. Raises InvalidName, or Problem for a twin."""
+    supplied: dict[str, str] = {}
+    for name, text in documents.items():
+        plain = document_id(name, "documents")
+        if plain in supplied:
+            raise Problem(422, "invalid", "documents holds a name with and without .md")
+        supplied[plain] = text
+    return supplied

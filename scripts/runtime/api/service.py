@@ -1,0 +1,140 @@
+"""What the routes work with: the settings, the flows and agents, and the running executor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from starlette.requests import Request
+
+from ..errors import BMADError
+from ..events import Event
+from ..executor import Executor, Run, RunRequest
+from ..flow import Flow
+from ..logs import run_event
+from ..models.select import make_model
+from ..node import AgentNode
+from ..services import Services
+from ..settings import Settings
+from ..stores.protocol import DocumentStore, MemoryStore
+from ..stores.select import make_documents, make_memory
+from ..tool import Tool
+from .idempotency import Replays
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """One generated tree being served. Closed until `open`, and again after `close`."""
+
+    def __init__(
+        self,
+        tree: Path,
+        settings: Settings,
+        agents: Sequence[type[AgentNode]],
+        flows: Mapping[str, Flow],
+        tools: Sequence[Tool],
+    ) -> None:
+        self.tree = tree
+        self.settings = settings
+        self.agents = {agent.id: agent for agent in agents}
+        self.flows = flows
+        self.tools = {tool.name: tool for tool in tools}
+        self.replays = Replays()
+        self.began = time.monotonic()
+        self.started = False
+        self._services: Services | None = None
+        self._executor: Executor | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    def open(self, services: Services | None = None) -> None:
+        """Make what serves the runs, unless it is given. Raises SettingsError or StoreError."""
+        if self._services is not None:
+            return
+        self._services = services or Services(
+            model=make_model(self.settings),
+            memory=make_memory(self.settings),
+            documents=make_documents(self.settings),
+            tools=self.tools,
+            settings=self.settings,
+        )
+        self._executor = Executor(self._services, self.flows, tuple(self.agents.values()))
+
+    async def close(self) -> None:
+        """End what still runs and give everything back."""
+        self.started = False
+        if self._executor is not None:
+            await self._executor.drain(0)
+        if self._services is not None:
+            await self._services.close()
+        self._services = self._executor = None
+
+    @property
+    def services(self) -> Services:
+        if self._services is None:
+            raise BMADError("the service has not been opened")
+        return self._services
+
+    @property
+    def executor(self) -> Executor:
+        if self._executor is None:
+            raise BMADError("the service has not been opened")
+        return self._executor
+
+    @property
+    def memory(self) -> MemoryStore:
+        if self.services.memory is None:
+            raise BMADError("the service has no memory")
+        return self.services.memory
+
+    @property
+    def documents(self) -> DocumentStore:
+        if self.services.documents is None:
+            raise BMADError("the service has no document store")
+        return self.services.documents
+
+    @property
+    def unready(self) -> str | None:
+        """Why no run can begin; None when one can."""
+        if not self.started:
+            return "the service is starting"
+        return "the service is stopping" if self.executor.draining else None
+
+    def start(self, request: RunRequest) -> Run:
+        """A run that has begun, with its events in the log. Raises as Executor.start does."""
+        run = self.executor.start(request)
+        observe(run)
+        return run
+
+    async def drain(self) -> None:
+        """Take no more runs and let the present ones end, `server.drain_seconds` at most."""
+        if self._draining is None:
+            _log.info("stopping", extra={"facts": {"active_runs": self.executor.active}})
+            seconds = self.settings.server.drain_seconds
+            self._draining = asyncio.create_task(self.executor.drain(seconds))
+        await self._draining
+
+    def hurry(self) -> None:
+        """Someone asked a second time: do not wait for the runs."""
+        for run in self.executor.running:
+            run.cancel("the service is stopping")
+
+
+def observe(run: Run) -> None:
+    """Write the log lines of a run: the events there are, and each as it comes."""
+
+    def write(event: Event) -> None:
+        run_event(event, run_id=run.run_id, story_id=run.request.story_id)
+
+    for event in run.events():
+        write(event)
+    run.log.listeners[:] = [write]  # a continued run has the listener of its last attempt
+
+
+def service_of(request: Request) -> Service:
+    """The service behind the application that got the request."""
+    service: Service = request.app.state.service
+    return service

@@ -1,0 +1,117 @@
+"""A run as Server-Sent Events, and as one JSON answer: both stop it when the client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..events import Event
+from ..executor import Run
+from .jsontext import dump
+
+KEEP_ALIVE: Final = 15.0  # seconds without an event
+_COMMENT: Final = b": still here\n\n"
+_LEFT: Final = "the client went away"
+
+
+def frame(events: Sequence[Event], run_id: str) -> bytes:
+    """The bytes of events, ready to send in one piece."""
+    return b"".join(
+        b"id: %d\nevent: %s\ndata: %s\n\n"
+        % (event.seq, event.type.encode("ascii"), dump(event.as_json(run_id)))
+        for event in events
+    )
+
+
+class RunResponse(Response):
+    """What both forms share: `ended` is called once, when the run has ended for this client."""
+
+    def __init__(self, run: Run, ended: Callable[[], None]) -> None:
+        super().__init__()
+        self.run = run
+        self.ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        watch = asyncio.create_task(self._watch(receive))
+        try:
+            await self.send_run(scope, receive, send)
+        finally:
+            watch.cancel()
+            # Only when the sending was broken off: an ended run is not touched by it.
+            self.run.cancel(_LEFT)
+            self.ended()
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.run.cancel(_LEFT)
+
+    async def send_run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise NotImplementedError
+
+
+class AnswerResponse(RunResponse):
+    """The answer, when the run has ended."""
+
+    async def send_run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self.run.wait()
+        headers = {"vary": "Accept"}
+        if self.run.http_status == 503:
+            headers["retry-after"] = "5"
+        await Response(dump(answer), self.run.http_status, headers, "application/json")(
+            scope, receive, send
+        )
+
+
+class StreamResponse(RunResponse):
+    """The events as they come; the last one is always the terminal one."""
+
+    def __init__(self, run: Run, ended: Callable[[], None]) -> None:
+        super().__init__(run, ended)
+        # Following begins here, before the run takes its first step: so models stream.
+        self._batches = None if run.ended else run.log.follow(run.since)
+
+    async def send_run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._touched = asyncio.get_running_loop().time()
+        beat = asyncio.create_task(self._beat(send))
+        try:
+            await send(_START)
+            if self._batches is None:
+                await send(_body(frame(self.run.events(), self.run.run_id)))
+            else:
+                async for events in self._batches:
+                    self._touched = asyncio.get_running_loop().time()
+                    await send(_body(frame(events, self.run.run_id)))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            beat.cancel()
+
+    async def _beat(self, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            idle = loop.time() - self._touched
+            if idle >= KEEP_ALIVE:
+                self._touched = loop.time()
+                await send(_body(_COMMENT))
+            else:
+                await asyncio.sleep(KEEP_ALIVE - idle)
+
+
+def _body(data: bytes) -> dict[str, object]:
+    return {"type": "http.response.body", "body": data, "more_body": True}
+
+
+_START: Final = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-cache"),
+        (b"x-accel-buffering", b"no"),
+        (b"vary", b"Accept"),
+    ],
+}

@@ -1,0 +1,69 @@
+"""The outermost layer of a request: its id, its log line, and the last net for faults."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..clock import uuid7
+from ..logs import REQUEST_ID
+from .problems import respond
+
+_log = logging.getLogger(__name__)
+_SANE: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
+_QUIET: Final = "/health"
+
+
+class Trace:
+    """Honours a sane X-Request-ID, makes one otherwise, echoes it, and logs the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        token = REQUEST_ID.set(request_id)
+        header = (b"x-request-id", request_id.encode("ascii"))
+        began, status = time.perf_counter(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:  # noqa: BLE001 - the last net: answered and logged, never shown
+            _log.error("unforeseen fault", exc_info=error)
+            if not status:
+                response = respond(
+                    scope, 500, "internal_error", "the service failed; its log knows this request"
+                )
+                await response(scope, receive, send_with_id)
+        finally:
+            _write_line(scope, status, time.perf_counter() - began)
+            REQUEST_ID.reset(token)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _SANE.fullmatch(value):
+            return str(value, "ascii")
+    return uuid7()
+
+
+def _write_line(scope: Scope, status: int, seconds: float) -> None:
+    level = logging.DEBUG if scope["path"].startswith(_QUIET) else logging.INFO
+    if _log.isEnabledFor(level):
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        facts = {"status": status, "duration_ms": round(seconds * 1000, 3)}
+        _log.log(level, "%s %s", scope["method"], path, extra={"facts": facts})
