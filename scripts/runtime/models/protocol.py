@@ -66,7 +66,8 @@ class ModelRequest(NamedTuple):
     timeout: float | None = None
 
 
-class ModelReply(NamedTuple):
+@dataclass(slots=True)
+class ModelReply:
     """One answer; `model` is the name that the provider says answered."""
 
     text: str
