@@ -21,7 +21,7 @@ COPIED: Final = ("requirements.txt", "requirements-openai.txt")
 
 
 def render(project: Project, keep: Collection[str] = ()) -> dict[str, bytes]:
-    """Every file of the tree but the manifest, by its path; without the agents' modules in `keep`.
+    """Every file that is written for this project, by its path, without the modules in `keep`.
 
     The project must be valid. Python text is as a formatter would leave it, in all but rare cases.
     """
@@ -41,8 +41,7 @@ def render(project: Project, keep: Collection[str] = ()) -> dict[str, bytes]:
         "flows/__init__.py": templates.flows(project.flows),
         "tools/__init__.py": templates.tools(project.tools),
     }
-    encoded = {path: text.encode() for path, text in files.items()}
-    return encoded | copied_files(project)
+    return {path: text.encode() for path, text in files.items()}
 
 
 def copied_files(project: Project) -> dict[str, bytes]:
@@ -75,14 +74,17 @@ class _Templates:
 
     def fill(self, name: str, **values: Any) -> str:
         template = self._environment.get_template(f"{name}.py.j2")
-        return template.render(values, source=comment(self._root) + "/")
+        return template.render(values, source=self._source(""))
+
+    def _source(self, path: str) -> str:
+        return comment(f"{self._root}/{path}")
 
     def agent(self, agent: Agent) -> str:
         long_persona = bool(agent.persona) and (
             "\n" in agent.persona or not fits("persona", agent.persona, 4)
         )
         return self._agent.render(
-            source=comment(agent.path),
+            source=self._source(agent.path),
             docstring=docstring(agent.description) if agent.description else "",
             prompt=prose(agent.prompt),
             persona=prose(agent.persona) if long_persona else "",
@@ -108,7 +110,7 @@ class _Templates:
             imports.append("from ..runtime.group import ParallelGroup")
         return self.fill(
             "flow",
-            origin=comment(flow.path) if flow.path else f"{comment(self._root)}/agents/",
+            origin=self._source(flow.path or "agents/"),
             edit="that file" if flow.path else "the files there",
             docstring=docstring(flow.description) if flow.description else "",
             imports=imports,

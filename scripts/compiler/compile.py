@@ -1,0 +1,158 @@
+"""The walk of a run that has something to do: load, check, render, format, write, say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from . import report, summary
+from .arguments import Options
+from .diagnostics import Diagnostics, Position
+from .difference import Change, changes, unified
+from .generation import Snapshot, generation, snapshot
+from .load import load
+from .lock import Busy, locked
+from .model import Project
+from .output import Generation, sweep, write
+from .place import (
+    Misuse,
+    refuse_edited,
+    refuse_foreign,
+    refuse_kind,
+    refuse_misuse,
+    refuse_unwritable,
+    some,
+    unwritable,
+)
+from .stages import Stages
+from .tree import Tree, read
+
+SUCCESS, FOUND, MISUSED = 0, 1, 2
+
+
+def compile_project(options: Options, started: float | None = None) -> int:
+    """Do what was asked and say so; the exit code. `started` is by perf_counter."""
+    begun = perf_counter() if started is None else started
+    run = Run(options, Stages(begun, verbose=options.verbose))
+    try:
+        refuse_misuse(run.src, run.out)
+    except Misuse as misuse:
+        sys.stderr.write(f"bmad2pf: {misuse}\n")
+        return MISUSED
+    run.walk()
+    run.stages.leave()
+    run.say()
+    return run.exit_code()
+
+
+class Run:
+    """One run: what was asked, and what came of it."""
+
+    def __init__(self, options: Options, stages: Stages) -> None:
+        self.options = options
+        self.stages = stages
+        self.src = Path(os.path.normpath(options.src))
+        self.out = Path(os.path.normpath(options.out))
+        self.found = Diagnostics()
+        self.agents = self.flows = self.files = 0
+        self.changes: tuple[Change, ...] = ()
+        self.diff: list[str] = []
+
+    @property
+    def writes(self) -> bool:
+        """Whether this run may write the output."""
+        return not self.options.check and not self.options.diff
+
+    def walk(self) -> None:
+        """From the sources to the output; stops where errors make going on pointless."""
+        self.stages.enter("reading")
+        before = snapshot(self.src)
+        project = load(self.src, self.src.as_posix(), self.found)
+        self.agents, self.flows = len(project.agents), len(project.flows)
+        if self.found.has("error") or refuse_kind(self.out, self.found):
+            return
+        if self.writes:
+            refuse_unwritable(self.out, self.found)
+        if not self.found.has("error"):
+            with self._told_faults():
+                self._generate(project, before)
+
+    def _generate(self, project: Project, before: Snapshot) -> None:
+        if self.writes:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+        elif not self.out.parent.is_dir():
+            self._compare(project, before)
+            return
+        self.stages.enter("waiting")
+        with locked(self.out.parent, shared=not self.writes) as alone:
+            if self.writes:
+                sweep(self.out, alone=alone)
+            self._compare(project, before)
+
+    def _compare(self, project: Project, before: Snapshot) -> None:
+        self.stages.enter("rendering")
+        tree = read(self.out)
+        refuse_foreign(tree, self.found)
+        coming = generation(project, before, tree, self.found)
+        self.files = len(coming.manifest.files) + 1
+        self.changes = changes(tree, coming)
+        edited = [path for path in tree.edited if any(path == to.path for to in self.changes)]
+        if not self.options.force:
+            refuse_edited(tree, edited, self.found)
+        if self.options.diff:
+            self.diff = list(unified(tree, coming, self.changes))
+        if self.options.check:
+            self._find_stale(tree)
+        if self.writes and not self.found.has("error"):
+            self._write(tree, coming)
+
+    def _write(self, tree: Tree, coming: Generation) -> None:
+        if self.changes or tree.interrupted or tree.leftovers:
+            self.stages.enter("writing")
+            write(tree, coming)
+
+    def _find_stale(self, tree: Tree) -> None:
+        if not self.changes or tree.is_absent:
+            return
+        paths = [change.path for change in self.changes]
+        message = f"the output is out of date: {some(paths)}"
+        self.found.add("BMAD504", Position(str(self.out)), message, "run bmad2pf")
+
+    @contextmanager
+    def _told_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except Busy:
+            message = "another compiler has been at work here for a long time"
+            hint = "let it end, then run bmad2pf again"
+            self.found.add("BMAD506", Position(str(self.out)), message, hint)
+        except OSError as error:
+            path = Path(os.fsdecode(error.filename)) if error.filename else self.out
+            unwritable(path, error.strerror or type(error).__name__, self.found)
+
+    def say(self) -> None:
+        """Findings, the diff, and the last line; or the one object."""
+        counts = (self.agents, self.flows, self.files)
+        seconds = self.stages.seconds
+        if self.options.format == "json":
+            findings = report.findings_json(self.found)
+            changed = len(self.changes)
+            lines = [summary.as_json(findings, *counts, changed, seconds)]
+        else:
+            style = report.Style(sys.stdout)
+            lines = [*report.findings(self.found, style), *report.diff_lines(self.diff, style)]
+            if self.found.has("error"):
+                lines.append(report.failure(self.found, seconds))
+            else:
+                checked = not self.writes
+                lines.append(report.result(counts, self.changes, seconds, checked=checked))
+        sys.stdout.write("\n".join(lines) + "\n")
+
+    def exit_code(self) -> int:
+        """1 for errors, and for warnings where they count as such."""
+        wrong = self.found.has("error") or (self.options.strict and self.found.has("warning"))
+        return FOUND if wrong else SUCCESS

@@ -1,0 +1,69 @@
+"""Whether anything has changed at all, decided from hashes.
+
+Nothing heavy may be imported here: this is the whole of a run that has nothing to do.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import digest, manifest
+from .arguments import Options
+from .distribution import formatter
+from .sources import scan
+
+LEFTOVER = ".bmad2pf."
+
+
+def is_fresh(options: Options) -> manifest.Manifest | None:
+    """The manifest of an output that is as it would be written now; None when it is not sure."""
+    out = os.path.normpath(options.out)
+    try:
+        known = read(f"{out}/{manifest.NAME}")
+        if known is None or known.findings or has_leftovers(out):
+            return None
+        if known.sources != source_digests(options.src) or not holds(out, known):
+            return None
+        return known if known.compiler == digest.of_compiler(formatter()) else None
+    except OSError:
+        return None  # whoever compiles meets it again, and says so
+
+
+def read(path: str) -> manifest.Manifest | None:
+    """The manifest at `path`; None when there is none of ours. Raises OSError."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            return manifest.decode(file.read())
+    except (FileNotFoundError, NotADirectoryError, manifest.Damaged):
+        return None
+
+
+def source_digests(src: str) -> dict[str, str] | None:
+    """The hash of every source by the path that headers show; None where one is refused."""
+    files, faults = scan(src)
+    if faults:
+        return None
+    root = root_name(src)
+    return {f"{root}/{path}": digest.of_bytes(data) for path, data in files}
+
+
+def root_name(src: str) -> str:
+    """The name of the sources' folder, wherever it stands."""
+    return os.path.basename(os.path.realpath(src))  # noqa: PTH119
+
+
+def holds(out: str, known: manifest.Manifest) -> bool:
+    """Whether the tree has the files of its manifest, each unchanged, and no others."""
+    if os.path.islink(out):  # noqa: PTH114
+        return False
+    expected = sorted([*known.files, manifest.NAME])
+    if digest.files_below(out) != expected:
+        return False
+    return all(digest.of_file(f"{out}/{path}") == known.files[path] for path in known.files)
+
+
+def has_leftovers(out: str) -> bool:
+    """Whether a compiler that died, or another at work, has a folder beside the output."""
+    parent, name = os.path.split(out)
+    start = f".{name}{LEFTOVER}"
+    return any(entry.startswith(start) for entry in os.listdir(parent or "."))  # noqa: PTH208

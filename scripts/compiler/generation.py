@@ -1,0 +1,90 @@
+"""What the output shall be, from the project and from the tree that is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import __version__
+from . import digest, distribution
+from .diagnostics import Diagnostics, Position
+from .formatter import NONE, format_files
+from .fresh import source_digests
+from .manifest import Manifest
+from .model import Project
+from .output import Generation
+from .render import agent_path, copied_files, render
+from .tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The hashes of the inputs, taken before they were read: an edit in between shows next time."""
+
+    sources: dict[str, str]
+    compiler: str
+    formatter: str
+
+
+def snapshot(src: Path) -> Snapshot:
+    """The inputs as they are now."""
+    formatter = distribution.formatter()
+    return Snapshot(source_digests(str(src)) or {}, digest.of_compiler(formatter), formatter)
+
+
+def generation(
+    project: Project, inputs: Snapshot, tree: Tree, diagnostics: Diagnostics
+) -> Generation:
+    """Every file's hash, and the bytes of those that the tree does not have already."""
+    same_compiler = tree.known is not None and tree.known.compiler == inputs.compiler
+    keep = _unchanged_agents(project, inputs, tree) if same_compiler else frozenset()
+    copied = copied_files(project)
+    rendered = render(project, keep)
+    written = {path: data for path, data in copied.items() if not _has(tree, path, data)}
+    unsure = {
+        path: data
+        for path, data in rendered.items()
+        if not (same_compiler and _has(tree, path, data))
+    }
+    formatted, formatter = _formatted(unsure, inputs, diagnostics)
+    written |= {path: data for path, data in formatted.items() if not _has(tree, path, data)}
+    kept = (keep | rendered.keys() | copied.keys()) - written.keys()
+    manifest = Manifest(__version__, inputs.compiler)
+    if formatter != inputs.formatter:
+        manifest.compiler = digest.of_compiler(formatter)
+    manifest.files = {path: tree.files[path] for path in kept}
+    manifest.files |= {path: digest.of_bytes(data) for path, data in written.items()}
+    manifest.sources = inputs.sources
+    manifest.agents, manifest.flows = len(project.agents), len(project.flows)
+    manifest.findings = len(diagnostics)
+    return Generation(manifest, written, frozenset(kept))
+
+
+def _unchanged_agents(project: Project, inputs: Snapshot, tree: Tree) -> frozenset[str]:
+    """Modules whose source has the hash that they were made from, and that nobody edited."""
+    known = tree.known
+    if known is None:
+        return frozenset()
+    return frozenset(
+        path
+        for agent in project.agents
+        if (path := agent_path(agent.id)) in tree.files
+        and tree.files[path] == known.files.get(path)
+        and known.sources.get(source := f"{project.root}/{agent.path}", "")
+        == inputs.sources[source]
+    )
+
+
+def _formatted(
+    rendered: dict[str, bytes], inputs: Snapshot, diagnostics: Diagnostics
+) -> tuple[dict[str, bytes], str]:
+    python = {path: data for path, data in rendered.items() if path.endswith(".py")}
+    formatted, formatter = format_files(python)
+    if formatter == NONE:
+        hint = "install ruff beside bmad2pf, then run it again"
+        diagnostics.add("BMAD505", Position(""), "neither ruff nor black could be run", hint)
+    return rendered | formatted, formatter or inputs.formatter
+
+
+def _has(tree: Tree, path: str, data: bytes) -> bool:
+    return tree.files.get(path) == digest.of_bytes(data)

@@ -1,0 +1,50 @@
+"""One compiler at a time: a lock on the folder that holds the output. No file is left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: the staged folder still keeps the tree whole
+    fcntl = None  # type: ignore[assignment]
+
+WAIT: Final = 30.0  # seconds
+_POLL: Final = 0.02
+
+
+class Busy(Exception):
+    """Another compiler held the lock for longer than WAIT."""
+
+
+@contextmanager
+def locked(folder: Path, *, shared: bool = False, wait: float = WAIT) -> Iterator[bool]:
+    """Hold the lock of `folder`; yields whether this system has such locks. Raises Busy."""
+    if fcntl is None:
+        yield False
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield _acquire(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
+    finally:
+        os.close(handle)  # and the lock with it
+
+
+def _acquire(handle: int, kind: int, wait: float) -> bool:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Busy from None
+            time.sleep(_POLL)
+        except OSError:
+            return False  # some network mounts have no locks
+        else:
+            return True

@@ -1,0 +1,54 @@
+"""The entry: the short way where nothing has changed, else the compiler, else Typer.
+
+Modules are imported where they are needed: a run that has nothing to do imports none of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+
+from .arguments import Options, plain
+from .fresh import is_fresh
+from .summary import as_json, unchanged
+
+MISUSED = 2
+
+
+def main() -> None:
+    """Run the command that `sys.argv` holds, and end the process with its exit code."""
+    try:
+        options = plain(sys.argv[1:]) or _asked_of_typer()
+        sys.exit(run(options))
+    except BrokenPipeError:
+        # Whoever read us has gone: there is nobody to tell.
+        sys.stdout = sys.stderr
+        sys.exit(MISUSED)
+    except Exception:  # noqa: BLE001  our own fault keeps its traceback; only the code is ours
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.exit(MISUSED)
+
+
+def _asked_of_typer() -> Options:
+    from .cli import read_options
+
+    return read_options(sys.argv[1:])
+
+
+def run(options: Options) -> int:
+    """Do what was asked and say so; the exit code."""
+    started = perf_counter()
+    known = is_fresh(options)
+    if known is None:
+        from .compile import compile_project
+
+        return compile_project(options, started)
+    spent = perf_counter() - started
+    if options.verbose:
+        sys.stderr.write(f"hashes    {spent * 1000:7.1f} ms\n")
+    if options.format == "json":
+        text = as_json("[]", known.agents, known.flows, len(known.files) + 1, 0, spent)
+    else:
+        text = unchanged(known.agents, known.flows, len(known.files) + 1, spent)
+    sys.stdout.write(text + "\n")
+    return 0

@@ -1,0 +1,93 @@
+"""What a tree was made of and holds: `manifest.sha256`, which `sha256sum -c` reads too."""
+
+from __future__ import annotations
+
+NAME = "manifest.sha256"
+NEXT = NAME + ".next"
+_MADE_BY = "# Written by bmad2pf "
+_HEX = frozenset("0123456789abcdef")
+
+
+class Damaged(Exception):
+    """The text is no manifest of ours."""
+
+
+class Manifest:
+    """Paths with their SHA-256: `sources` as in headers, `files` relative to the tree.
+
+    `findings` counts the warnings and notes that were said. `was` lists files that an
+    interrupted compiler left behind, as pairs of path and hash; only the manifest of a
+    tree in change has it.
+    """
+
+    __slots__ = ("agents", "compiler", "files", "findings", "flows", "sources", "version", "was")
+
+    def __init__(self, version: str, compiler: str) -> None:
+        self.version = version
+        self.compiler = compiler
+        self.agents = 0
+        self.flows = 0
+        self.findings = 0
+        self.sources: dict[str, str] = {}
+        self.files: dict[str, str] = {}
+        self.was: list[tuple[str, str]] = []
+
+    def encode(self) -> bytes:
+        """The file's bytes: sorted, no time, no absolute path."""
+        lines = [
+            f"{_MADE_BY}{self.version}. Do not edit.",
+            f"# compiler {self.compiler}",
+            f"# agents {self.agents} flows {self.flows} findings {self.findings}",
+            *(f"# source {digest}  {path}" for path, digest in sorted(self.sources.items())),
+            *(f"# was {digest}  {path}" for path, digest in sorted(self.was)),
+            *(f"{digest}  {path}" for path, digest in sorted(self.files.items())),
+        ]
+        return ("\n".join(lines) + "\n").encode()
+
+
+def decode(data: bytes) -> Manifest:
+    """The manifest in `data`; raises Damaged, also for paths that lead out of the tree."""
+    try:
+        lines = data.decode().split("\n")
+    except UnicodeDecodeError:
+        raise Damaged from None
+    if len(lines) < 4 or not lines[0].startswith(_MADE_BY) or lines[-1]:
+        raise Damaged
+    version = lines[0][len(_MADE_BY) :].removesuffix(". Do not edit.")
+    manifest = Manifest(version, lines[1].removeprefix("# compiler "))
+    _counts(manifest, lines[2].split(" "))
+    for line in lines[3:-1]:
+        _entry(manifest, line)
+    return manifest
+
+
+def _counts(manifest: Manifest, words: list[str]) -> None:
+    if len(words) != 7 or words[1::2] != ["agents", "flows", "findings"]:
+        raise Damaged
+    try:
+        manifest.agents, manifest.flows, manifest.findings = map(int, words[2::2])
+    except ValueError:
+        raise Damaged from None
+
+
+def _entry(manifest: Manifest, line: str) -> None:
+    kind = ""
+    if line.startswith("# "):
+        _, kind, line = line.split(" ", 2) if line.count(" ") > 1 else ("", "?", "")
+    digest, path = line[:64], line[66:]
+    if line[64:66] != "  " or not _HEX.issuperset(digest) or not _is_inside(path):
+        raise Damaged
+    if kind == "":
+        manifest.files[path] = digest
+    elif kind == "source":
+        manifest.sources[path] = digest
+    elif kind == "was":
+        manifest.was.append((path, digest))
+    else:
+        raise Damaged
+
+
+def _is_inside(path: str) -> bool:
+    if path.startswith("/") or "\\" in path or not path:
+        return False
+    return ".." not in path or not {"..", "."} & set(path.split("/"))
