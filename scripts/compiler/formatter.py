@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -34,9 +35,8 @@ def ruff_program() -> str | None:
     if beside.is_file():
         return str(beside)
     try:
-        from ruff import find_ruff_bin
-
-        return str(find_ruff_bin())
+        # Only where ruff is installed apart from Python: its package knows where to look.
+        return str(import_module("ruff").find_ruff_bin())
     except (ImportError, FileNotFoundError):
         return None
 
@@ -78,13 +78,15 @@ def _read_back(top: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
 def _black(files: Mapping[str, bytes]) -> dict[str, bytes] | None:
     try:
         import black
+        from black.mode import TargetVersion
+        from black.parsing import InvalidInput
     except ImportError:
         return None
-    mode = black.Mode(line_length=WIDTH, target_versions={black.TargetVersion.PY311})
+    mode = black.Mode(line_length=WIDTH, target_versions={TargetVersion.PY311})
     try:
         return {
             path: black.format_str(data.decode(), mode=mode).encode()
             for path, data in files.items()
         }
-    except (black.InvalidInput, ValueError):
+    except (InvalidInput, ValueError):
         return None

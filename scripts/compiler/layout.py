@@ -115,7 +115,7 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _import_key(name: str) -> tuple[int, object, str]:
-    bare = name.split(" ")[0]
+    bare = name.split(" ", maxsplit=1)[0]
     kind = 0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2
     return (kind, natural(bare), name)
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # not a POSIX system: the staged folder still keeps the tree whole
-    fcntl = None  # type: ignore[assignment]
 
 WAIT: Final = 30.0  # seconds
 _POLL: Final = 0.02
@@ -25,17 +24,18 @@ class Busy(Exception):
 @contextmanager
 def locked(folder: Path, *, shared: bool = False, wait: float = WAIT) -> Iterator[bool]:
     """Hold the lock of `folder`; yields whether this system has such locks. Raises Busy."""
-    if fcntl is None:
-        yield False
+    if sys.platform == "win32":
+        yield False  # the staged folder still keeps the tree whole
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        yield _acquire(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
+        yield _acquire(handle, shared=shared, wait=wait)
     finally:
         os.close(handle)  # and the lock with it
 
 
-def _acquire(handle: int, kind: int, wait: float) -> bool:
+def _acquire(handle: int, *, shared: bool, wait: float) -> bool:
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     deadline = time.monotonic() + wait
     while True:
         try:

@@ -25,7 +25,7 @@ def main() -> None:
         sys.stdout = sys.stderr
         sys.exit(MISUSED)
     except Exception:  # noqa: BLE001  our own fault keeps its traceback; only the code is ours
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
         sys.exit(MISUSED)
 
 

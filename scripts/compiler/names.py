@@ -9,26 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-KEYWORDS: Final = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+KEYWORDS: Final = _words(
     "and as assert async await break class continue def del elif else except finally for from "
     "global if import in is lambda nonlocal not or pass raise return try while with yield "
-    "match case type _ none true false".split()
+    "match case type _ none true false"
 )
 DEVICES: Final = frozenset(
     ["con", "prn", "aux", "nul"]
     + [f"{port}{number}" for port in ("com", "lpt") for number in range(10)]
 )
-BUILTINS: Final = frozenset(
+BUILTINS: Final = _words(
     "abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod "
     "compile complex copyright credits delattr dict dir divmod enumerate eval exec exit filter "
     "float format frozenset getattr globals hasattr hash help hex id input int isinstance "
     "issubclass iter len license list locals map max memoryview min next object oct open ord pow "
     "print property quit range repr reversed round set setattr slice sorted staticmethod str sum "
-    "super tuple type vars zip".split()
+    "super tuple type vars zip"
 )
-CLASS_WORDS: Final = frozenset(
+CLASS_WORDS: Final = _words(
     "None True False AgentNode AsyncFlow ParallelGroup End Flow Tool Ellipsis NotImplemented "
-    "Exception Warning".split()
+    "Exception Warning"
 )
 LOCAL_WORDS: Final = frozenset({"build", "end", "self"})
 

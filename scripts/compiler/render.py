@@ -1,4 +1,4 @@
-"""A project into the files of its service. It reads templates and the runtime, and writes nothing."""
+"""A project into the files of its service; it reads templates and the runtime, writes nothing."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ class _Templates:
 
     def agents(self, agents: tuple[Agent, ...]) -> str:
         ids = sorted(agent.id for agent in agents)
-        modules = sorted(ids, key=lambda id: natural(module_name(id)))
+        modules = sorted(ids, key=lambda each: natural(module_name(each)))
         return self.fill(
             "agents",
-            imports=[f"from .{module_name(id)} import {class_name(id)}" for id in modules],
-            agents=assignment("AGENTS", tuple(Code(class_name(id)) for id in ids)),
+            imports=[f"from .{module_name(each)} import {class_name(each)}" for each in modules],
+            agents=assignment("AGENTS", tuple(Code(class_name(each)) for each in ids)),
         )
 
     def flow(self, project: Project, flow: Flow) -> str:
@@ -139,23 +139,21 @@ def _attributes(agent: Agent, long_persona: bool) -> Iterator[tuple[str, object]
     yield "prompt", Code("PROMPT")
     if agent.persona:
         yield "persona", Code("PERSONA") if long_persona else agent.persona
-    if agent.tools:
-        yield "tools", agent.tools
-    if agent.memory_scope != "isolated":
-        yield "memory_scope", agent.memory_scope
-    if agent.wait_for_docs:
-        yield "wait_for_docs", agent.wait_for_docs
-    if agent.wait_for_agents:
-        yield "wait_for_agents", agent.wait_for_agents
-    if agent.commands:
-        yield "commands", tuple((command.name, command.text) for command in agent.commands)
-    if agent.creates is not None:
-        yield "creates", agent.creates
-    if agent.actions:
-        yield "actions", agent.actions
-    for name in ("model", "temperature", "max_tokens", "timeout", "retries"):
-        if (value := getattr(agent, name)) is not None:
+    commands = tuple((command.name, command.text) for command in agent.commands)
+    for name, value in (
+        ("tools", agent.tools),
+        ("memory_scope", "" if agent.memory_scope == "isolated" else agent.memory_scope),
+        ("wait_for_docs", agent.wait_for_docs),
+        ("wait_for_agents", agent.wait_for_agents),
+        ("commands", commands),
+        ("creates", agent.creates),
+        ("actions", agent.actions),
+    ):
+        if value:
             yield name, value
+    for name in ("model", "temperature", "max_tokens", "timeout", "retries"):
+        if (number := getattr(agent, name)) is not None:
+            yield name, number
 
 
 def _flow(flow: Flow) -> Call:
