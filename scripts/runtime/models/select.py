@@ -15,6 +15,12 @@ def make_model(settings: Settings) -> Model:
         return MockLLM()
     if provider not in ("openai", "openai-compatible"):
         raise SettingsError(f"provider {provider} is not supported yet", where="llm.provider")
-    from .openai import OpenAIModel  # importing the adapter imports the SDK
-
+    try:
+        from .openai import OpenAIModel  # importing the adapter imports the SDK
+    except ModuleNotFoundError as error:
+        if error.name not in ("openai", "httpx2"):
+            raise
+        message = f"the provider {provider} needs the package openai"
+        hint = "pip install -r requirements-openai.txt"
+        raise SettingsError(message, where="llm.provider", hint=hint) from None
     return OpenAIModel.from_settings(settings)
