@@ -18,7 +18,9 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One Markdown file. `at` maps a front-matter key (and `""`, the file) to its place.
+    """One Markdown file, `path` beginning with the source folder's name.
+
+    `at` maps a front-matter key (and `""`, the file; and `tools/x`, an item) to its place.
 
     Document names are without `.md`. None means: the runtime's default.
     """
@@ -46,7 +48,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function from tools.yaml. `source` is its file under the sources, None when it is installed.
+    """A function from tools.yaml; `source` is its file in the sources, None when installed.
 
     `parameters` is the JSON Schema that the model sees.
     """
@@ -63,7 +65,11 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An agent's place in a flow, with this place's own settings."""
+    """An agent's place in a flow, with this place's own settings.
+
+    `requires` is added to the agent's own documents; `creates` stands instead of the agent's.
+    `places` maps a key (`creates`, `on/approve`, `requires/prd`) to its place.
+    """
 
     id: str
     agent: str
@@ -72,6 +78,7 @@ class Step:
     on: tuple[tuple[str, str], ...] = ()
     max_visits: int | None = None
     at: Position = field(default=Position(""), compare=False, repr=False)
+    places: dict[str, Position] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ class Flow:
 class Project:
     """Everything that was read. Agents are sorted by id, flows and tools stand in file order.
 
+    `root` is the source folder's own name; the paths of agents, flows and tools begin with it.
     `tool_files` maps a path below `tools/` to the author's module, byte for byte.
     """
 

@@ -35,27 +35,11 @@ class SourceFault(NamedTuple):
     hint: str = ""
 
 
-class SourcesRefused(Exception):
-    """At least one file cannot be taken; `faults` says which and why."""
-
-    def __init__(self, faults: list[SourceFault]) -> None:
-        super().__init__(faults[0].message)
-        self.faults = faults
-
-
-def sources(src: str | os.PathLike[str]) -> list[tuple[str, bytes]]:
-    """Relative path (with `/`) and bytes of every file, by path; raises SourcesRefused, OSError.
-
-    A missing `src` is an OSError.
-    """
-    files, faults = scan(src)
-    if faults:
-        raise SourcesRefused(faults)
-    return files
-
-
 def scan(src: str | os.PathLike[str]) -> tuple[list[tuple[str, bytes]], list[SourceFault]]:
-    """As `sources`, with every fault; raises OSError when `src` itself cannot be listed."""
+    """Path (with `/`) and bytes of every file, and every fault, both by path.
+
+    Raises OSError when `src` itself cannot be listed.
+    """
     found = _Scan(os.fspath(src))
     found.take_top()
     return sorted(found.files), sorted(found.faults)

@@ -47,7 +47,7 @@ _ID_LINE: Final = re.compile(r"^id:[ \t]*([A-Za-z0-9_-]+)", re.MULTILINE)
 
 
 class AgentFile(NamedTuple):
-    """Where an agent comes from: `path` for people, `name` below the sources, `stem` its id."""
+    """Where an agent comes from: `path` for people, `name` for headers, `stem` its id."""
 
     path: str
     name: str

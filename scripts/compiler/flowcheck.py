@@ -1,0 +1,217 @@
+"""Whether one flow can run: its steps, waits, documents, actions, loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+
+from ..runtime import spec
+from . import cycles, graph
+from .diagnostics import Diagnostics, Position, near_match
+from .model import Agent, Flow, Group, Step
+
+
+class FlowCheck:
+    """`circular`: the agents whose waits were reported as circles, with the circle's number."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        agents: Mapping[str, Agent],
+        circular: Mapping[str, int],
+        diagnostics: Diagnostics,
+    ) -> None:
+        self.flow = flow
+        self.agents = agents
+        self.circular = circular
+        self.diagnostics = diagnostics
+        self.steps = flow.steps()
+        self.stage_of = {
+            step.id: number
+            for number, stage in enumerate(flow.stages)
+            for step in graph.members(stage)
+        }
+        self.after = graph.followers(graph.stage_edges(flow, agents))
+        self.creators: dict[str, list[Step]] = {}
+        for step in self.steps:
+            document = graph.created(step, agents)
+            if document is not None:
+                self.creators.setdefault(document, []).append(step)
+
+    def run(self) -> None:
+        """Report everything that is wrong with the flow."""
+        self._check_agents()
+        if not self._check_ids():
+            return  # what follows tells steps apart by their ids
+        for step in self.steps:
+            self._check_waits(step)
+            self._check_documents(step)
+            self._check_actions(step)
+        for stage in self.flow.stages:
+            if isinstance(stage, Group):
+                self._check_group(stage)
+        self._check_creators()
+        self._check_reachable()
+        self._check_loops()
+
+    def _add(self, code: str, at: Position, message: str, hint: str = "") -> None:
+        self.diagnostics.add(code, at, message, hint)
+
+    def _check_agents(self) -> None:
+        for step in self.steps:
+            if step.agent not in self.agents:
+                message = f'the agent "{step.agent}" is not defined'
+                self._add("BMAD201", step.at, message, near_match(step.agent, self.agents))
+
+    def _check_ids(self) -> bool:
+        seen: dict[str, Step] = {}
+        fine = True
+        for step in self.steps:
+            at = step.places.get("id", step.at)
+            if spec.id_key(step.id) in spec.RESERVED_STEP_IDS:
+                message = f'the step id "{step.id}" is reserved'
+                self._add("BMAD302", at, message, "give the step an id of its own")
+            first = seen.setdefault(spec.id_key(step.id), step)
+            if first is not step:
+                where = f"line {first.at.line}" if self.flow.path else first.at.path
+                same = "taken by" if first.id == step.id else f'too near to "{first.id}" of'
+                message = f'the step id "{step.id}" is {same} the step on {where}'
+                self._add("BMAD302", at, message, "give the step an id of its own")
+                fine = False
+        return fine
+
+    def _check_waits(self, step: Step) -> None:
+        agent = self.agents.get(step.agent)
+        if agent is None:
+            return
+        for name in agent.wait_for_agents:
+            if name not in self.agents or name == step.agent or self._is_circular(step.agent, name):
+                continue
+            places = [self.stage_of[other.id] for other in self.steps if other.agent == name]
+            if any(self._comes_first(place, step) for place in places):
+                continue
+            where = "only comes later" if places else "is not"
+            message = f'"{step.agent}" waits for "{name}", which {where} in flow "{self.flow.name}"'
+            hint = "put it before" if places else "add it to the flow, or remove the wait"
+            self._add("BMAD204", agent.at[f"wait_for.agents/{name}"], message, hint)
+
+    def _is_circular(self, one: str, other: str) -> bool:
+        return one in self.circular and self.circular[one] == self.circular.get(other)
+
+    def _comes_first(self, place: int, step: Step) -> bool:
+        """Whether what stands at `place` is done, or waited for, when `step` starts."""
+        own = self.stage_of[step.id]
+        return place < own or (place == own and isinstance(self.flow.stages[own], Group))
+
+    def _check_documents(self, step: Step) -> None:
+        own = self.stage_of[step.id]
+        for document in graph.required(step, self.agents):
+            creators = [other for other in self.creators.get(document, ()) if other is not step]
+            if any(self._comes_first(self.stage_of[other.id], step) for other in creators):
+                continue
+            # A step's output is kept as the document of its id.
+            if self.stage_of.get(document, own) < own:
+                continue
+            self._report_document(step, document)
+
+    def _report_document(self, step: Step, document: str) -> None:
+        at = self._document_place(step, document)
+        hint = "a client may supply it; else let an earlier step create it"
+        flow = self.flow.name
+        if document in self.creators or document in self.stage_of:
+            creator = next(iter(self.creators.get(document, ())), None)
+            by = creator.id if creator else document
+            itself = "itself" if by == step.id else f'"{by}", which comes later'
+            message = f'"{step.id}" waits for "{document}", created in flow "{flow}" by {itself}'
+            self._add("BMAD206", at, message, hint)
+        else:
+            message = f'"{step.id}" waits for "{document}", which no step of flow "{flow}" creates'
+            self._add("BMAD205", at, message, near_match(document, self.creators) or hint)
+
+    def _document_place(self, step: Step, document: str) -> Position:
+        own = step.places.get(f"requires/{document}")
+        return own or self.agents[step.agent].at.get(f"wait_for.docs/{document}", step.at)
+
+    def _check_actions(self, step: Step) -> None:
+        agent = self.agents.get(step.agent)
+        for action, target in step.on:
+            at = step.places.get(f"on/{action}", step.at)
+            if agent is not None and action not in agent.actions:
+                message = f'the agent "{step.agent}" cannot choose the action "{action}"'
+                near = near_match(action, agent.actions)
+                has = ", ".join((*agent.actions, action))
+                self._add("BMAD303", at, message, near or f"write actions: [{has}] in its file")
+            if target != graph.END and target not in self.stage_of:
+                message = f'the action "{action}" leads to "{target}", which is no step of the flow'
+                near = near_match(target, [*self.stage_of, graph.END])
+                self._add("BMAD304", at, message, near or "name a step of this flow, or end")
+
+    def _check_group(self, group: Group) -> None:
+        for step in group.members:
+            if step.on:
+                at = step.places.get("on", step.at)
+                message = f'the step "{step.id}" stands in a group and cannot have "on"'
+                self._add("BMAD307", at, message, "move it behind the group")
+        waits: dict[str, list[str]] = {}
+        for edge in graph.group_edges(group, self.agents):
+            waits.setdefault(edge.target, []).append(edge.source)
+        agent_of = {step.id: step.agent for step in group.members}
+        for circle in cycles.components(agent_of, waits):
+            if any(agent_of[name] in self.circular for name in circle) or not self.flow.path:
+                continue
+            path = " → ".join(cycles.circle(circle, waits))
+            message = f"the steps of a group wait for each other in a circle: {path}"
+            at = next(step.at for step in group.members if step.id == circle[0])
+            self._add("BMAD203", at, message, "remove one of these waits")
+
+    def _check_creators(self) -> None:
+        outputs = {step.id.casefold(): step for step in self.steps}
+        for document, creators in self.creators.items():
+            for step in creators:
+                other = outputs.get(document.casefold(), step)
+                if other is not step:
+                    message = f'"{document}" is where the output of step "{other.id}" is kept'
+                    self._add("BMAD207", self._creates_place(step), message, "choose another name")
+            for first, second in combinations(creators, 2):
+                if self._collide(first, second, document):
+                    message = f'"{document}" is created by "{first.id}" and by "{second.id}"'
+                    hint = "choose another name, or let the later step require what it rewrites"
+                    self._add("BMAD207", self._creates_place(second), message, hint)
+                    break
+
+    def _creates_place(self, step: Step) -> Position:
+        return step.places.get("creates") or self.agents[step.agent].at.get("creates", step.at)
+
+    def _collide(self, first: Step, second: Step, document: str) -> bool:
+        """Whether a run may have two versions of a document, the second not made from the first."""
+        one, other = (self.flow.stages[self.stage_of[step.id]] for step in (first, second))
+        if one is other:
+            return True
+        if first.agent == second.agent or document in graph.required(second, self.agents):
+            return False
+        start, end = graph.stage_id(one), graph.stage_id(other)
+        return end in cycles.reachable(start, self.after) or start in cycles.reachable(
+            end, self.after
+        )
+
+    def _check_reachable(self) -> None:
+        if not self.flow.stages:
+            return
+        start = graph.stage_id(self.flow.stages[0])
+        reached = cycles.reachable(start, self.after) | {start}
+        for stage in self.flow.stages:
+            if graph.stage_id(stage) not in reached:
+                for step in graph.members(stage):
+                    message = f'the step "{step.id}" is never reached'
+                    hint = "let an action lead to it, or leave one action out of the on before it"
+                    self._add("BMAD305", step.at, message, hint)
+
+    def _check_loops(self) -> None:
+        loop = graph.looping(self.flow, self.agents)
+        for step in self.steps:
+            if step.id in loop and step.max_visits is None:
+                visits = spec.DEFAULT_MAX_VISITS
+                message = (
+                    f'the step "{step.id}" stands in a loop without max_visits: {visits} is used'
+                )
+                self._add("BMAD306", step.at, message, f"write max_visits: {visits}")

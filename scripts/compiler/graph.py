@@ -1,0 +1,171 @@
+"""How steps follow and wait for each other: the one source of wiring and of graph files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from ..runtime import spec
+from . import cycles
+from .diagnostics import Position
+from .grouping import Entry, stages
+from .model import Agent, Edge, Flow, Group, Project, Step
+
+START: Final = "start"
+END: Final = "end"
+
+Agents = Mapping[str, Agent]
+Followers = dict[str, list[str]]
+
+
+def by_id(project: Project) -> dict[str, Agent]:
+    """The agents by their ids; the first one where an id is taken twice."""
+    return {agent.id: agent for agent in reversed(project.agents)}
+
+
+def required(step: Step, agents: Agents) -> tuple[str, ...]:
+    """The documents that a step waits for: its agent's and its own."""
+    agent = agents.get(step.agent)
+    own = agent.wait_for_docs if agent else ()
+    return tuple(dict.fromkeys((*own, *step.requires)))
+
+
+def created(step: Step, agents: Agents) -> str | None:
+    """The document that a step creates: its own setting, else its agent's."""
+    agent = agents.get(step.agent)
+    return step.creates if step.creates is not None or agent is None else agent.creates
+
+
+def members(stage: Step | Group) -> tuple[Step, ...]:
+    return stage.members if isinstance(stage, Group) else (stage,)
+
+
+def stage_id(stage: Step | Group) -> str:
+    """What an edge calls a stage: its step's id, for a group that of its first member."""
+    return members(stage)[0].id
+
+
+def edges(flow: Flow, project: Project) -> tuple[Edge, ...]:
+    """From stage to stage in file order: actions, then the plain order, with `end` for the last.
+
+    `on` may name any member of a group: the whole group follows.
+    """
+    return stage_edges(flow, by_id(project))
+
+
+def stage_edges(flow: Flow, agents: Agents) -> tuple[Edge, ...]:
+    """As `edges`; what leads nowhere is left out."""
+    homes = {step.id: stage_id(stage) for stage in flow.stages for step in members(stage)}
+    homes[END] = END
+    following = [stage_id(stage) for stage in flow.stages[1:]] + [END]
+    found: list[Edge] = []
+    for stage, after in zip(flow.stages, following, strict=True):
+        source = stage_id(stage)
+        on = stage.on if isinstance(stage, Step) else ()
+        found += [Edge(source, homes[to], action) for action, to in on if to in homes]
+        if not on or _has_plain_order(stage, agents):
+            found.append(Edge(source, after))
+    return tuple(found)
+
+
+def _has_plain_order(stage: Step | Group, agents: Agents) -> bool:
+    step = members(stage)[0]
+    agent = agents.get(step.agent)
+    return agent is None or not set(agent.actions) <= {action for action, _ in step.on}
+
+
+def group_edges(group: Group, agents: Agents) -> tuple[Edge, ...]:
+    """Which member waits for which: by `wait_for.agents`, and for documents by `creates`."""
+    found = []
+    for step in group.members:
+        agent = agents.get(step.agent)
+        waits = agent.wait_for_agents if agent else ()
+        documents = required(step, agents)
+        found += [
+            Edge(other.id, step.id)
+            for other in group.members
+            if other is not step and (other.agent in waits or created(other, agents) in documents)
+        ]
+    return tuple(found)
+
+
+def followers(found: tuple[Edge, ...]) -> Followers:
+    """Who follows whom, without `end`."""
+    result: Followers = {}
+    for edge in found:
+        if edge.target != END:
+            result.setdefault(edge.source, []).append(edge.target)
+    return result
+
+
+def looping(flow: Flow, agents: Agents) -> set[str]:
+    """The ids of the steps that a run may come to again."""
+    after = followers(stage_edges(flow, agents))
+    circles = cycles.components([stage_id(stage) for stage in flow.stages], after)
+    inside = {name for circle in circles for name in circle}
+    return {s.id for stage in flow.stages if stage_id(stage) in inside for s in members(stage)}
+
+
+def bounded(flow: Flow, project: Project) -> Flow:
+    """The flow with the default `max_visits` on each step of a loop that has none."""
+    loop = looping(flow, by_id(project))
+
+    def bound(step: Step) -> Step:
+        if step.max_visits is not None or step.id not in loop:
+            return step
+        return replace(step, max_visits=spec.DEFAULT_MAX_VISITS)
+
+    found = [
+        Group(tuple(map(bound, stage.members))) if isinstance(stage, Group) else bound(stage)
+        for stage in flow.stages
+    ]
+    return replace(flow, stages=tuple(found))
+
+
+def waits(agents: Agents, *, through_documents: bool) -> dict[str, set[str]]:
+    """Whom each agent waits for, itself left out of what documents say."""
+    creators: dict[str, set[str]] = {}
+    for agent in agents.values():
+        if agent.creates is not None:
+            creators.setdefault(agent.creates, set()).add(agent.id)
+    found = {}
+    for agent in agents.values():
+        others = {other for other in agent.wait_for_agents if other in agents}
+        if through_documents:
+            for document in agent.wait_for_docs:
+                others |= creators.get(document, set()) - {agent.id}
+        found[agent.id] = others
+    return found
+
+
+def default_flow(agents: tuple[Agent, ...]) -> Flow:
+    """All agents, by their longest way of waits, then by id; what waits in a circle comes last."""
+    known = {agent.id: agent for agent in reversed(agents)}
+    depth = _depths(waits(known, through_documents=True))
+    last = len(agents)
+    ordered = sorted(known.values(), key=lambda agent: (depth.get(agent.id, last), agent.id))
+    entries = [
+        Entry(Step(agent.id, agent.id, at=agent.at.get("", Position(agent.path))), agent.parallel)
+        for agent in ordered
+    ]
+    return Flow("default", stages(entries))
+
+
+def _depths(waiting_for: Mapping[str, set[str]]) -> dict[str, int]:
+    """The longest way of waits that ends at each agent; none for what waits in a circle."""
+    unmet = {name: len(others) for name, others in waiting_for.items()}
+    after: dict[str, list[str]] = {}
+    for name, others in waiting_for.items():
+        for other in others:
+            after.setdefault(other, []).append(name)
+    depth = {name: 0 for name, count in unmet.items() if not count}
+    ready = list(depth)
+    for name in ready:
+        for follower in after.get(name, ()):
+            unmet[follower] -= 1
+            if not unmet[follower]:
+                # Every other one it waits for is deeper in no case: the last to come decides.
+                depth[follower] = 1 + max(depth[other] for other in waiting_for[follower])
+                ready.append(follower)
+    return depth

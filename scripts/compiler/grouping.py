@@ -1,0 +1,29 @@
+"""Steps in the order of their file become stages: plain steps and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from .model import Group, Step
+
+
+class Entry(NamedTuple):
+    """A step as it was listed; `beside`: it may run beside its neighbours."""
+
+    step: Step
+    beside: bool
+
+
+def stages(entries: Iterable[Entry]) -> tuple[Step | Group, ...]:
+    """Neighbours that are marked parallel become one group; one alone is a plain step."""
+    found: list[Step | Group] = []
+    for beside, run in groupby(entries, key=attrgetter("beside")):
+        steps = [entry.step for entry in run]
+        if beside and len(steps) > 1:
+            found.append(Group(tuple(steps)))
+        else:
+            found.extend(steps)
+    return tuple(found)
