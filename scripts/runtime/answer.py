@@ -50,12 +50,11 @@ def answer(
     for event in events:
         if event.type == "step.completed":
             results[str(event.step)] = event.data["output"]
-            _add(usage, event.data["usage"])
+            for key, count in event.data["usage"].items():
+                usage[key] += count
             models.add(event.data["provider"])
         elif event.type == "step.skipped":
             skipped.append(str(event.step))
-        elif event.type == "step.failed":
-            _add(usage, event.data.get("usage", _NO_DATA))
     began = events[since].time if len(events) > since else ended
     return {
         "run_id": run_id,
@@ -68,8 +67,3 @@ def answer(
         "usage": {**usage, "providers": sorted(models)},
         "duration_ms": round(max(0.0, ended - began) * 1000, 3),
     }
-
-
-def _add(total: dict[str, int], usage: Mapping[str, int]) -> None:
-    for key in total:
-        total[key] += usage.get(key, 0)

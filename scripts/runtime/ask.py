@@ -7,14 +7,13 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Final
 
+from .context import FlowContext
 from .errors import ActionError, ModelError, ModelTimeout, ToolError
 from .models.protocol import Message, ModelReply, ModelRequest, ToolCall, Usage
 from .retry import retry
-from .runner import Runner
-from .services import Services
+from .runner import Ticket
 from .waiting import within
 
 MAX_TOOL_ROUNDS: Final = 10
@@ -25,22 +24,33 @@ _ACTION_LINE: Final = re.compile(
 
 NO_USAGE: Final = Usage()
 NO_REPLY: Final = ModelReply("")
+NO_REQUEST: Final = ModelRequest("", ())
 
 
-@dataclass(slots=True)
 class Conversation:
-    """What came of it: the answer's text without its action line, the action, what it cost."""
+    """One visit of a step: what is asked, and what came of it.
 
-    services: Services
-    runner: Runner
-    request: ModelRequest
-    attempts: int
-    timeout: float
-    usage: Usage = NO_USAGE
-    calls: int = 0
-    reply: ModelReply = NO_REPLY
-    text: str = ""
-    action: str | None = None
+    `cut` names the parts of the
+    message that were too long. Afterwards `text` is the answer without its action line.
+    """
+
+    __slots__ = (
+        *("action", "attempts", "calls", "context", "cut", "reply", "request", "text"),
+        *("ticket", "timeout", "usage"),
+    )
+
+    def __init__(self, context: FlowContext, ticket: Ticket) -> None:
+        self.context = context
+        self.ticket = ticket
+        self.request: ModelRequest = NO_REQUEST
+        self.cut: tuple[str, ...] = ()
+        self.attempts = 1
+        self.timeout = 0.0
+        self.usage = NO_USAGE
+        self.calls = 0
+        self.reply = NO_REPLY
+        self.text = ""
+        self.action: str | None = None
 
     async def hold(self) -> None:
         """Ask until there is an answer, and a known action where one is asked for.
@@ -48,7 +58,15 @@ class Conversation:
         Raises ModelError and its kin, ToolError when the model calls tools without
         end, ActionError when it keeps naming no known action.
         """
-        self.reply = reply = await self._answered()
+        try:
+            reply = await self._once()
+        except ModelError as error:
+            reply = await self._again(error)
+        self.usage = reply.usage
+        self.calls = 1
+        if reply.tool_calls:
+            reply = await self._with_tools(reply)
+        self.reply = reply
         self.text = reply.text
         if self.request.actions:
             await self._insist()
@@ -58,7 +76,7 @@ class Conversation:
             if self._take_action():
                 return
             self._say(Message("assistant", self.reply.text), Message("user", self._reminder()))
-            self.reply = await self._answered()
+            self.reply = await self._with_tools(await self._attempted())
         if not self._take_action():
             raise ActionError(
                 f"the model named none of: {', '.join(self.request.actions)}",
@@ -83,9 +101,8 @@ class Conversation:
     def _say(self, *messages: Message) -> None:
         self.request = self.request._replace(messages=(*self.request.messages, *messages))
 
-    async def _answered(self) -> ModelReply:
-        """The model's next answer that calls no tool."""
-        reply = await self._attempted()
+    async def _with_tools(self, reply: ModelReply) -> ModelReply:
+        """The first answer, from this one on, that calls no tool."""
         for _ in range(MAX_TOOL_ROUNDS):
             if not reply.tool_calls:
                 return reply
@@ -103,21 +120,25 @@ class Conversation:
         try:
             reply = await self._once()
         except ModelError as error:
-            reply = await retry(self._once, error, attempts=self.attempts, on_retry=self._retrying)
-        self.usage = self.usage + reply.usage if self.calls else reply.usage
+            reply = await self._again(error)
+        self.usage += reply.usage
         self.calls += 1
         return reply
 
+    async def _again(self, error: ModelError) -> ModelReply:
+        return await retry(self._once, error, attempts=self.attempts, on_retry=self._retrying)
+
     async def _retrying(self, attempt: int, wait: float, error: ModelError) -> None:
         facts = {"attempt": attempt, "wait_s": round(wait, 3), "error": error.message}
-        await self.runner.event("step.retrying", self.request.step, facts)
+        await self.context.runner.event("step.retrying", self.request.step, facts)
 
     async def _once(self) -> ModelReply:
-        model, places = self.services.model, self.services.calls
+        services = self.context.services
+        model, places = services.model, services.calls
         if not places.take_now():
             await places.take()
         try:
-            if self.runner.streaming:
+            if self.context.runner.streaming:
                 return await within(self.timeout, self._streamed())
             return await within(self.timeout, model.complete(self.request))
         except TimeoutError:
@@ -130,12 +151,12 @@ class Conversation:
             places.give()
 
     async def _streamed(self) -> ModelReply:
-        model = self.services.model
+        model = self.context.services.model
         async with aclosing(model.stream(self.request)) as parts:
             async for part in parts:
                 if isinstance(part, ModelReply):
                     return part
-                await self.runner.event("step.delta", self.request.step, {"text": part})
+                await self.context.runner.event("step.delta", self.request.step, {"text": part})
         raise ModelError("the stream ended early", provider=model.provider, retryable=True)
 
     async def _call_tools(self, calls: Sequence[ToolCall]) -> list[Message]:
@@ -152,11 +173,11 @@ class Conversation:
             text = f"Error: {error.message}"
             facts |= {"status": "error", "error": error.message}
         facts["duration_ms"] = round((time.perf_counter() - began) * 1000, 3)
-        await self.runner.event("step.tool", self.request.step, facts)
+        await self.context.runner.event("step.tool", self.request.step, facts)
         return Message("tool", text, tool_call_id=call.id)
 
     async def _tool_text(self, call: ToolCall) -> str:
-        tool = self.services.tools.get(call.name)
+        tool = self.context.services.tools.get(call.name)
         if tool is None or all(spec.name != call.name for spec in self.request.tools):
             raise ToolError(f"there is no tool {call.name!r} for this agent", tool=call.name)
         return await tool.call(call.arguments)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 import time
@@ -22,8 +21,11 @@ from .node import AgentNode
 from .runner import MemoryRunner, Record
 from .services import Services
 from .spec import story_document
+from .waiting import within
 
 MAX_UNFINISHED: Final = 1000  # runs that can be continued; the oldest are forgotten first
+
+Identity = tuple[str | None, ...]
 
 _log = logging.getLogger(__name__)
 
@@ -45,11 +47,10 @@ class RunRequest:
     command: str | None = None
 
     @property
-    def identity(self) -> str:
+    def identity(self) -> Identity:
         """Two requests with one identity are the same run."""
-        parts = [self.flow, self.agent, self.command, self.story_id, self.input, self.inputs]
-        text = json.dumps(parts, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        inputs = json.dumps(self.inputs, sort_keys=True) if self.inputs else ""
+        return (self.flow, self.agent, self.command, self.story_id, self.input, inputs)
 
 
 class Run:
@@ -123,8 +124,8 @@ class Executor:
         self.agents = {agent.id: agent for agent in agents}
         self.draining = False
         self.last_execution: dict[str, float] = {}
-        self._running: dict[str, Run] = {}
-        self._unfinished: OrderedDict[str, Run] = OrderedDict()
+        self._running: dict[Identity, Run] = {}
+        self._unfinished: OrderedDict[Identity, Run] = OrderedDict()
 
     @property
     def active(self) -> int:
@@ -211,13 +212,14 @@ class Executor:
     async def _bounded(self, run: Run, context: FlowContext, graph: AnyFlow) -> None:
         seconds = self.services.settings.runs.timeout
         try:
-            async with asyncio.timeout(seconds) as deadline:
-                await self._supply(run.request, context)
-                await graph.run_async(context)  # type: ignore[arg-type]  # any object may be shared
+            await within(seconds, self._go(run, context, graph))
         except TimeoutError:
-            if not deadline.expired():
-                raise
             raise RunTimeout(seconds) from None
+
+    async def _go(self, run: Run, context: FlowContext, graph: AnyFlow) -> None:
+        if run.request.documents:
+            await self._supply(run.request, context)
+        await graph.run_async(context)  # type: ignore[arg-type]  # any object may be shared
 
     async def _supply(self, request: RunRequest, context: FlowContext) -> None:
         """Keep the documents that came with the request, as the story's own."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pocketflow import AsyncNode
@@ -21,21 +19,11 @@ from .spec import document_name, story_document
 
 if TYPE_CHECKING:  # PocketFlow's classes are generic in its stubs only, and know dicts only
 
-    class _Base(AsyncNode["Call", Record, str | None]):
+    class _Base(AsyncNode[Conversation, Record, str | None]):
         async def run_async(self, shared: Any) -> str | None: ...
 
 else:
     _Base = AsyncNode
-
-
-@dataclass(slots=True)
-class Call:
-    """What prep hands to exec; `request` is None when the step was finished before."""
-
-    context: FlowContext
-    ticket: Ticket
-    request: ModelRequest | None = None
-    cut: tuple[str, ...] = ()
 
 
 class AgentNode(_Base):
@@ -107,29 +95,36 @@ class AgentNode(_Base):
             return f"{self.id}:{context.story_id}"
         return self.memory_scope
 
-    async def prep_async(self, shared: Any) -> Call:
+    async def prep_async(self, shared: Any) -> Conversation:
         context = FlowContext.of(shared)
-        ticket = self.reserved or self.reserve(context)
+        talk = Conversation(context, self.reserved or self.reserve(context))
         self.reserved = None
-        if ticket.record is not None:
-            return Call(context, ticket)
-        sight = Sight(context.input, context.command, context.inputs, self._outputs(context))
+        if talk.ticket.record is None:
+            settings = context.services.settings
+            talk.attempts = self.retries or settings.llm.retries
+            talk.timeout = self.timeout or settings.llm.timeout
+            text, talk.cut = user_text(await self._sight(context), settings.prompt)
+            talk.request = self._request(context, text)
+        return talk
+
+    async def _sight(self, context: FlowContext) -> Sight:
+        outputs = self._outputs(context) if context.results else {}
+        sight = Sight(context.input, context.command, context.inputs, outputs)
         if self.required:
             sight.documents = await context.required(self.step, self.required)
         if context.services.memory is not None:
             sight.scope = self.scope(context)
             sight.memory = await self._memory(context, sight.scope)
-        text, cut = user_text(sight, context.services.settings.prompt)
-        return Call(context, ticket, self._request(context, text), cut)
+        return sight
 
-    def exec_async(self, prep_res: Call) -> Coroutine[Any, Any, Record]:
+    def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
         ticket = prep_res.ticket
         facts: dict[str, Any] = {"agent": self.id, "visit": ticket.visit}
         if prep_res.cut:
             facts["cut"] = list(prep_res.cut)
-        return prep_res.context.runner.step(ticket, partial(self._work, prep_res), facts)
+        return prep_res.context.runner.step(ticket, facts, self._work, prep_res)
 
-    async def post_async(self, shared: Any, prep_res: Call, exec_res: Record) -> str | None:
+    async def post_async(self, shared: Any, prep_res: Conversation, exec_res: Record) -> str | None:
         context, output = prep_res.context, exec_res["output"]
         context.results[self.step] = output
         context.agent_of[self.step] = self.id
@@ -171,15 +166,15 @@ class AgentNode(_Base):
 
     def _request(self, context: FlowContext, text: str) -> ModelRequest:
         return ModelRequest(
-            system=self.system,
-            messages=(Message("user", text),),
-            step=self.step,
-            tools=self._tool_specs(context) if self.tools else (),
-            actions=self.actions,
-            model=self.model,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            timeout=self.timeout,
+            self.system,
+            (Message("user", text),),
+            self.step,
+            self._tool_specs(context) if self.tools else (),
+            self.actions,
+            self.model,
+            self.temperature,
+            self.max_tokens,
+            self.timeout,
         )
 
     def _tool_specs(self, context: FlowContext) -> tuple[ToolSpec, ...]:
@@ -189,31 +184,15 @@ class AgentNode(_Base):
             raise RunError(f"there is no tool {unknown[0]!r}", step=self.step)
         return tuple(tools[name].spec for name in self.tools)
 
-    async def _work(self, call: Call) -> Record:
-        context = call.context
-        if call.request is None:
-            raise RunError("a finished step was asked to run", step=self.step)
-        llm = context.services.settings.llm
+    async def _work(self, talk: Conversation) -> Record:
+        services = talk.context.services
         began = time.perf_counter()
-        talk = Conversation(
-            context.services,
-            context.runner,
-            call.request,
-            attempts=self.retries or llm.retries,
-            timeout=self.timeout or llm.timeout,
-        )
         await talk.hold()
-        if context.services.keeps:
-            await self._keep(context, talk.text)
-        return self._record(call.ticket, talk, time.perf_counter() - began, context)
-
-    def _record(
-        self, ticket: Ticket, talk: Conversation, seconds: float, context: FlowContext
-    ) -> Record:
-        model = context.services.model
-        usage = talk.usage
+        if services.keeps:
+            await self._keep(talk.context, talk.text)
+        usage, model = talk.usage, services.model
         return {
-            "name": ticket.name,
+            "name": talk.ticket.name,
             "agent": self.id,
             "output": talk.text,
             "action": talk.action,
@@ -226,7 +205,7 @@ class AgentNode(_Base):
             "model": talk.reply.model or model.name,
             "provider": model.provider,
             "finish_reason": talk.reply.finish_reason,
-            "duration_ms": round(seconds * 1000, 3),
+            "duration_ms": round((time.perf_counter() - began) * 1000, 3),
         }
 
     async def _keep(self, context: FlowContext, output: str) -> None:

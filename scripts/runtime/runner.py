@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from .answer import error_json
 from .errors import RunError
 from .events import EventLog
+
+T = TypeVar("T")
 
 # What a finished step left:
 # {name, agent, output, action, usage, model, provider, finish_reason, duration_ms}.
@@ -51,10 +53,14 @@ class Runner(Protocol):
     def step(
         self,
         ticket: Ticket,
-        body: Callable[[], Awaitable[Record]],
         facts: Mapping[str, Any],
+        body: Callable[[T], Awaitable[Record]],
+        call: T,
     ) -> Coroutine[Any, Any, Record]:
-        """The body's record, or the recorded one without running it. Effects belong in the body."""
+        """The record of `body(call)`, or the recorded one without running it.
+
+        Effects belong in the body; `facts` go into the event that says it has begun.
+        """
         ...
 
     async def event(self, type: str, step: str, data: Mapping[str, Any]) -> None:
@@ -90,15 +96,16 @@ class MemoryRunner:
     async def step(
         self,
         ticket: Ticket,
-        body: Callable[[], Awaitable[Record]],
         facts: Mapping[str, Any],
+        body: Callable[[T], Awaitable[Record]],
+        call: T,
     ) -> Record:
         if ticket.record is not None:
             return ticket.record
         log = self._log
         log.append("step.started", ticket.step, facts)
         try:
-            record = await body()
+            record = await body(call)
         except RunError as error:
             error.step = ticket.step
             log.append("step.failed", ticket.step, {"error": error_json(error)})

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Usage:
     """Tokens of one answer, as the provider reports them."""
 
@@ -66,7 +66,7 @@ class ModelRequest(NamedTuple):
     timeout: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ModelReply:
     """One answer; `model` is the name that the provider says answered."""
 
