@@ -31,6 +31,9 @@ class FlowCheck:
             for number, stage in enumerate(flow.stages)
             for step in graph.members(stage)
         }
+        self.places_of: dict[str, list[int]] = {}
+        for step in self.steps:
+            self.places_of.setdefault(step.agent, []).append(self.stage_of[step.id])
         self.after = graph.followers(graph.stage_edges(flow, agents))
         self.creators: dict[str, list[Step]] = {}
         for step in self.steps:
@@ -87,7 +90,7 @@ class FlowCheck:
         for name in agent.wait_for_agents:
             if name not in self.agents or name == step.agent or self._is_circular(step.agent, name):
                 continue
-            places = [self.stage_of[other.id] for other in self.steps if other.agent == name]
+            places = self.places_of.get(name, ())
             if any(self._comes_first(place, step) for place in places):
                 continue
             where = "only comes later" if places else "is not"

@@ -77,16 +77,18 @@ def _has_plain_order(stage: Step | Group, agents: Agents) -> bool:
 
 def group_edges(group: Group, agents: Agents) -> tuple[Edge, ...]:
     """Which member waits for which: by `wait_for.agents`, and for documents by `creates`."""
-    found = []
+    of_agent: dict[str, list[str]] = {}
+    creators: dict[str | None, list[str]] = {}
+    for step in group.members:
+        of_agent.setdefault(step.agent, []).append(step.id)
+        creators.setdefault(created(step, agents), []).append(step.id)
+    found: list[Edge] = []
     for step in group.members:
         agent = agents.get(step.agent)
-        waits = agent.wait_for_agents if agent else ()
-        documents = required(step, agents)
-        found += [
-            Edge(other.id, step.id)
-            for other in group.members
-            if other is not step and (other.agent in waits or created(other, agents) in documents)
-        ]
+        names = agent.wait_for_agents if agent else ()
+        others = [other for name in names for other in of_agent.get(name, ())]
+        others += [other for name in required(step, agents) for other in creators.get(name, ())]
+        found += [Edge(other, step.id) for other in dict.fromkeys(others) if other != step.id]
     return tuple(found)
 
 
