@@ -11,7 +11,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Final, Literal, NamedTuple
+
+TYPE_CHECKING = False  # importing typing costs as much as reading a hundred files
+if TYPE_CHECKING:
+    from typing import Final, Literal
+
+    FaultKind = Literal["unreadable", "special", "large", "name", "unread"]
 
 MAX_BYTES: Final = 1 << 20
 TOOLS: Final = "tools/"
@@ -23,16 +28,17 @@ _OPEN_FLAGS: Final = (
     | getattr(os, "O_NONBLOCK", 0)
 )
 
-FaultKind = Literal["unreadable", "special", "large", "name", "unread"]
 
-
-class SourceFault(NamedTuple):
+class SourceFault:
     """A file that cannot be taken, or (`unread`) that nobody reads; `path` is relative."""
 
-    path: str
-    kind: FaultKind
-    message: str
-    hint: str = ""
+    __slots__ = ("hint", "kind", "message", "path")
+
+    def __init__(self, path: str, kind: FaultKind, message: str, hint: str = "") -> None:
+        self.path = path
+        self.kind = kind
+        self.message = message
+        self.hint = hint
 
 
 def scan(src: str | os.PathLike[str]) -> tuple[list[tuple[str, bytes]], list[SourceFault]]:
@@ -42,7 +48,7 @@ def scan(src: str | os.PathLike[str]) -> tuple[list[tuple[str, bytes]], list[Sou
     """
     found = _Scan(os.fspath(src))
     found.take_top()
-    return sorted(found.files), sorted(found.faults)
+    return sorted(found.files), sorted(found.faults, key=lambda fault: fault.path)
 
 
 class _Scan:
