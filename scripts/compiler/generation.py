@@ -70,8 +70,7 @@ def _unchanged_agents(project: Project, inputs: Snapshot, tree: Tree) -> frozens
         for agent in project.agents
         if (path := agent_path(agent.id)) in tree.files
         and tree.files[path] == known.files.get(path)
-        and known.sources.get(source := f"{project.root}/{agent.path}", "")
-        == inputs.sources[source]
+        and known.sources.get(agent.path, "") == inputs.sources[agent.path]
     )
 
 

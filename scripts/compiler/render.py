@@ -74,17 +74,14 @@ class _Templates:
 
     def fill(self, name: str, **values: Any) -> str:
         template = self._environment.get_template(f"{name}.py.j2")
-        return template.render(values, source=self._source(""))
-
-    def _source(self, path: str) -> str:
-        return comment(f"{self._root}/{path}")
+        return template.render(values, source=comment(f"{self._root}/"))
 
     def agent(self, agent: Agent) -> str:
         long_persona = bool(agent.persona) and (
             "\n" in agent.persona or not fits("persona", agent.persona, 4)
         )
         return self._agent.render(
-            source=self._source(agent.path),
+            source=comment(agent.path),
             docstring=docstring(agent.description) if agent.description else "",
             prompt=prose(agent.prompt),
             persona=prose(agent.persona) if long_persona else "",
@@ -110,7 +107,7 @@ class _Templates:
             imports.append("from ..runtime.group import ParallelGroup")
         return self.fill(
             "flow",
-            origin=self._source(flow.path or "agents/"),
+            origin=comment(flow.path or f"{self._root}/agents/"),
             edit="that file" if flow.path else "the files there",
             docstring=docstring(flow.description) if flow.description else "",
             imports=imports,
