@@ -35,11 +35,7 @@ help: ## Say what make can do
 run: $(run_stamp) ## Compile bmad/ and serve it on port $PORT (8000)
 	@echo "==> compiling bmad/ into generated/"
 	@$(BIN)/python scripts/bmad2pf.py
-	@echo "==> serving on http://127.0.0.1:$(PORT), Ctrl-C stops it; in another terminal:"
-	@echo
-	@echo "  curl -s localhost:$(PORT)/run -H 'content-type: application/json' \\"
-	@echo "    -d '{\"input\": \"A shared shopping list for flats\", \"story_id\": \"S-1\"}'"
-	@echo
+	@echo "==> serving it; Ctrl-C ends it"
 	@exec $(BIN)/python -m generated
 
 test: $(dev_stamp) lint types generated-check stand-in ## Run every check and every test, with coverage
@@ -57,7 +53,7 @@ bench: $(dev_stamp) ## Measure against peers (minutes; installs them into .venv-
 
 lock: python ## Resolve pyproject.toml anew into requirements*.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(UV)
 	@$(lock) --extra service --extra openai --output-file requirements.txt
 	@$(lock) --extra service --extra openai --extra dev --output-file requirements-dev.txt
 	@echo "requirements.txt and requirements-dev.txt are up to date"
@@ -87,7 +83,7 @@ define install
 @test "$$($(BIN)/python -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)" = "$(version)" \
   || $(PYTHON) -m venv --clear $(VENV)
 @rm -f $(VENV)/$(2)
-@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(1)
 @touch $@
 endef
 
