@@ -11,24 +11,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_SHORT: Final = {"\0": "\\x00", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
+_SHORT: Final = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\", '"': '\\"'}
 # Controls, and what a reader cannot see or what turns the direction of the line.
 _UNSEEN: Final = (
-    (0x00, 0x1F),
-    (0x7F, 0x9F),
-    (0xAD, 0xAD),
-    (0x061C, 0x061C),
-    (0x180E, 0x180E),
-    (0x200B, 0x200B),
-    (0x200E, 0x200F),
-    (0x2028, 0x202E),
-    (0x2060, 0x206F),
-    (0xFEFF, 0xFEFF),
-    (0xFFF0, 0xFFFB),
-    (0xD800, 0xDFFF),
-    (0xFFFE, 0xFFFF),
-    (0xE0000, 0xE0FFF),
+    "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff0-\ufffb\ud800-\udfff\ufffe\uffff\U000e0000-\U000e0fff"
 )
+_LINE: Final = re.compile(rf"[\x00-\x1f\\{_UNSEEN}]")
+_STRING: Final = re.compile(rf"[\x00-\x1f\\\"{_UNSEEN}]")
+_PROSE: Final = re.compile(rf"[\x00-\x08\x0b-\x1f\\{_UNSEEN}]")
 _QUOTES: Final = re.compile(r'"{3,}|"+\Z')
 _CODING: Final = re.compile(r"(coding)([:=])", re.IGNORECASE)
 
@@ -39,43 +30,38 @@ def _escape(code: int) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-_LINE: Final = {
-    code: _SHORT.get(chr(code), _escape(code))
-    for first, last in _UNSEEN
-    for code in range(first, last + 1)
-} | {ord("\\"): "\\\\"}
-_STRING: Final = _LINE | {ord('"'): '\\"'}
-_PROSE: Final = {code: text for code, text in _LINE.items() if chr(code) not in "\n\t"}
+def _escaped(found: re.Match[str]) -> str:
+    return _SHORT.get(found[0]) or _escape(ord(found[0]))
 
 
 def string(text: str) -> str:
     """A double-quoted literal on one line."""
-    return f'"{text.translate(_STRING)}"'
+    return f'"{_STRING.sub(_escaped, text)}"'
 
 
 def prose(text: str) -> str:
     """A literal that shows `text` line by line, unindented, as the author wrote it."""
     if not text:
         return '""'
-    return f'"""\\\n{_quoted(text.translate(_PROSE))}"""'
+    return f'"""\\\n{_quoted(_PROSE.sub(_escaped, text))}"""'
 
 
 def docstring(text: str) -> str:
     """A one-line docstring; formatters trim its ends, so nothing at an end is trimmable."""
     first, middle, last = text[:1], text[1:-1], text[1:][-1:]
-    body = _edge(first) + _quoted(middle.translate(_LINE)) + _edge(last)
+    body = _edge(first) + _quoted(_LINE.sub(_escaped, middle)) + _edge(last)
     return f'"""{body}"""'
 
 
 def comment(text: str) -> str:
     """Text that stays on its comment's line and names no encoding to Python."""
-    return _CODING.sub(lambda found: found[1] + _escape(ord(found[2])), text.translate(_LINE))
+    return _CODING.sub(lambda found: found[1] + _escape(ord(found[2])), _LINE.sub(_escaped, text))
 
 
 def _edge(character: str) -> str:
     if character == '"' or character.isspace():
         return _escape(ord(character))
-    return character.translate(_LINE)
+    return _LINE.sub(_escaped, character)
 
 
 def _quoted(body: str) -> str:

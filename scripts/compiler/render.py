@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from .graphs import graph_json, mermaid
 from .layout import Call, Code, assignment, fits, names_import, natural
 from .literals import comment, docstring, prose
 from .model import Agent, Flow, Project, Tool
@@ -32,7 +33,10 @@ def render(project: Project, keep: Collection[str] = ()) -> dict[str, bytes]:
         if agent_path(agent.id) not in keep
     }
     for flow in project.flows:
-        files[f"flows/{module_name(flow.name)}.py"] = templates.flow(project, flow)
+        name = module_name(flow.name)
+        files[f"flows/{name}.py"] = templates.flow(project, flow)
+        files[f"graphs/{name}.json"] = graph_json(flow, project)
+        files[f"graphs/{name}.mmd"] = mermaid(flow, project)
     files |= {
         "__init__.py": templates.fill("init"),
         "__main__.py": templates.fill("main"),

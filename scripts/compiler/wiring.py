@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from .graph import by_id
 from .layout import WIDTH, Call, Code, assignment, lay_out, width
 from .literals import string
-from .model import Flow, Group, Project, Step
+from .model import Agent, Flow, Group, Project, Step
 from .names import class_name, group_name, variable_name
 
 _INDENT: Final = 4
@@ -31,7 +32,7 @@ class Wiring:
 def wire(project: Project, flow: Flow) -> Wiring:
     """The wiring of a flow that was found valid. KeyError for an agent or step it does not have."""
     variables = _variables(flow)
-    paths = list(_paths(project, flow, variables))
+    paths = list(_paths(variables, by_id(project)))
     ends = any(path[-1] == _END for path in paths)
     nodes = [assignment(name, _node(stage), _INDENT) for name, stage in variables]
     if ends:
@@ -75,7 +76,7 @@ def _node(stage: Step | Group) -> Call:
 
 
 def _paths(
-    project: Project, flow: Flow, variables: list[tuple[str, Step | Group]]
+    variables: list[tuple[str, Step | Group]], agents: Mapping[str, Agent]
 ) -> Iterator[list[str]]:
     """What is joined by `>>`: chains in the plain order, and each action with its target."""
     targets = {_END: _END} | {
@@ -88,7 +89,7 @@ def _paths(
             continue
         yield from _wrapped(chain)
         yield from _branches(name, stage, targets)
-        chain = [name] if _has_plain_order(project, stage) else []
+        chain = [name] if _has_plain_order(stage, agents) else []
     if isinstance(stage, Step) and stage.on and chain:
         chain.append(_END)
     yield from _wrapped(chain)
@@ -99,9 +100,9 @@ def _branches(name: str, step: Step, targets: Mapping[str, str]) -> Iterator[lis
         yield [f"{name} - {string(action)}", targets[target]]
 
 
-def _has_plain_order(project: Project, step: Step) -> bool:
-    actions = project.agent(step.agent).actions
-    return not set(actions) <= {action for action, _ in step.on}
+def _has_plain_order(step: Step, agents: Mapping[str, Agent]) -> bool:
+    """Whether some outcome of the step is not in its `on`, and so follows the plain order."""
+    return not set(agents[step.agent].actions) <= {action for action, _ in step.on}
 
 
 def _wrapped(chain: list[str]) -> Iterator[list[str]]:
