@@ -258,4 +258,4 @@ class Executor:
 
 def finished_steps(events: Sequence[Event]) -> dict[str, Record]:
     """The records of all steps that a log says are done, by their ticket's name."""
-    return {event.data["name"]: event.data for event in events if event.type == "step.completed"}
+    return {e.data["name"]: dict(e.data) for e in events if e.type == "step.completed"}

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pocketflow import AsyncNode
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     _Base = AsyncNode["Schedule", None, None]
 else:
     _Base = AsyncNode
+
+NO_WAITS: Final[frozenset[int]] = frozenset()
 
 
 class ParallelGroup(_Base):
@@ -40,7 +42,7 @@ class ParallelGroup(_Base):
 
     def _waits_of(self, member: AgentNode) -> frozenset[int]:
         if not member.wait_for_agents and not member.required:
-            return frozenset()
+            return NO_WAITS
         agents = set(member.wait_for_agents)
         documents = set(map(document_name, member.required))
         return frozenset(
@@ -138,27 +140,26 @@ class Schedule:
     async def _work(self) -> None:
         while self.ready:
             place = self.ready.popleft()
-            if await self._member(place):
-                self.done += 1
-                for follower in self.followers.get(place, ()):
-                    self.unmet[follower] -= 1
-                    if not self.unmet[follower]:
-                        self.ready.append(follower)
-                self._want_workers()
+            member = self.members[place]
+            if self.context.memory_at_start and self.waits[place]:
+                member.memory_added = self._added(place)
+            try:
+                await member.visit(self.context)
+            except StepBlocked as blocked:
+                self.blocked.extend(blocked.documents)
+            except Exception as error:  # noqa: BLE001 - kept, and raised when the siblings are done
+                self.failed[place] = error
+            else:
+                self._done(place)
 
-    async def _member(self, place: int) -> bool:
-        member = self.members[place]
-        if self.context.memory_at_start:
-            member.memory_added = self._added(place)
-        try:
-            await member.run_async(self.context)
-        except StepBlocked as blocked:
-            self.blocked.extend(blocked.documents)
-        except Exception as error:  # noqa: BLE001 - kept, and raised when the siblings are done
-            self.failed[place] = error
-        else:
-            return True
-        return False
+    def _done(self, place: int) -> None:
+        self.done += 1
+        for follower in self.followers.get(place, ()):
+            self.unmet[follower] -= 1
+            if not self.unmet[follower]:
+                self.ready.append(follower)
+        if self.ready and self.spawn is None:
+            self._want_workers()
 
     def _added(self, place: int) -> Mapping[str, Any]:
         """What those it waited for wrote into its scope since the group started."""

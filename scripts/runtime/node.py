@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Coroutine, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from pocketflow import AsyncNode
@@ -49,6 +49,10 @@ class AgentNode(_Base):
     timeout: float | None = None
     retries: int | None = None
     system: str = ""
+    # What a group tells its members; a class attribute as long as nobody does.
+    in_group: bool = False
+    reserved: Ticket | None = None
+    memory_added: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -64,9 +68,6 @@ class AgentNode(_Base):
         self.required = self.wait_for_docs + requires if requires else self.wait_for_docs
         if creates is not None:
             self.creates = creates
-        self.in_group = False
-        self.reserved: Ticket | None = None
-        self.memory_added: Mapping[str, Any] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -97,25 +98,32 @@ class AgentNode(_Base):
 
     async def prep_async(self, shared: Any) -> Conversation:
         context = FlowContext.of(shared)
-        talk = Conversation(context, self.reserved or self.reserve(context))
-        self.reserved = None
-        if talk.ticket.record is None:
+        ticket = self.reserved
+        if ticket is None:
+            ticket = self.reserve(context)
+        else:
+            self.reserved = None
+        talk = Conversation(context, ticket)
+        if ticket.record is None:
             settings = context.services.settings
             talk.attempts = self.retries or settings.llm.retries
             talk.timeout = self.timeout or settings.llm.timeout
-            text, talk.cut = user_text(await self._sight(context), settings.prompt)
+            sight = Sight(context.input, context.command, context.inputs)
+            if context.results:
+                sight.outputs = self._outputs(context)
+            if self.required:
+                sight.documents = await context.required(self.step, self.required)
+            if context.services.memory is not None:
+                sight.scope = self.scope(context)
+                sight.memory = await self._memory(context, sight.scope)
+            text, talk.cut = user_text(sight, settings.prompt)
             talk.request = self._request(context, text)
         return talk
 
-    async def _sight(self, context: FlowContext) -> Sight:
-        outputs = self._outputs(context) if context.results else {}
-        sight = Sight(context.input, context.command, context.inputs, outputs)
-        if self.required:
-            sight.documents = await context.required(self.step, self.required)
-        if context.services.memory is not None:
-            sight.scope = self.scope(context)
-            sight.memory = await self._memory(context, sight.scope)
-        return sight
+    async def visit(self, context: FlowContext) -> None:
+        """What PocketFlow does at a step of a flow, for a group that runs its members itself."""
+        talk = await self.prep_async(context)
+        await self.post_async(context, talk, await self.exec_async(talk))
 
     def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
         ticket = prep_res.ticket
@@ -186,7 +194,6 @@ class AgentNode(_Base):
 
     async def _work(self, talk: Conversation) -> Record:
         services = talk.context.services
-        began = time.perf_counter()
         await talk.hold()
         if services.keeps:
             await self._keep(talk.context, talk.text)
@@ -205,7 +212,6 @@ class AgentNode(_Base):
             "model": talk.reply.model or model.name,
             "provider": model.provider,
             "finish_reason": talk.reply.finish_reason,
-            "duration_ms": round((time.perf_counter() - began) * 1000, 3),
         }
 
     async def _keep(self, context: FlowContext, output: str) -> None:

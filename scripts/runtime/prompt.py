@@ -26,6 +26,11 @@ class Sight:
     scope: str = ""
     memory: Sequence[Entry] = ()
 
+    @property
+    def bare(self) -> bool:
+        """Whether there is nothing but the input."""
+        return not (self.outputs or self.documents or self.memory or self.command or self.inputs)
+
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
     """Who the agent is, what it does, and the outcomes between which it must choose."""
@@ -40,6 +45,8 @@ def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
 
 def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     """The message, and the names of the parts that had to be cut to their limit."""
+    if sight.bare and len(sight.input) <= limits.input:
+        return f"## Input\n\n{sight.input}", ()
     cut: list[str] = []
     parts = [_part("Input", sight.input, limits.input, cut)]
     if sight.command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -14,7 +15,7 @@ T = TypeVar("T")
 
 # What a finished step left:
 # {name, agent, output, action, usage, model, provider, finish_reason, duration_ms}.
-Record = Mapping[str, Any]
+Record = dict[str, Any]
 
 
 class Ticket(NamedTuple):
@@ -103,13 +104,14 @@ class MemoryRunner:
         if ticket.record is not None:
             return ticket.record
         log = self._log
-        log.append("step.started", ticket.step, facts)
+        began = log.append("step.started", ticket.step, facts).time
         try:
             record = await body(call)
         except RunError as error:
             error.step = ticket.step
             log.append("step.failed", ticket.step, {"error": error_json(error)})
             raise
+        record["duration_ms"] = round((time.time() - began) * 1000, 3)
         log.append("step.completed", ticket.step, record)
         return record
 

@@ -23,14 +23,11 @@ class Services:
     tools: Mapping[str, Tool] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     calls: Places = field(init=False)
+    keeps: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keeps", bool(self.memory or self.documents))
         object.__setattr__(self, "calls", Places(self.settings.llm.max_concurrency))
-
-    @property
-    def keeps(self) -> bool:
-        """Whether anything outlives a run."""
-        return self.memory is not None or self.documents is not None
 
     async def close(self) -> None:
         """Give back connections and files."""
