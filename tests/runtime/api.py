@@ -63,9 +63,10 @@ def write_tree(root: Path, flows: Sequence[str] = ("one", "two")) -> Path:
     tree = root / "generated"
     (tree / "graphs").mkdir(parents=True)
     for name in flows:
-        steps = [{"id": "analyst", "kind": "agent", "agent": "analyst", "group": None}]
-        steps[0] |= {"requires": [], "creates": None, "actions": []}
-        graph = {"flow": name, "steps": steps, "edges": [{"from": "start", "to": "analyst"}]}
+        step = {"id": "analyst", "kind": "agent", "agent": "analyst", "group": None}
+        step |= {"creates": None}
+        steps = [{**step, "requires": [], "actions": []}]
+        graph = {"flow": name, "steps": steps, "edges": []}
         (tree / "graphs" / f"{name}.json").write_text(json.dumps(graph))
         (tree / "graphs" / f"{name}.mmd").write_text("flowchart TD\n  start --> analyst\n")
     lines = ["# Written by a test.", "# agents 2 flows 2 findings 0"]
@@ -94,7 +95,7 @@ def application(
 ) -> FastAPI:
     """An app on file stores below `root`; without `model` it is the mock."""
     chosen = Settings.model_validate(
-        {"root": root, "data_dir": root, "testing": True, **(settings or {})}
+        {"root": root, "data_dir": root, "log_level": "critical", **(settings or {})}
     )
     flows = flows or {
         "one": Flow("one", one, "Only the analyst."),

@@ -57,7 +57,7 @@ def create_app(
     logs.configure(settings.log_level)
     service = Service(tree, settings, agents, flows, tools)
     app = FastAPI(
-        title=f"{tree.resolve().parent.name or 'bmad2pf'} service",
+        title="bmad2pf service",
         version=__version__,
         docs_url=None,
         redoc_url=None,

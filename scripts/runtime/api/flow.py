@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -55,13 +55,15 @@ class GraphStep(BaseModel):
 
 
 class GraphEdge(BaseModel):
-    """What follows what; `start` and `end` are no steps."""
+    """What follows what, by step id; a flow begins at `start` and ends at `end`."""
 
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
     action: str | None
 
 
 class FlowGraph(BaseModel):
-    """A flow's graph, as the compiler wrote it; an edge has `from`, `to` and `action`."""
+    """A flow's graph, as the compiler wrote it."""
 
     flow: str
     steps: list[GraphStep]

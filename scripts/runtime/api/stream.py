@@ -70,6 +70,8 @@ class AnswerResponse(RunResponse):
 class StreamResponse(RunResponse):
     """The events as they come; the last one is always the terminal one."""
 
+    keep_alive = KEEP_ALIVE
+
     def __init__(self, run: Run, ended: Callable[[], None]) -> None:
         super().__init__(run, ended)
         # Following begins here, before the run takes its first step: so models stream.
@@ -94,11 +96,11 @@ class StreamResponse(RunResponse):
         loop = asyncio.get_running_loop()
         while True:
             idle = loop.time() - self._touched
-            if idle >= KEEP_ALIVE:
+            if idle >= self.keep_alive:
                 self._touched = loop.time()
                 await send(_body(_COMMENT))
             else:
-                await asyncio.sleep(KEEP_ALIVE - idle)
+                await asyncio.sleep(self.keep_alive - idle)
 
 
 def _body(data: bytes) -> dict[str, object]:

@@ -1,0 +1,187 @@
+"""The OpenAPI document and the page made of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+
+from scripts.runtime.api.docs_page import page
+
+from .api import application, serve
+from .test_api_auth import all_routes
+
+OPERATIONS = {
+    "start_run": "POST /run",
+    "list_documents": "GET /doc",
+    "read_document": "GET /doc/{id}",
+    "write_document": "PUT /doc/{id}",
+    "delete_document": "DELETE /doc/{id}",
+    "document_status": "GET /doc/{id}/status",
+    "read_scope": "GET /memory/{scope}",
+    "read_memory": "GET /memory/{scope}/{key}",
+    "write_memory": "PUT /memory/{scope}/{key}",
+    "delete_memory": "DELETE /memory/{scope}/{key}",
+    "list_agents": "GET /agent",
+    "read_agent": "GET /agent/{id}",
+    "agent_ready": "GET /agent/{id}/ready",
+    "run_agent": "POST /agent/{id}/run",
+    "list_flows": "GET /flow",
+    "read_flow": "GET /flow/{name}",
+    "flow_graph": "GET /flow/{name}/graph",
+    "health": "GET /health",
+    "live": "GET /health/live",
+    "ready": "GET /health/ready",
+    "startup": "GET /health/startup",
+}
+HIDDEN = {"GET /doc/", "GET /docs", "GET /openapi.json", "HEAD /openapi.json"}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    return application(tmp_path_factory.mktemp("openapi"))
+
+
+@pytest.fixture(scope="module")
+def document(app: FastAPI) -> dict[str, Any]:
+    return app.openapi()
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (verb, path, operation)
+        for path, verbs in document["paths"].items()
+        for verb, operation in verbs.items()
+    ]
+
+
+def test_operation_ids_are_stable(document: dict[str, Any]) -> None:
+    found = {
+        operation["operationId"]: f"{verb.upper()} {path}"
+        for verb, path, operation in operations(document)
+    }
+    assert found == OPERATIONS
+
+
+def test_every_route_is_documented(app: FastAPI) -> None:
+    routes = {f"{method} {path}" for method, path in all_routes(app)}
+    assert routes == set(OPERATIONS.values()) | HIDDEN
+
+
+def test_every_operation_says_what_it_does_and_answers(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    for verb, path, operation in operations(document):
+        where = f"{verb} {path}"
+        assert operation["description"], where
+        assert set(operation["tags"]) <= tags, where
+        assert operation["tags"], where
+        assert "500" in operation["responses"], where
+        if "{" in path and path != "/memory/{scope}":
+            assert {"404", "422"} & set(operation["responses"]), where
+        if not path.startswith("/health"):
+            assert operation["security"], where
+            assert "401" in operation["responses"], where
+
+
+def test_problems_are_documented_as_problems(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    assert "HTTPValidationError" not in text
+    for _, path, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400 and not path.startswith("/health/"):
+                assert "application/problem+json" in response["content"], (path, status)
+
+
+def test_all_references_lead_somewhere(document: dict[str, Any]) -> None:
+    names = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert names <= set(document["components"]["schemas"])
+    assert "RunBody" in names
+
+
+def test_answers_fit_their_schemas(tmp_path: Path) -> None:
+    with serve(application(tmp_path)) as served:
+        client = served.client
+        document = client.get("/openapi.json").json()
+        run = served.run(story_id="S-2")
+        client.put("/doc/prd", content=b"x", headers={"content-type": "text/markdown"})
+        client.put("/memory/shared:a/b", json=[1])
+        answers = {
+            ("post", "/run", "200"): run,
+            ("post", "/run", "422"): served.run(input=5),
+            ("get", "/doc", "200"): client.get("/doc"),
+            ("get", "/doc/{id}/status", "200"): client.get("/doc/prd/status"),
+            ("get", "/memory/{scope}", "200"): client.get("/memory/shared:a"),
+            ("get", "/memory/{scope}/{key}", "200"): client.get("/memory/shared:a/b?history=1"),
+            ("get", "/agent", "200"): client.get("/agent"),
+            ("get", "/agent/{id}/ready", "200"): client.get("/agent/analyst/ready"),
+            ("get", "/agent/{id}", "404"): client.get("/agent/absent"),
+            ("get", "/flow", "200"): client.get("/flow"),
+            ("get", "/flow/{name}/graph", "200"): client.get(
+                "/flow/one/graph", headers={"accept": "application/json"}
+            ),
+            ("get", "/health", "200"): client.get("/health"),
+            ("get", "/health/ready", "200"): client.get("/health/ready"),
+        }
+    for (verb, path, status), answer in answers.items():
+        assert str(answer.status_code) == status, path
+        kind = answer.headers["content-type"].partition(";")[0]
+        content = document["paths"][path][verb]["responses"][status]["content"]
+        schema = {**content[kind]["schema"], "components": document["components"]}
+        Draft202012Validator(schema).validate(answer.json())
+
+
+class Page(HTMLParser):
+    """What a browser would load and show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(html: str) -> Page:
+    found = Page()
+    found.feed(html)
+    return found
+
+
+def test_the_page_works_offline(document: dict[str, Any]) -> None:
+    found = read(page(document))
+    assert found.links == ["openapi.json"]
+    assert not {"script", "link", "img", "iframe"} & set(found.tags)
+    for name, operation in OPERATIONS.items():
+        assert operation.partition(" ")[2] in found.text, name
+
+
+def test_the_page_shows_hostile_texts_as_texts() -> None:
+    hostile = "</style><script>alert(1)</script>\"'&"
+    operation = {
+        "tags": [hostile],
+        "operationId": hostile,
+        "summary": hostile,
+        "parameters": [{"name": hostile, "in": "path", "description": hostile}],
+        "requestBody": {"content": {hostile: {"schema": {}, "example": hostile}}},
+        "responses": {"200": {"description": hostile}},
+    }
+    document = {
+        "info": {"title": hostile, "version": hostile, "description": hostile},
+        "tags": [{"name": hostile, "description": hostile}],
+        "paths": {hostile: {"get": operation}},
+    }
+    found = read(page(document))
+    assert "script" not in found.tags
+    assert found.text.count(hostile) >= 8
