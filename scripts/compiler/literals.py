@@ -11,14 +11,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_SHORT: Final = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\", '"': '\\"'}
+_SHORT: Final = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
 # Controls, and what a reader cannot see or what turns the direction of the line.
 _UNSEEN: Final = (
     "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff0-\ufffb\ud800-\udfff\ufffe\uffff\U000e0000-\U000e0fff"
 )
 _LINE: Final = re.compile(rf"[\x00-\x1f\\{_UNSEEN}]")
-_STRING: Final = re.compile(rf"[\x00-\x1f\\\"{_UNSEEN}]")
 _PROSE: Final = re.compile(rf"[\x00-\x08\x0b-\x1f\\{_UNSEEN}]")
 _QUOTES: Final = re.compile(r'"{3,}|"+\Z')
 _CODING: Final = re.compile(r"(coding)([:=])", re.IGNORECASE)
@@ -35,8 +34,10 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def string(text: str) -> str:
-    """A double-quoted literal on one line."""
-    return f'"{_STRING.sub(_escaped, text)}"'
+    """A literal on one line, in double quotes unless single ones need fewer escapes."""
+    body = _LINE.sub(_escaped, text)
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    return quote + body.replace(quote, "\\" + quote) + quote
 
 
 def prose(text: str) -> str:
