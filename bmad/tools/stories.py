@@ -38,12 +38,12 @@ class Report(TypedDict):
 
 
 def check_stories(text: str) -> Report:
-    """Check the form of user stories written in Markdown.
+    """Check the form of user stories in Markdown: their sentences, criteria, sizes and titles.
 
-    Reads every "## " section as one story and reports a missing or incomplete "As a …,
-    I want …, so that …" sentence, too few, too many or vague acceptance criteria, a size
-    that is missing or too large, and titles that are used twice. No findings means that
-    the form is right; it says nothing about the content.
+    Every "## " section is one story. Findings are a missing or incomplete "As a …, I want …,
+    so that …", too few, too many or vague acceptance criteria, a size that is missing or too
+    large, and a title that is used twice. No findings means that the form is right; it says
+    nothing about the content.
     """
     stories = _split(text)
     findings: list[Finding] = []
