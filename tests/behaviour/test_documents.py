@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 from scripts.compiler.arguments import FLAGS
-from scripts.compiler.dialects import flows, native
+from scripts.compiler.dialects import flows, native, tools
 from scripts.runtime.environment import NAMES, OTHER_PROVIDERS, VARIABLES
 from scripts.runtime.errors import BudgetExceeded, Conflict, InvalidName, NotFound, RunError
 from scripts.runtime.settings import Settings
@@ -143,6 +143,16 @@ def test_examples_of_agents_compile(project: MakeProject) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_example_of_findings(compiled_sample: Path, tmp_path: Path) -> None:
+    shown = next(block for block in blocks(GUIDE / "agents.md") if block.kind == "text")
+    shutil.copytree(compiled_sample / "bmad", tmp_path / "bmad")
+    critic = tmp_path / "bmad/agents/critic.md"
+    critic.write_text(critic.read_text("utf-8").replace("check_stories]", "check_story]"), "utf-8")
+    done = Project(tmp_path).compile()
+    without_time = re.compile(r" \(\d+\.\d+ s\)")
+    assert without_time.sub("", done.stdout + done.stderr) == without_time.sub("", shown.text)
+
+
 def test_example_of_tools_compiles(project: MakeProject) -> None:
     function, entry = (
         next(block.text for block in blocks(GUIDE / "tools.md") if block.kind == kind)
@@ -193,7 +203,9 @@ def test_table_of_agent_keys() -> None:
     assert [key for key in later if f"`{key}`" not in said] == []
 
 
-def test_tables_of_flow_keys() -> None:
+def test_tables_of_flow_and_tool_keys() -> None:
+    in_tools = {key for row in table(GUIDE / "tools.md", *TABLE_OF_KEYS) for key in codes(row[0])}
+    assert in_tools == set(tools.KEYS)
     in_flows = {
         key for row in table(GUIDE / "flows.md", "key of a flow", "type") for key in codes(row[0])
     }
