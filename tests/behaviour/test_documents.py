@@ -368,6 +368,13 @@ def _anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
+@pytest.mark.parametrize("name", ["development.md", "decisions.md"])
+def test_named_files_are_there(name: str) -> None:
+    text = (GUIDE / name).read_text("utf-8")
+    named = set(re.findall(r"(?<![\w/.])(?:bmad|scripts|tests|bench|config)/[\w./-]*\w", text))
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 def test_cut_mark_is_used_in_answers_only() -> None:
     """What a reader may paste has no hole in it."""
     for path in DOCUMENTS:
