@@ -65,7 +65,7 @@ def write_tree(root: Path, flows: Sequence[str] = ("one", "two")) -> Path:
     for name in flows:
         step = {"id": "analyst", "kind": "agent", "agent": "analyst", "group": None}
         step |= {"creates": None}
-        steps = [{**step, "requires": [], "actions": []}]
+        steps = [{**step, "requires": list[str](), "actions": list[str]()}]
         graph = {"flow": name, "steps": steps, "edges": []}
         (tree / "graphs" / f"{name}.json").write_text(json.dumps(graph))
         (tree / "graphs" / f"{name}.mmd").write_text("flowchart TD\n  start --> analyst\n")

@@ -15,41 +15,13 @@ from ..executor import RunRequest
 from ..node import AgentNode
 from .accept import choose
 from .names import name_of, story_id
-from .openapi import problems
+from .openapi import answer, problems
 from .problems import Problem
 from .route import Route, reply
 from .run import JSON, SSE, respond, run_answers
 from .service import Service, service_of
 
 router = APIRouter(route_class=Route, tags=["agents"])
-
-
-class AgentInfo(BaseModel):
-    """An agent as its author described it; the prompt is not part of it."""
-
-    id: str
-    description: str
-    tools: list[str]
-    memory_scope: str
-    wait_for_docs: list[str]
-    wait_for_agents: list[str]
-    commands: list[str]
-    creates: str | None
-    actions: list[str]
-
-
-class AgentList(BaseModel):
-    """All agents, by id."""
-
-    agents: list[AgentInfo]
-
-
-class Readiness(BaseModel):
-    """Whether an agent can be run now; `reason` says why not."""
-
-    ready: bool
-    last_execution: str | None
-    reason: str | None = None
 
 
 class AgentRunBody(BaseModel):
@@ -66,7 +38,7 @@ class AgentRunBody(BaseModel):
     command: str | None = Field(None, description="One of the agent's commands.")
 
 
-@router.get("/agent", response_model=None, responses={200: {"model": AgentList}})
+@router.get("/agent", response_model=None, responses={200: answer("AgentList")})
 async def list_agents(request: Request) -> Response:
     """All agents, by id."""
     agents = service_of(request).agents
@@ -76,7 +48,7 @@ async def list_agents(request: Request) -> Response:
 @router.get(
     "/agent/{id}",
     response_model=None,
-    responses={200: {"model": AgentInfo}, **problems(404, 422)},
+    responses={200: answer("AgentInfo"), **problems(404, 422)},
 )
 async def read_agent(id: str, request: Request) -> Response:
     """One agent."""
@@ -86,7 +58,7 @@ async def read_agent(id: str, request: Request) -> Response:
 @router.get(
     "/agent/{id}/ready",
     response_model=None,
-    responses={200: {"model": Readiness}, **problems(404, 422)},
+    responses={200: answer("Readiness"), **problems(404, 422)},
 )
 async def agent_ready(id: str, request: Request) -> Response:
     """Whether an agent could be run now, and when it last was."""

@@ -77,10 +77,26 @@ def create_app(
 
 def _middleware(settings: Settings) -> list[Middleware]:
     """From the outside in."""
+    server = settings.server
     return [
         Middleware(Trace),
-        Middleware(Limits, max_body=settings.server.max_body),
-        Middleware(Auth, keys=read_keys(settings), off=settings.server.auth == "off"),
+        Middleware(Limits, max_body=server.max_body),
+        *(_cors(server.cors_origins) if server.cors_origins else ()),
+        Middleware(Auth, keys=read_keys(settings), off=server.auth == "off"),
+    ]
+
+
+def _cors(origins: Sequence[str]) -> list[Middleware]:
+    from starlette.middleware.cors import CORSMiddleware  # off unless configured
+
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["ETag", "X-Request-ID", "created_at", "updated_at", "Retry-After"],
+        )
     ]
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import NotFound
 from ..stores.protocol import DocumentInfo
 from .names import document_id
-from .openapi import problems
+from .openapi import answer, problems
 from .problems import Problem
 from .route import Route, media_type, reply
 from .service import service_of
@@ -40,39 +39,11 @@ _TEXT: Final[dict[int | str, dict[str, Any]]] = {
 router = APIRouter(route_class=Route, tags=["documents"])
 
 
-class DocumentEntry(BaseModel):
-    """A document without its text."""
-
-    id: str
-    etag: str
-    created_at: str
-    updated_at: str
-    size: int
-
-
-class DocumentList(BaseModel):
-    """All documents, by id."""
-
-    documents: list[DocumentEntry]
-
-
-class Success(BaseModel):
-    """It was done."""
-
-    success: bool
-
-
-class Existence(BaseModel):
-    """Whether it is there."""
-
-    exists: bool
-
-
 IfMatch = Annotated[str | None, Header(description="Write only over the state with this ETag.")]
 
 
 @router.get("/doc/", response_model=None, include_in_schema=False)
-@router.get("/doc", response_model=None, responses={200: {"model": DocumentList}})
+@router.get("/doc", response_model=None, responses={200: answer("DocumentList")})
 async def list_documents(request: Request) -> Response:
     """All documents, by id."""
     infos = await service_of(request).documents.list()
@@ -101,8 +72,8 @@ async def read_document(
     "/doc/{id}",
     response_model=None,
     responses={
-        200: {"model": Success, "description": "Replaced"},
-        201: {"model": Success, "description": "New"},
+        200: answer("Success", "Replaced"),
+        201: answer("Success", "New"),
         **problems(412, 413, 415, 422, 507),
     },
     openapi_extra=_BODY,
@@ -118,7 +89,7 @@ async def write_document(id: str, request: Request, if_match: IfMatch = None) ->
 @router.delete(
     "/doc/{id}",
     response_model=None,
-    responses={200: {"model": Success}, **problems(404, 412, 422)},
+    responses={200: answer("Success"), **problems(404, 412, 422)},
 )
 async def delete_document(id: str, request: Request, if_match: IfMatch = None) -> Response:
     """Remove a document."""
@@ -131,7 +102,7 @@ async def delete_document(id: str, request: Request, if_match: IfMatch = None) -
 @router.get(
     "/doc/{id}/status",
     response_model=None,
-    responses={200: {"model": Existence}, **problems(422)},
+    responses={200: answer("Existence"), **problems(422)},
 )
 async def document_status(id: str, request: Request) -> Response:
     """Whether a document is there."""

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import NotFound
 from .accept import choose
 from .names import name_of
-from .openapi import problems
+from .openapi import answer, problems
 from .problems import Problem
 from .route import Route, reply
 from .service import Service, service_of
@@ -27,59 +26,11 @@ SVG: Final = "image/svg+xml"
 router = APIRouter(route_class=Route, tags=["flows"])
 
 
-class FlowInfo(BaseModel):
-    """A flow; `steps` in their order in the source."""
-
-    name: str
-    description: str
-    on_missing_doc: str
-    steps: list[str]
+_GRAPH: Final = answer("FlowGraph", "Mermaid text, or JSON by Accept")
+_GRAPH["content"][MERMAID] = {"schema": {"type": "string"}}
 
 
-class FlowList(BaseModel):
-    """All flows, in their order in the source."""
-
-    flows: list[FlowInfo]
-
-
-class GraphStep(BaseModel):
-    """One step of a graph; `group` names the group that it runs in."""
-
-    id: str
-    kind: str
-    agent: str | None
-    group: str | int | None
-    requires: list[str]
-    creates: str | None
-    actions: list[str]
-
-
-class GraphEdge(BaseModel):
-    """What follows what, by step id; a flow begins at `start` and ends at `end`."""
-
-    source: str = Field(alias="from")
-    target: str = Field(alias="to")
-    action: str | None
-
-
-class FlowGraph(BaseModel):
-    """A flow's graph, as the compiler wrote it."""
-
-    flow: str
-    steps: list[GraphStep]
-    edges: list[GraphEdge]
-
-
-_GRAPH: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "Mermaid text, or JSON by Accept",
-        "model": FlowGraph,
-        "content": {MERMAID: {"schema": {"type": "string"}}},
-    }
-}
-
-
-@router.get("/flow", response_model=None, responses={200: {"model": FlowList}})
+@router.get("/flow", response_model=None, responses={200: answer("FlowList")})
 async def list_flows(request: Request) -> Response:
     """All flows, in their order in the source."""
     service = service_of(request)
@@ -89,7 +40,7 @@ async def list_flows(request: Request) -> Response:
 @router.get(
     "/flow/{name}",
     response_model=None,
-    responses={200: {"model": FlowInfo}, **problems(404, 422)},
+    responses={200: answer("FlowInfo"), **problems(404, 422)},
 )
 async def read_flow(name: str, request: Request) -> Response:
     """One flow."""
@@ -100,7 +51,7 @@ async def read_flow(name: str, request: Request) -> Response:
 @router.get(
     "/flow/{name}/graph",
     response_model=None,
-    responses={**_GRAPH, **problems(404, 406, 422)},
+    responses={200: _GRAPH, **problems(404, 406, 422)},
 )
 async def flow_graph(name: str, request: Request) -> Response:
     """A flow's graph: Mermaid text, or JSON when `Accept` prefers it."""

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import __version__
+from .openapi import answer
 from .problems import RETRY_SECONDS
 from .route import Route, reply
 from .service import Service, service_of
@@ -18,46 +18,13 @@ from .service import Service, service_of
 router = APIRouter(route_class=Route, tags=["health"])
 
 
-class ModelHealth(BaseModel):
-    """Which model answers; `mock` is true for the offline one."""
-
-    provider: str
-    model: str
-    mock: bool
-
-
-class MemoryHealth(BaseModel):
-    """Which store keeps memory."""
-
-    backend: str
-
-
-class Health(BaseModel):
-    """`status` is ok, starting or stopping; `uptime` is in seconds."""
-
-    status: str
-    version: str
-    uptime: float
-    flows: int
-    agents: int
-    llm: ModelHealth
-    memory: MemoryHealth
-
-
-class Probe(BaseModel):
-    """ok, or why not."""
-
-    status: str
-    reason: str | None = None
-
-
 _WAITING: dict[int | str, dict[str, Any]] = {
-    200: {"model": Probe},
-    503: {"model": Probe, "description": "Not now; `reason` says why"},
+    200: answer("Probe"),
+    503: answer("Probe", "Not now; `reason` says why"),
 }
 
 
-@router.get("/health", response_model=None, responses={200: {"model": Health}})
+@router.get("/health", response_model=None, responses={200: answer("Health")})
 async def health(request: Request) -> Response:
     """What runs here, on which model and memory."""
     service = service_of(request)
@@ -74,7 +41,7 @@ async def health(request: Request) -> Response:
     )
 
 
-@router.get("/health/live", response_model=None, responses={200: {"model": Probe}})
+@router.get("/health/live", response_model=None, responses={200: answer("Probe")})
 async def live(request: Request) -> Response:
     """The process answers."""
     return reply({"status": "ok"})

@@ -5,54 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import NotFound
 from ..stores.names import check_key, parse_scope
 from ..stores.protocol import Entry
-from .openapi import problems
+from .openapi import answer, problems
 from .route import Route, reply
 from .service import service_of
 
 router = APIRouter(route_class=Route, tags=["memory"])
-
-
-class Write(BaseModel):
-    """One write of a key."""
-
-    value: JsonValue
-    timestamp: str
-    seq: int
-    op: str
-
-
-class MemoryEntry(BaseModel):
-    """A key's newest value; `history` (all writes, oldest first) only when asked for."""
-
-    key: str
-    value: JsonValue
-    scope: str
-    timestamp: str
-    seq: int
-    history: list[Write] | None = None
-
-
-class MemoryScope(BaseModel):
-    """The newest value of each key, newest first."""
-
-    entries: list[MemoryEntry]
-
-
-class Written(BaseModel):
-    """Where a value was kept."""
-
-    success: bool
-    key: str
-    scope: str
-    timestamp: str
-    seq: int
 
 
 _VALUE: Final[dict[str, Any]] = {
@@ -66,7 +29,7 @@ _VALUE: Final[dict[str, Any]] = {
 @router.get(
     "/memory/{scope}",
     response_model=None,
-    responses={200: {"model": MemoryScope}, **problems(422)},
+    responses={200: answer("MemoryScope"), **problems(422)},
 )
 async def read_scope(scope: str, request: Request) -> Response:
     """The newest value of each key of a scope, newest first."""
@@ -77,7 +40,7 @@ async def read_scope(scope: str, request: Request) -> Response:
 @router.get(
     "/memory/{scope}/{key}",
     response_model=None,
-    responses={200: {"model": MemoryEntry}, **problems(404, 422)},
+    responses={200: answer("MemoryEntry"), **problems(404, 422)},
 )
 async def read_memory(
     scope: str,
@@ -102,7 +65,7 @@ async def read_memory(
 @router.put(
     "/memory/{scope}/{key}",
     response_model=None,
-    responses={200: {"model": Written}, **problems(400, 413, 415, 422, 507)},
+    responses={200: answer("Written"), **problems(400, 413, 415, 422, 507)},
     openapi_extra=_VALUE,
 )
 async def write_memory(scope: str, key: str, request: Request) -> Response:
@@ -117,7 +80,7 @@ async def write_memory(scope: str, key: str, request: Request) -> Response:
 @router.delete(
     "/memory/{scope}/{key}",
     response_model=None,
-    responses={200: {"description": "Removed"}, **problems(404, 422)},
+    responses={200: answer("Success"), **problems(404, 422)},
 )
 async def delete_memory(scope: str, key: str, request: Request) -> Response:
     """Remove a key; its history stays."""

@@ -7,9 +7,8 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic.json_schema import models_json_schema
 
-from .problems import MEDIA_TYPE, FieldProblem, ProblemDetails
+from .problems import MEDIA_TYPE
 
 _TEXTS: Final = {
     400: "Not JSON, or JSON beyond the bounds",
@@ -45,6 +44,12 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _problem(status) for status in statuses}
 
 
+def answer(schema: str, description: str = "Done") -> dict[str, Any]:
+    """How a route documents a JSON answer; `schema` is the name of a class in `schemas.py`."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content}
+
+
 def operation_id(route: APIRoute) -> str:
     """The function's name: stable, and what a generated client calls its method."""
     return route.name
@@ -69,11 +74,7 @@ def _complete(schema: dict[str, Any]) -> None:
     components = schema.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         components.pop(name, None)  # the framework's own form, which no route answers with
-    _, made = models_json_schema(
-        [(ProblemDetails, "serialization"), (FieldProblem, "serialization")],
-        ref_template="#/components/schemas/{model}",
-    )
-    components.update(made["$defs"])
+    components.update(_answer_schemas())
     schema["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -81,6 +82,17 @@ def _complete(schema: dict[str, Any]) -> None:
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             _complete_operation(operation, guarded=not path.startswith("/health"))
+
+
+def _answer_schemas() -> dict[str, Any]:
+    from pydantic.json_schema import models_json_schema  # at the first look, not at the start
+
+    from .schemas import ALL
+
+    template = "#/components/schemas/{model}"
+    _, made = models_json_schema([(model, "serialization") for model in ALL], ref_template=template)
+    schemas: dict[str, Any] = made["$defs"]
+    return schemas
 
 
 def _complete_operation(operation: dict[str, Any], *, guarded: bool) -> None:

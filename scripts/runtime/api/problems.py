@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -52,26 +51,6 @@ class Problem(HTTPException):
         super().__init__(status, detail, headers)
         self.code = code
         self.errors = errors
-
-
-class FieldProblem(BaseModel):
-    """One field that does not fit."""
-
-    field: str
-    message: str
-    code: str
-
-
-class ProblemDetails(BaseModel):
-    """RFC 9457, with a stable `code` for programs."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    errors: list[FieldProblem] | None = None
 
 
 def not_supported_yet(field: str) -> Problem:

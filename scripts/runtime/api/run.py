@@ -16,6 +16,7 @@ from .accept import choose
 from .auth import CALLER
 from .idempotency import Claim
 from .names import document_id, name_of, story_id
+from .openapi import answer
 from .problems import Problem, not_supported_yet
 from .route import Route
 from .service import Service, service_of
@@ -52,41 +53,6 @@ class RunBody(BaseModel):
     on_change: Any = Field(None, description="Not supported yet.")
 
 
-class RunFault(BaseModel):
-    """Why a run ended with an error."""
-
-    code: str
-    message: str
-    step: str | None
-    attempts: int
-    retryable: bool
-
-
-class RunUsage(BaseModel):
-    """What the models reported, summed up."""
-
-    model_config = ConfigDict(extra="allow")
-
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    calls: int
-
-
-class RunAnswer(BaseModel):
-    """The end of a run: `status` is success, pending or error."""
-
-    run_id: str
-    status: str
-    results: dict[str, JsonValue]
-    pending_docs: list[str]
-    pending_gates: list[JsonValue]
-    error: RunFault | None
-    skipped: list[str]
-    usage: RunUsage
-    duration_ms: float
-
-
 _STREAM: Final[dict[str, Any]] = {
     "schema": {"type": "string"},
     "example": 'id: 1\nevent: run.started\ndata: {"seq":1,"run_id":"…","type":"run.started"}\n\n',
@@ -104,13 +70,10 @@ def run_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
         504: "Time ran out",
     }
     answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": described[status], "model": RunAnswer} for status in statuses
+        status: answer("RunAnswer", described[status]) for status in statuses
     }
-    answers[200] = {
-        "description": "The run's answer (success or pending), or the stream of its events",
-        "model": RunAnswer,
-        "content": {SSE: _STREAM},
-    }
+    answers[200] = answer("RunAnswer", "The run's answer, or the stream of its events")
+    answers[200]["content"][SSE] = _STREAM
     return answers
 
 
