@@ -99,6 +99,13 @@ def test_readme_agent_is_short() -> None:
     assert len(agent.text.splitlines()) <= 6
 
 
+def test_readme_shows_the_sample(sample: Path) -> None:
+    diagram = next(block for block in blocks(README) if block.kind == "mermaid")
+    assert diagram.text == (sample / "generated/graphs/default.mmd").read_text("utf-8")
+    wiring = next(block for block in blocks(README) if block.kind == "python")
+    assert wiring.text in (sample / "generated/flows/default.py").read_text("utf-8")
+
+
 def test_http_examples(sample: Path, service: StartService) -> None:
     check_answers(service(sample), GUIDE / "http.md")
 
