@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..runtime import spec
 from . import cycles, graph
-from .diagnostics import Diagnostics, Position, near_match
+from .diagnostics import Diagnostics, Position, near_match, quoted
 from .flowcheck import FlowCheck
 from .model import Agent, Project
 
@@ -34,7 +35,7 @@ class _Check:
         for agent in self.project.agents:
             for name in agent.tools:
                 if name not in known:
-                    message = f'the tool "{name}" is not defined in tools.yaml'
+                    message = f"the tool {quoted(name)} is not defined in tools.yaml"
                     self._add(
                         "BMAD202", agent.at[f"tools/{name}"], message, near_match(name, known)
                     )
@@ -42,14 +43,14 @@ class _Check:
         for tool in self.project.tools:
             if tool.name not in used:
                 hint = f"list it under tools: of an agent: [{tool.name}]"
-                self._add("BMAD404", tool.at, f'no agent uses the tool "{tool.name}"', hint)
+                self._add("BMAD404", tool.at, f"no agent uses the tool {quoted(tool.name)}", hint)
 
     def unknown_agents(self) -> None:
         for agent in self.project.agents:
             for name in agent.wait_for_agents:
                 if name not in self.agents:
                     at = agent.at[f"wait_for.agents/{name}"]
-                    message = f'the agent "{name}" is not defined'
+                    message = f"the agent {quoted(name)} is not defined"
                     self._add("BMAD201", at, message, near_match(name, self.agents))
 
     def circles(self) -> dict[str, int]:
@@ -69,12 +70,16 @@ class _Check:
         for circle in cycles.components(sorted(waits), waits):
             if not circular.keys() & set(circle):
                 self._report_circle(cycles.circle(circle, waits))
+                circular |= dict.fromkeys(circle, len(circular))
 
     def _report_circle(self, path: list[str]) -> None:
         first = self.agents[path[0]]
         at = first.at.get(f"wait_for.agents/{path[1]}") or first.at.get("wait_for", first.at[""])
         if len(path) == 2:
-            message, hint = f'the agent "{path[0]}" waits for itself', "remove it from its own list"
+            message, hint = (
+                f"the agent {quoted(path[0])} waits for itself",
+                "remove it from its own list",
+            )
         else:
             message = f"the agents wait for each other in a circle: {' → '.join(path)}"
             hint = "remove one of these waits"
@@ -85,9 +90,9 @@ class _Check:
             return
         used = {step.agent for flow in self.project.flows for step in flow.steps()}
         for agent in self.project.agents:
-            if agent.id not in used:
+            if agent.id not in used and spec.is_id(agent.id):
                 hint = "list it in a flow's sequence; a client can still ask it alone"
-                message = f'the agent "{agent.id}" stands in no flow'
+                message = f"the agent {quoted(agent.id)} stands in no flow"
                 self._add("BMAD208", agent.at[""], message, hint)
 
     def _add(self, code: str, at: Position, message: str, hint: str = "") -> None:

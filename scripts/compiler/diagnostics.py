@@ -92,6 +92,10 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
 }
 
 
+_SHOWN: Final = 80
+_LONGEST_WORD: Final = 200
+
+
 class Diagnostics:
     """The findings so far: de-duplicated, sorted, never lost."""
 
@@ -101,6 +105,7 @@ class Diagnostics:
     def add(self, code: str, at: Position, message: str, hint: str = "") -> None:
         """Take in a finding; its severity is the code's."""
         severity = CODES[code][0]
+        message, hint = one_line(message), one_line(hint)
         self._found.add(Diagnostic(at.path, at.line, at.column, code, severity, message, hint))
 
     def extend(self, others: Iterable[Diagnostic]) -> None:
@@ -116,7 +121,22 @@ class Diagnostics:
         return any(found.severity == severity for found in self._found)
 
 
+def one_line(text: str) -> str:
+    """`text` with what cannot be printed written out, so that a finding is always one line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def quoted(text: str) -> str:
+    """`text` as a message shows it: in quotes, and not too long."""
+    return f'"{text}"' if len(text) <= _SHOWN else f'"{text[: _SHOWN - 1]}…"'
+
+
 def near_match(word: str, known: Iterable[str]) -> str:
     """A hint that names the likeliest of `known`, or nothing."""
-    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    if len(word) > _LONGEST_WORD:
+        return ""  # comparing takes the square of the length
+    near = [name for name in sorted(known) if len(name) <= _LONGEST_WORD]
+    close = difflib.get_close_matches(word, near, n=1, cutoff=0.6)
     return f'did you mean "{close[0]}"?' if close else ""

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from ..runtime import spec
 from . import cycles, graph
-from .diagnostics import Diagnostics, Position, near_match
+from .diagnostics import Diagnostics, Position, near_match, quoted
 from .model import Agent, Flow, Group, Step
 
 
@@ -63,7 +63,7 @@ class FlowCheck:
     def _check_agents(self) -> None:
         for step in self.steps:
             if step.agent not in self.agents:
-                message = f'the agent "{step.agent}" is not defined'
+                message = f"the agent {quoted(step.agent)} is not defined"
                 self._add("BMAD201", step.at, message, near_match(step.agent, self.agents))
 
     def _check_ids(self) -> bool:
@@ -72,16 +72,23 @@ class FlowCheck:
         for step in self.steps:
             at = step.places.get("id", step.at)
             if spec.id_key(step.id) in spec.RESERVED_STEP_IDS:
-                message = f'the step id "{step.id}" is reserved'
-                self._add("BMAD302", at, message, "give the step an id of its own")
+                message = f"the step id {quoted(step.id)} is reserved"
+                self._add("BMAD302", at, message, self._id_hint())
             first = seen.setdefault(spec.id_key(step.id), step)
-            if first is not step:
-                where = f"line {first.at.line}" if self.flow.path else first.at.path
-                same = "taken by" if first.id == step.id else f'too near to "{first.id}" of'
-                message = f'the step id "{step.id}" is {same} the step on {where}'
-                self._add("BMAD302", at, message, "give the step an id of its own")
-                fine = False
+            if first is step:
+                continue
+            fine = False
+            if self.flow.path:  # in the derived flow the agents' ids were reported
+                same = "taken by" if first.id == step.id else f"too near to {quoted(first.id)} of"
+                message = (
+                    f"the step id {quoted(step.id)} is {same} the step on line {first.at.line}"
+                )
+                self._add("BMAD302", at, message, self._id_hint())
         return fine
+
+    def _id_hint(self) -> str:
+        own = "give the step an id of its own"
+        return own if self.flow.path else "rename the agent, or write a flow"
 
     def _check_waits(self, step: Step) -> None:
         agent = self.agents.get(step.agent)
@@ -94,7 +101,8 @@ class FlowCheck:
             if any(self._comes_first(place, step) for place in places):
                 continue
             where = "only comes later" if places else "is not"
-            message = f'"{step.agent}" waits for "{name}", which {where} in flow "{self.flow.name}"'
+            flow = quoted(self.flow.name)
+            message = f"{quoted(step.agent)} waits for {quoted(name)}, which {where} in flow {flow}"
             hint = "put it before" if places else "add it to the flow, or remove the wait"
             self._add("BMAD204", agent.at[f"wait_for.agents/{name}"], message, hint)
 
@@ -112,6 +120,8 @@ class FlowCheck:
             creators = [other for other in self.creators.get(document, ()) if other is not step]
             if any(self._comes_first(self.stage_of[other.id], step) for other in creators):
                 continue
+            if any(self._is_circular(step.agent, other.agent) for other in creators):
+                continue
             # A step's output is kept as the document of its id.
             if self.stage_of.get(document, own) < own:
                 continue
@@ -120,15 +130,15 @@ class FlowCheck:
     def _report_document(self, step: Step, document: str) -> None:
         at = self._document_place(step, document)
         hint = "a client may supply it; else let an earlier step create it"
-        flow = self.flow.name
+        waits = f"{quoted(step.id)} waits for {quoted(document)}"
+        flow = quoted(self.flow.name)
         if document in self.creators or document in self.stage_of:
             creator = next(iter(self.creators.get(document, ())), None)
             by = creator.id if creator else document
-            itself = "itself" if by == step.id else f'"{by}", which comes later'
-            message = f'"{step.id}" waits for "{document}", created in flow "{flow}" by {itself}'
-            self._add("BMAD206", at, message, hint)
+            itself = "itself" if by == step.id else f"{quoted(by)}, which comes later"
+            self._add("BMAD206", at, f"{waits}, created in flow {flow} by {itself}", hint)
         else:
-            message = f'"{step.id}" waits for "{document}", which no step of flow "{flow}" creates'
+            message = f"{waits}, which no step of flow {flow} creates"
             self._add("BMAD205", at, message, near_match(document, self.creators) or hint)
 
     def _document_place(self, step: Step, document: str) -> Position:
@@ -140,20 +150,23 @@ class FlowCheck:
         for action, target in step.on:
             at = step.places.get(f"on/{action}", step.at)
             if agent is not None and action not in agent.actions:
-                message = f'the agent "{step.agent}" cannot choose the action "{action}"'
+                message = (
+                    f"the agent {quoted(step.agent)} cannot choose the action {quoted(action)}"
+                )
                 near = near_match(action, agent.actions)
                 has = ", ".join((*agent.actions, action))
                 self._add("BMAD303", at, message, near or f"write actions: [{has}] in its file")
             if target != graph.END and target not in self.stage_of:
-                message = f'the action "{action}" leads to "{target}", which is no step of the flow'
+                leads = f"the action {quoted(action)} leads to {quoted(target)}"
                 near = near_match(target, [*self.stage_of, graph.END])
-                self._add("BMAD304", at, message, near or "name a step of this flow, or end")
+                hint = near or "name a step of this flow, or end"
+                self._add("BMAD304", at, f"{leads}, which is no step of the flow", hint)
 
     def _check_group(self, group: Group) -> None:
         for step in group.members:
             if step.on:
                 at = step.places.get("on", step.at)
-                message = f'the step "{step.id}" stands in a group and cannot have "on"'
+                message = f'the step {quoted(step.id)} stands in a group and cannot have "on"'
                 self._add("BMAD307", at, message, "move it behind the group")
         waits: dict[str, list[str]] = {}
         for edge in graph.group_edges(group, self.agents):
@@ -168,17 +181,21 @@ class FlowCheck:
             self._add("BMAD203", at, message, "remove one of these waits")
 
     def _check_creators(self) -> None:
+        flow = quoted(self.flow.name)
         outputs = {step.id.casefold(): step for step in self.steps}
         for document, creators in self.creators.items():
             for step in creators:
                 other = outputs.get(document.casefold(), step)
                 if other is not step:
-                    message = f'"{document}" is where the output of step "{other.id}" is kept'
+                    message = (
+                        f"{quoted(document)} is where the output of step {quoted(other.id)} is kept"
+                    )
                     self._add("BMAD207", self._creates_place(step), message, "choose another name")
             for first, second in combinations(creators, 2):
                 if self._collide(first, second, document):
-                    message = f'"{document}" is created by "{first.id}" and by "{second.id}"'
+                    both = f"{quoted(first.id)} and by {quoted(second.id)}"
                     hint = "choose another name, or let the later step require what it rewrites"
+                    message = f"in flow {flow}, {quoted(document)} is created by {both}"
                     self._add("BMAD207", self._creates_place(second), message, hint)
                     break
 
@@ -205,7 +222,7 @@ class FlowCheck:
         for stage in self.flow.stages:
             if graph.stage_id(stage) not in reached:
                 for step in graph.members(stage):
-                    message = f'the step "{step.id}" is never reached'
+                    message = f"the step {quoted(step.id)} is never reached"
                     hint = "let an action lead to it, or leave one action out of the on before it"
                     self._add("BMAD305", step.at, message, hint)
 
@@ -214,7 +231,6 @@ class FlowCheck:
         for step in self.steps:
             if step.id in loop and step.max_visits is None:
                 visits = spec.DEFAULT_MAX_VISITS
-                message = (
-                    f'the step "{step.id}" stands in a loop without max_visits: {visits} is used'
-                )
-                self._add("BMAD306", step.at, message, f"write max_visits: {visits}")
+                loops = f"the step {quoted(step.id)} stands in a loop without max_visits"
+                hint = f"write max_visits: {visits}"
+                self._add("BMAD306", step.at, f"{loops}: {visits} is used", hint)

@@ -60,7 +60,7 @@ def stage_edges(flow: Flow, agents: Agents) -> tuple[Edge, ...]:
     homes[END] = END
     following = [stage_id(stage) for stage in flow.stages[1:]] + [END]
     found: list[Edge] = []
-    for stage, after in zip(flow.stages, following, strict=True):
+    for stage, after in zip(flow.stages, following, strict=False):
         source = stage_id(stage)
         on = stage.on if isinstance(stage, Step) else ()
         found += [Edge(source, homes[to], action) for action, to in on if to in homes]

@@ -45,13 +45,16 @@ def _step(step: Step, group: int | None, agents: graph.Agents) -> dict[str, Any]
 
 
 def _edge(edge: Edge) -> dict[str, str | None]:
-    return {"from": edge.source, "to": edge.target, "action": edge.action or None}
+    return {"from": edge.source or graph.START, "to": edge.target, "action": edge.action or None}
 
 
 def _edges(flow: Flow, agents: graph.Agents) -> list[Edge]:
-    """Between steps: a group is entered at those that wait for no member, left at those last."""
+    """Between steps, from nothing at the start (a step may be called that), in the end to `end`.
+
+    A group is entered at those that wait for no member, and left at those for whom none waits.
+    """
     first: dict[str, tuple[str, ...]] = {graph.END: (graph.END,)}
-    last: dict[str, tuple[str, ...]] = {graph.START: (graph.START,)}
+    last: dict[str, tuple[str, ...]] = {"": ("",)}
     inside: dict[str, tuple[Edge, ...]] = {}
     for stage in flow.stages:
         name = graph.stage_id(stage)
@@ -62,7 +65,7 @@ def _edges(flow: Flow, agents: graph.Agents) -> list[Edge]:
         last[name] = _without(ids, (edge.source for edge in found))
     outer = list(graph.stage_edges(flow, agents))
     if flow.stages:
-        outer.insert(0, Edge(graph.START, graph.stage_id(flow.stages[0])))
+        outer.insert(0, Edge("", graph.stage_id(flow.stages[0])))
     result = []
     for edge in outer:
         result += [

@@ -10,7 +10,7 @@ from ..runtime import spec
 from ..runtime.yamltext import FaultKind, Mapping, YamlFault, read
 from . import graph, sources
 from .checks import check
-from .diagnostics import Diagnostics, Position
+from .diagnostics import Diagnostics, Position, quoted
 from .dialects import flows, native, tools
 from .dialects.fields import stray_character
 from .frontmatter import NotClosed, split
@@ -143,8 +143,8 @@ class _Reader:
             first = seen.setdefault(spec.id_key(agent.id), agent)
             if first is not agent:
                 at = agent.at.get("id", agent.at[""])
-                same = "taken by" if first.id == agent.id else f'too near to "{first.id}" of'
-                message = f'the id "{agent.id}" is {same} {first.at[""].path}'
+                same = "taken by" if first.id == agent.id else f"too near to {quoted(first.id)} of"
+                message = f"the id {quoted(agent.id)} is {same} {first.at[''].path}"
                 hint = "give one of them another id; case, - and _ make no difference"
                 self.diagnostics.add("BMAD112", at, message, hint)
 
@@ -189,8 +189,10 @@ class _Reader:
         for flow in found:
             first = seen.setdefault(spec.id_key(flow.name), flow)
             if first is not flow:
-                same = "also" if first.name == flow.name else f'too near to "{first.name}"'
-                message = f'the flow "{flow.name}" is {same} in {first.at.path}:{first.at.line}'
+                same = "also" if first.name == flow.name else f"too near to {quoted(first.name)}"
+                message = (
+                    f"the flow {quoted(flow.name)} is {same} in {first.at.path}:{first.at.line}"
+                )
                 hint = "rename one of them; case, - and _ make no difference"
                 self.diagnostics.add("BMAD308", flow.at, message, hint)
 

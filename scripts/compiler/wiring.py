@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .graph import by_id
+from .graph import by_id, members
 from .layout import WIDTH, Call, Code, assignment, lay_out, width
 from .literals import string
 from .model import Agent, Flow, Group, Project, Step
@@ -79,9 +79,8 @@ def _paths(
     variables: list[tuple[str, Step | Group]], agents: Mapping[str, Agent]
 ) -> Iterator[list[str]]:
     """What is joined by `>>`: chains in the plain order, and each action with its target."""
-    targets = {_END: _END} | {
-        stage.id: name for name, stage in variables if isinstance(stage, Step)
-    }
+    # An action that names a member leads to the whole group.
+    targets = {_END: _END} | {step.id: name for name, stage in variables for step in members(stage)}
     chain: list[str] = []
     for name, stage in variables:
         chain.append(name)

@@ -38,6 +38,7 @@ else:
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
 MAX_FAULTS: Final = 50
+_SHOWN: Final = 80
 
 FaultKind = Literal["syntax", "reference", "duplicate", "size", "character"]
 
@@ -114,6 +115,7 @@ _HINTS: Final = (
     ("could not find expected ':'", 'a key is followed by ": " and its value'),
     ("did not find expected key", "check the indentation and the quotes of this line"),
     ("did not find expected '-'", "check the indentation: items of a list stand under each other"),
+    ("expected <document start>", "keep one document, without a ... or --- line"),
     ("did not find expected ','", "close the bracket, or put the text in quotes"),
 )
 
@@ -166,6 +168,11 @@ def _integer(text: str) -> int | float:
     if len(text) > _MAX_DIGITS:
         return float("-inf" if text[0] == "-" else "inf")
     return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+
+
+def _quoted(text: str) -> str:
+    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown) + '"'
 
 
 class _Open(NamedTuple):
@@ -259,8 +266,8 @@ class _Builder:
 
     def _alias(self, event: AliasEvent) -> None:
         name = f"*{event.anchor}"
-        hint = f'write the value out, or put the text in quotes: "{name}"'
-        self._add("reference", f'an alias is not allowed: "{name}"', event.start_mark, hint)
+        hint = f"write the value out, or put the text in quotes: {_quoted(name)}"
+        self._add("reference", f"an alias is not allowed: {_quoted(name)}", event.start_mark, hint)
         self._put(Scalar(name, name, *self._place(event.start_mark)))
 
     def _open(self, event: SequenceStartEvent | MappingStartEvent) -> None:
@@ -297,7 +304,9 @@ class _Builder:
                     "reference", 'a merge key is not allowed: "<<"', key, "write the keys out"
                 )
             elif key.text in seen:
-                message = f'the key "{key.text}" stands twice: on line {seen[key.text]} and here'
+                message = (
+                    f"the key {_quoted(key.text)} stands twice: on line {seen[key.text]} and here"
+                )
                 self._add_at("duplicate", message, key, "keep one of the two")
             else:
                 seen[key.text] = key.line
@@ -308,25 +317,31 @@ class _Builder:
         self, event: ScalarEvent | SequenceStartEvent | MappingStartEvent
     ) -> None:
         if event.anchor is not None:
-            message = f'an anchor is not allowed: "&{event.anchor}"'
+            message = f"an anchor is not allowed: {_quoted('&' + event.anchor)}"
             self._add(
                 "reference", message, event.start_mark, "write the value out where it is used"
             )
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             hint = "remove it, or put the text in quotes"
-            self._add("reference", f'a tag is not allowed: "{tag}"', event.start_mark, hint)
+            self._add("reference", f"a tag is not allowed: {_quoted(tag)}", event.start_mark, hint)
 
     def _add_syntax_fault(self, error: Exception) -> None:
         problem, mark = "it cannot be read", None
         if isinstance(error, MarkedYAMLError):
             problem = error.problem or error.context or problem
-            mark = error.problem_mark or error.context_mark
+            mark = self._telling_mark(error)
         hint = next((hint for part, hint in _HINTS if part in problem), "")
         line, column = self._place(mark) if mark else (self.first_line, 1)
         self.faults.append(
             YamlFault("syntax", f"YAML does not parse: {problem}", line, column, hint)
         )
+
+    def _telling_mark(self, error: MarkedYAMLError) -> Any:
+        """What was never closed is found at the end and is better shown where it was opened."""
+        problem: Any = error.problem_mark
+        is_at_end = problem is not None and problem.index >= len(self.text.rstrip())
+        return (is_at_end and error.context_mark) or problem or error.context_mark
 
     def _add(self, kind: FaultKind, message: str, mark: Any, hint: str = "") -> None:
         if len(self.faults) < MAX_FAULTS:

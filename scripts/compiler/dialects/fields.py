@@ -9,7 +9,7 @@ from typing import Final
 
 from ...runtime import spec
 from ...runtime.yamltext import Mapping, Node, Scalar, Sequence
-from ..diagnostics import Diagnostics, Position, near_match
+from ..diagnostics import Diagnostics, Position, near_match, quoted
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\ud800-\udfff]")
 _NOT_ONE_LINE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -23,13 +23,6 @@ DOCUMENT_HINT: Final = (
 )
 
 
-def quoted(text: str) -> str:
-    """`text` as a message shows it: in quotes, on one line, not too long."""
-    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
-    return f'"{escaped}"'
-
-
 def kind_of(node: Node) -> str:
     """What a value is, in words."""
     if isinstance(node, Mapping):
@@ -40,7 +33,8 @@ def kind_of(node: Node) -> str:
         return "empty"
     if isinstance(node.value, bool):
         return f"the truth value {node.text}"
-    return "text" if isinstance(node.value, str) else f"the number {quoted(node.text)[1:-1]}"
+    what = "text" if isinstance(node.value, str) else "number"
+    return f"the {what} {quoted(node.text)}"
 
 
 def stray_character(text: str) -> int | None:
@@ -144,7 +138,7 @@ class Fields:
             return None
         if value > high or value < low or (above and value == low):
             allowed = f"above {low:g} and at most" if above else f"from {low:g} to"
-            self._out_of_range(key, f"{allowed} {high:g}")
+            self._out_of_range(key, f"{allowed} {high:,g}")
             return None
         return value
 

@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 
 from ...runtime import spec
 from ...runtime.yamltext import Mapping, Node, Scalar, Sequence
-from ..diagnostics import Diagnostics, Position
+from ..diagnostics import Diagnostics, Position, quoted
 from ..grouping import Entry, stages
 from ..model import Flow, Step
 from . import native
-from .fields import ID_HINT, Fields, quoted
+from .fields import ID_HINT, Fields
 
 STEP_KEYS: Final = ("agent", "id", "requires", "creates", "on", "max_visits")
 STEP_NOT_YET: Final = frozenset(

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 from ...runtime import spec
 from ...runtime.yamltext import Mapping, Node, Scalar, Sequence
-from ..diagnostics import Diagnostics, Position
+from ..diagnostics import Diagnostics, Position, quoted
 from ..model import Agent, Command
-from .fields import DOCUMENT_HINT, ID_HINT, Fields, quoted
+from .fields import DOCUMENT_HINT, ID_HINT, Fields
 
 # In the order in which the guide explains them; spelled once, used by steps as well.
 KEYS: Final = (

@@ -9,13 +9,14 @@ from typing import Any, Final, NamedTuple
 from ...runtime import spec
 from ...runtime.yamltext import Mapping, Node, Scalar
 from .. import signature, toolmodule
-from ..diagnostics import Diagnostics, Position, near_match
+from ..diagnostics import Diagnostics, Position, near_match, quoted
 from ..model import Tool
-from .fields import Fields, quoted, stray_character
+from .fields import Fields, stray_character
 from .native import MAX_TIMEOUT
 
 KEYS: Final = ("module", "call", "description", "timeout")
 ANY_ARGUMENTS: Final[dict[str, Any]] = {"type": "object"}
+_LISTED: Final = 4
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
@@ -166,7 +167,9 @@ def _describe(fields: Fields, tree: Any, module: str, call: str) -> _Found:
 
 
 def _listed(parameters: tuple[str, ...]) -> str:
-    return ", ".join(quoted(name) for name in parameters)
+    shown = ", ".join(quoted(name) for name in parameters[:_LISTED])
+    left = len(parameters) - _LISTED
+    return f"{shown} and {left} more" if left > 0 else shown
 
 
 def _warn_unclear(fields: Fields, what: str) -> None:

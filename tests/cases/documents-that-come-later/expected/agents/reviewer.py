@@ -1,0 +1,14 @@
+# Generated from bmad/agents/reviewer.md. Edit that file, then run bmad2pf.
+
+from ..runtime.node import AgentNode
+
+PROMPT = """\
+Do it.
+"""
+
+
+class Reviewer(AgentNode):
+    id = "reviewer"
+    prompt = PROMPT
+    wait_for_docs = ("notes", "review")
+    creates = "review"

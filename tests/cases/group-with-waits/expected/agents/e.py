@@ -1,0 +1,13 @@
+# Generated from bmad/agents/e.md. Edit that file, then run bmad2pf.
+
+from ..runtime.node import AgentNode
+
+PROMPT = """\
+Do it.
+"""
+
+
+class E(AgentNode):
+    id = "e"
+    prompt = PROMPT
+    wait_for_agents = ("b", "d")

@@ -1,0 +1,8 @@
+# Generated from bmad/. Edit the files there, then run bmad2pf.
+"""The agents, sorted by id."""
+
+from .analyst import Analyst
+from .comment import Comment
+from .empty import Empty
+
+AGENTS = (Analyst, Comment, Empty)

@@ -1,0 +1,16 @@
+# Generated from bmad/agents/analyst.md. Edit that file, then run bmad2pf.
+
+from ..runtime.node import AgentNode
+
+PROMPT = """\
+You are an analyst.
+
+---
+
+Say what you see.
+"""
+
+
+class Analyst(AgentNode):
+    id = "analyst"
+    prompt = PROMPT

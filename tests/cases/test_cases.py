@@ -1,0 +1,62 @@
+"""Each folder beside this file is a case; a new one needs no code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.compiler.diagnostics import CODES
+from tests.cases import walk
+
+CASES = walk.names()
+
+
+WRITTEN = [name for name in CASES if walk.recorded(name)]
+REFUSED = sorted(set(CASES) - set(WRITTEN))
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_findings_are_those_recorded(name: str, tmp_path: Path) -> None:
+    done = walk.run(name, tmp_path / "generated", "--check")
+    assert walk.findings(done) == walk.recorded_findings(name)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_files_are_those_recorded(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "generated"
+    done = walk.run(name, out)
+    assert walk.findings(done) == walk.recorded_findings(name)
+    assert (done.returncode, done.stderr) == (0, "")
+    generated = walk.generated(out)
+    recorded = walk.recorded(name)
+    assert sorted(generated) == sorted(recorded)
+    for path, data in recorded.items():
+        assert generated[path].decode() == data.decode(), path
+
+
+def test_every_case_records_something() -> None:
+    empty = [name for name in CASES if not walk.recorded(name) and not walk.recorded_findings(name)]
+    assert empty == []
+
+
+def test_every_code_about_sources_has_a_case() -> None:
+    text = "".join(walk.recorded_findings(name) for name in CASES)
+    seen = set(re.findall(r": (BMAD\d{3}) ", text))
+    assert {code for code in CODES if code < "BMAD500"} - seen == set()
+
+
+def test_recorded_python_holds_the_prompts() -> None:
+    """The recorded modules are code of ours that holds the authors' text, byte for byte."""
+    prompts = {
+        node.value.value
+        for path in (walk.FOLDER / "hostile-prompts" / "expected" / "agents").glob("?.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
+    source = walk.FOLDER / "hostile-prompts" / "bmad" / "agents" / "a.md"
+    assert source.read_bytes().decode().split("\n---\n", 1)[1] in prompts

@@ -1,0 +1,3 @@
+def split(text: str) -> list[str]:
+    """Split."""
+    return text.split()

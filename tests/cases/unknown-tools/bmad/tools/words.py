@@ -1,0 +1,3 @@
+def count(text: str) -> int:
+    """Count the words."""
+    return len(text.split())

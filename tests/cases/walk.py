@@ -1,0 +1,60 @@
+"""What the compiler makes of a case: `bmad/` beside `expected/`, `diagnostics.txt`, or both."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.process import clean_environment
+from tests.project import COMMAND, COMPILE_SECONDS
+
+FOLDER = Path(__file__).parent
+# The parts of a tree that differ from case to case; the rest has tests of its own.
+PARTS = ("agents", "flows", "graphs")
+REGISTRY = "tools/__init__.py"
+
+
+def names() -> list[str]:
+    """Every case."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/bmad"))
+
+
+def run(name: str, out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command on a case, started in its folder."""
+    return subprocess.run(
+        [sys.executable, str(COMMAND), "--out", str(out), *arguments],
+        cwd=FOLDER / name,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=COMPILE_SECONDS,
+        check=False,
+    )
+
+
+def findings(done: subprocess.CompletedProcess[str]) -> str:
+    """What was found, without the last line, which tells times."""
+    return "".join(done.stdout.splitlines(keepends=True)[:-1])
+
+
+def generated(out: Path) -> dict[str, bytes]:
+    """The files of a tree that a case is about."""
+    files = [path for part in PARTS for path in (out / part).glob("*") if path.is_file()]
+    files.append(out / REGISTRY)
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
+
+
+def recorded(name: str) -> dict[str, bytes]:
+    """The files in `expected/`."""
+    top = FOLDER / name / "expected"
+    files = (path for path in top.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {path.relative_to(top).as_posix(): path.read_bytes() for path in files}
+
+
+def recorded_findings(name: str) -> str:
+    """The text of `diagnostics.txt`, empty without one."""
+    path = FOLDER / name / "diagnostics.txt"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
