@@ -1,0 +1,320 @@
+"""Documents as files: whole or not there, whatever lies beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from scripts.runtime.errors import Conflict, InvalidName, StoreError
+from scripts.runtime.stores import documents as documents_module
+from scripts.runtime.stores.documents import MAX_BYTES, FileDocuments
+from scripts.runtime.stores.protocol import Document
+
+Use = Callable[[FileDocuments], Coroutine[Any, Any, Any]]
+DAY = 86_400.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "docs"
+
+
+def using(folder: Path, use: Use, **options: Any) -> Any:
+    return asyncio.run(use(FileDocuments(folder, **options)))
+
+
+def get(folder: Path, document_id: str = "prd") -> Document:
+    found = using(folder, lambda store: store.get(document_id))
+    assert isinstance(found, Document)
+    return found
+
+
+def put(folder: Path, text: str, document_id: str = "prd", **options: Any) -> Any:
+    return using(folder, lambda store: store.put(document_id, text, **options))
+
+
+def delete(folder: Path, **options: Any) -> Any:
+    return using(folder, lambda store: store.delete("prd", **options))
+
+
+def names(folder: Path) -> list[str]:
+    return [info.id for info in using(folder, lambda store: store.list())]
+
+
+@pytest.mark.parametrize("durability", ["commit", "always"])
+@pytest.mark.parametrize("text", ["", "# Plan\r\n\rß🎈\x00\n", "x" * 200_000])
+def test_text_comes_back_as_it_was(folder: Path, text: str, durability: str) -> None:
+    async def use(store: FileDocuments) -> None:
+        assert await store.get("prd") is None
+        assert not await store.exists("prd")
+        info, is_new = await store.put("prd", text)
+        assert is_new
+        assert await store.get("prd") == Document(info, text)
+        assert await store.exists("prd")
+        assert await store.list() == [info]
+        assert await store.put("prd", text + "!") != (info, False)
+        assert await store.delete("prd")
+        assert not await store.delete("prd")
+        assert await store.list() == []
+
+    using(folder, use, durability=durability)
+    assert [path for path in folder.rglob("*") if not path.is_dir()] == []
+
+
+def test_what_is_known_of_a_document(folder: Path) -> None:
+    first, is_new = put(folder, "äb")
+    assert is_new
+    assert first.size == 3
+    assert first.etag[0] == first.etag[-1] == '"'
+    assert first.created_at == first.updated_at
+    marker = folder / ".store" / "created" / "prd"
+    earlier = marker.stat().st_mtime - DAY
+    os.utime(marker, (earlier, earlier))
+    second, is_new = put(folder, "other")
+    assert not is_new
+    assert second.etag != first.etag
+    assert datetime.fromisoformat(second.created_at).timestamp() == pytest.approx(earlier, abs=0.01)
+    assert second.updated_at >= first.updated_at
+    assert get(folder).info == second
+    assert put(folder, "äb")[0].etag == first.etag
+
+
+def test_a_document_that_was_put_there_by_hand(folder: Path) -> None:
+    folder.mkdir()
+    path = folder / "prd.md"
+    path.write_text("by hand")
+    long_ago = path.stat().st_mtime - DAY
+    os.utime(path, (long_ago, long_ago))
+    by_hand = get(folder)
+    assert by_hand.text == "by hand"
+    assert by_hand.info.created_at == by_hand.info.updated_at
+    replaced, is_new = put(folder, "by us")
+    assert not is_new
+    assert replaced.created_at == by_hand.info.created_at
+    assert replaced.updated_at > by_hand.info.updated_at
+
+
+def test_a_new_document_of_an_old_name_is_new(folder: Path) -> None:
+    put(folder, "a")
+    marker = folder / ".store" / "created" / "prd"
+    os.utime(marker, (1000, 1000))
+    using(folder, lambda store: store.delete("prd"))
+    info, is_new = put(folder, "b")
+    assert is_new
+    assert info.created_at == info.updated_at
+
+
+class TestIfMatch:
+    def test_only_the_present_state_is_replaced(self, folder: Path) -> None:
+        first = put(folder, "one")[0]
+        second = put(folder, "two", if_match=first.etag)[0]
+        for tag in (first.etag, "two", "", f"W/{second.etag}"):
+            with pytest.raises(Conflict) as caught:
+                put(folder, "three", if_match=tag)
+            assert caught.value.status == 412
+        assert get(folder).text == "two"
+        put(folder, "three", if_match=f'"other", {second.etag}')
+        put(folder, "four", if_match="*")
+        assert get(folder).text == "four"
+
+    def test_what_is_not_there_matches_nothing(self, folder: Path) -> None:
+        for tag in ("*", '"x"'):
+            with pytest.raises(Conflict):
+                put(folder, "one", if_match=tag)
+            with pytest.raises(Conflict):
+                delete(folder, if_match=tag)
+        assert names(folder) == []
+        assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+    def test_deleting(self, folder: Path) -> None:
+        etag = put(folder, "one")[0].etag
+        with pytest.raises(Conflict):
+            delete(folder, if_match='"other"')
+        assert delete(folder, if_match=etag)
+
+    def test_of_many_at_once_exactly_one_wins(self, folder: Path) -> None:
+        etag = put(folder, "start")[0].etag
+
+        async def use(store: FileDocuments) -> list[Any]:
+            other = FileDocuments(folder)
+            writes = (
+                (store, other)[number % 2].put("prd", f"{number}" * 70_000, if_match=etag)
+                for number in range(8)
+            )
+            return await asyncio.gather(*writes, return_exceptions=True)
+
+        results = using(folder, use)
+        won = [number for number, result in enumerate(results) if isinstance(result, tuple)]
+        assert len(won) == 1
+        assert sum(isinstance(result, Conflict) for result in results) == 7
+        assert get(folder).text == f"{won[0]}" * 70_000
+
+
+class TestForeignFiles:
+    def test_are_not_listed(self, folder: Path) -> None:
+        put(folder, "mine")
+        (folder / "guide").mkdir()
+        (folder / "guide" / "http.md").write_text("x")
+        (folder / "folder.md").mkdir()
+        (folder / "notes.txt").write_text("x")
+        (folder / ".hidden.md").write_text("x")
+        (folder / "two words.md").write_text("x")
+        (folder / "link.md").symlink_to(folder / "prd.md")
+        os.mkfifo(folder / "pipe.md")
+        assert names(folder) == ["prd"]
+
+    @pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "folder"])
+    def test_are_neither_read_nor_written(self, tmp_path: Path, folder: Path, kind: str) -> None:
+        folder.mkdir()
+        path, target = folder / "prd.md", tmp_path / "secret"
+        if kind == "link":
+            target.write_text("safe")
+        if kind in ("link", "dangling"):
+            path.symlink_to(target)
+        elif kind == "pipe":
+            os.mkfifo(path)
+        else:
+            path.mkdir()
+        assert using(folder, lambda store: store.get("prd")) is None
+        assert not using(folder, lambda store: store.exists("prd"))
+        assert not using(folder, lambda store: store.delete("prd"))
+        with pytest.raises(StoreError):
+            put(folder, "overwritten")
+        assert os.path.lexists(path)
+        assert target.exists() is (kind == "link")
+        assert kind != "link" or target.read_text() == "safe"
+
+    def test_planted_marker_and_folders(self, tmp_path: Path, folder: Path) -> None:
+        target = tmp_path / "secret"
+        target.write_text("safe")
+        (folder / ".store" / "created").mkdir(parents=True)
+        (folder / ".store" / "created" / "prd").symlink_to(target)
+        with pytest.raises(StoreError):
+            put(folder, "x")
+        assert target.read_text() == "safe"
+
+    def test_bytes_that_are_no_text(self, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "prd.md").write_bytes(b"\xff\xfe")
+        with pytest.raises(StoreError, match="not UTF-8"):
+            get(folder)
+        assert names(folder) == ["prd"]
+        put(folder, "text")
+        assert get(folder).text == "text"
+
+
+def test_sizes_are_bounded(folder: Path) -> None:
+    put(folder, "x" * MAX_BYTES)
+    with pytest.raises(StoreError) as caught:
+        put(folder, "x" * (MAX_BYTES + 1))
+    assert caught.value.status == 413
+    assert get(folder).info.size == MAX_BYTES
+    os.truncate(folder / "prd.md", MAX_BYTES + 1)
+    with pytest.raises(StoreError):
+        get(folder)
+
+
+def test_a_lone_surrogate_is_refused(folder: Path) -> None:
+    with pytest.raises(InvalidName):
+        put(folder, "a\ud800")
+
+
+@pytest.mark.parametrize("document_id", ["../x", "a/b", "", ".x", "a\n", "x" * 201])
+def test_hostile_ids(tmp_path: Path, document_id: str) -> None:
+    async def use(store: FileDocuments) -> None:
+        for call in (store.get, store.exists, store.delete):
+            with pytest.raises(InvalidName):
+                await call(document_id)
+        with pytest.raises(InvalidName):
+            await store.put(document_id, "x")
+
+    using(tmp_path / "docs", use)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_is_never_given_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder, "one")
+    monkeypatch.setattr(documents_module, "LOCK_SECONDS", 0.05)
+
+    async def use(store: FileDocuments) -> None:
+        async with FileDocuments(folder)._locked("prd"):
+            with pytest.raises(StoreError) as caught:
+                await store.put("prd", "two")
+            assert caught.value.status == 503
+            await store.put("other", "free")
+
+    using(folder, use)
+    assert get(folder).text == "one"
+
+
+def test_leftovers_of_killed_writers_are_removed(folder: Path) -> None:
+    put(folder, "one")
+    old, young = folder / ".store" / "new" / "old", folder / ".store" / "new" / "young"
+    for path in (old, young):
+        path.write_text("half")
+    os.utime(old, (1000, 1000))
+    put(folder, "two")
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+class DocumentModel(RuleBasedStateMachine):
+    """Two stores on one folder behave as one dict."""
+
+    ids = st.sampled_from(["prd", "PRD", "S-1__prd", "a.b"])
+    texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.integers(
+        60_000, 80_000
+    ).map("y".__mul__)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.loop = asyncio.new_event_loop()
+        self.stores = [FileDocuments(Path(self.folder.name, "docs")) for _ in range(2)]
+        self.model: dict[str, str] = {}
+        self.created: dict[str, str] = {}
+
+    def run(self, call: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(call)
+
+    @rule(who=st.integers(0, 1), document_id=ids, text=texts)
+    def put(self, who: int, document_id: str, text: str) -> None:
+        info, is_new = self.run(self.stores[who].put(document_id, text))
+        assert is_new is (document_id not in self.model)
+        assert info.created_at == self.created.setdefault(document_id, info.created_at)
+        self.model[document_id] = text
+
+    @rule(who=st.integers(0, 1), document_id=ids)
+    def delete(self, who: int, document_id: str) -> None:
+        was_there = self.model.pop(document_id, None) is not None
+        self.created.pop(document_id, None)
+        assert self.run(self.stores[who].delete(document_id)) is was_there
+
+    @invariant()
+    def all_is_there(self) -> None:
+        for store in self.stores:
+            infos = self.run(store.list())
+            assert [info.id for info in infos] == sorted(self.model)
+            for info in infos:
+                found = self.run(store.get(info.id))
+                assert (found.info, found.text) == (info, self.model[info.id])
+
+    def teardown(self) -> None:
+        self.run(self.loop.shutdown_default_executor())
+        self.loop.close()
+        self.folder.cleanup()
+
+
+TestModel = DocumentModel.TestCase
+TestModel.settings = settings(
+    max_examples=20, stateful_step_count=15, suppress_health_check=list(HealthCheck), deadline=None
+)
