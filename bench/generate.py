@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     sizes = _SIZES[:2] if options.quick else _SIZES
     report = Report("Generate", options.rounds)
     with tempfile.TemporaryDirectory(prefix="bench-generate-") as name:
-        workshop = Workshop(Path(name), _environment(Path(name), options))
+        workshop = _workshop(Path(name), options)
         candidates = [_pass(workshop), *_all_ours(workshop, sizes)]
         if options.peers:
             candidates += _all_peers(workshop)
@@ -57,12 +57,15 @@ def main(arguments: list[str] | None = None) -> None:
     deliver(report, options)
 
 
-def _environment(folder: Path, options: Options) -> dict[str, str]:
-    """The peers' commands before PATH: openapi-python-client calls ruff by name."""
-    env = environment(folder, {"HOME": str(folder)})
+def _workshop(folder: Path, options: Options) -> Workshop:
+    """With a copy of the compiler: who edits the checkout meanwhile changes no result."""
+    caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=caches)
+    env = environment(folder)
     if options.peers:
+        # openapi-python-client calls ruff by name.
         env["PATH"] = f"{peers.folder()}:{env['PATH']}"
-    return env
+    return Workshop(folder, env)
 
 
 def _pass(workshop: Workshop) -> Candidate:
@@ -76,8 +79,8 @@ def _all_ours(workshop: Workshop, sizes: Sequence[int]) -> Iterator[Candidate]:
         yield from (_one_changed(workshop, size), _checked(workshop, size))
 
 
-def _command(*flags: str) -> list[str]:
-    script = str(ROOT / "scripts" / "bmad2pf.py")
+def _command(workshop: Workshop, *flags: str) -> list[str]:
+    script = str(workshop.folder / "scripts" / "bmad2pf.py")
     return [sys.executable, script, "--src", "bmad", "--out", "generated", *flags]
 
 
@@ -87,7 +90,7 @@ def _cold(workshop: Workshop, size: int) -> Candidate:
     out = folder / "generated"
     return Candidate(
         name,
-        lambda: workshop.counted(name, _command(), folder, out),
+        lambda: workshop.counted(name, _command(workshop), folder, out),
         lambda: shutil.rmtree(out, ignore_errors=True),
     )
 
@@ -95,18 +98,18 @@ def _cold(workshop: Workshop, size: int) -> Candidate:
 def _compiled(workshop: Workshop, kind: str, size: int) -> Path:
     folder = workshop.folder / f"{kind}-{size}"
     project.write(folder, size)
-    workshop.run(_command(), folder)
+    workshop.run(_command(workshop), folder)
     return folder
 
 
 def _unchanged(workshop: Workshop, size: int) -> Candidate:
     folder = _compiled(workshop, "none", size)
-    return Candidate(f"ours {size}, none changed", lambda: workshop.run(_command(), folder))
+    return Candidate(f"ours {size}, none changed", lambda: workshop.run(_command(workshop), folder))
 
 
 def _checked(workshop: Workshop, size: int) -> Candidate:
     folder = _compiled(workshop, "check", size)
-    command = _command("--check")
+    command = _command(workshop, "--check")
     return Candidate(f"ours {size}, --check", lambda: workshop.run(command, folder))
 
 
@@ -115,7 +118,7 @@ def _one_changed(workshop: Workshop, size: int) -> Candidate:
     edits = itertools.count(1)
     return Candidate(
         f"ours {size}, one changed",
-        lambda: workshop.run(_command(), folder),
+        lambda: workshop.run(_command(workshop), folder),
         lambda: project.write_agent(folder, size // 2, f"This is edit {next(edits)}."),
     )
 
