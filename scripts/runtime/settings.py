@@ -283,7 +283,7 @@ def _refuse_foreign(config: Mapping[str, Any], where: Where) -> None:
         else:
             hint = _near(name, SECTIONS)
         if name not in SECTIONS:
-            raise SettingsError(f"unknown key {name[:80]}", where=where((name,)), hint=hint)
+            raise SettingsError(f"unknown key {_shown(name)}", where=where((name,)), hint=hint)
 
 
 def _refuse_not_yet(data: Mapping[str, Any], where: Where) -> None:
@@ -304,7 +304,7 @@ def _validated(data: Mapping[str, Any], where: Where) -> Settings:
     name = ".".join(map(str, path))
     if fault["type"] == "extra_forbidden":
         hint = _near(str(path[-1]), _keys_at(path[:-1]))
-        raise SettingsError(f"unknown key {name[:80]}", where=where(path), hint=hint)
+        raise SettingsError(f"unknown key {_shown(name)}", where=where(path), hint=hint)
     message = f"{name} {_plain(fault['type'], fault['msg'])}"
     hint = _near(str(_at(data, path)), _CHOICE.findall(fault["msg"]))
     raise SettingsError(message, where=where(path), hint=hint)
@@ -356,6 +356,10 @@ def _keys_at(path: Iterable[str | int]) -> Iterable[str]:
     for part in path:
         model = model.model_fields[part].annotation
     return SECTIONS if model is Settings else tuple(model.model_fields)
+
+
+def _shown(name: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in name[:80])
 
 
 def _near(name: str, known: Iterable[str]) -> str | None:
