@@ -111,6 +111,7 @@ _MAX_DIGITS: Final = 300
 _HINTS: Final = (
     ("mapping values are not allowed", 'put a text that holds ": " in quotes'),
     ("cannot start any token", "indent with spaces, and put a text that begins so in quotes"),
+    ("found unexpected ':'", "put a text that holds : in quotes"),
     ("unexpected end of stream", "close the quotes"),
     ("could not find expected ':'", 'a key is followed by ": " and its value'),
     ("did not find expected key", "check the indentation and the quotes of this line"),
