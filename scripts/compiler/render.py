@@ -98,7 +98,7 @@ class _Templates:
         modules = sorted(ids, key=lambda each: natural(module_name(each)))
         return self.fill(
             "agents",
-            imports=[f"from .{module_name(each)} import {class_name(each)}" for each in modules],
+            imports=[names_import(f".{module_name(each)}", [class_name(each)]) for each in modules],
             agents=assignment("AGENTS", tuple(Code(class_name(each)) for each in ids)),
         )
 

@@ -120,5 +120,9 @@ def _statement(path: list[str]) -> str:
     line = _MARGIN + " >> ".join(path)
     if width(line) <= WIDTH:
         return line
-    broken = f"\n{_MARGIN}    >> ".join(path)
-    return f"{_MARGIN}(\n{_MARGIN}    {broken}\n{_MARGIN})"
+    deeper = f"\n{_MARGIN}    "
+    head, *rest = path
+    if 2 * _INDENT + width(head) > WIDTH:
+        head = head.replace(" - ", f"{deeper}- ", 1)
+    broken = f"{deeper}>> ".join([head, *rest])
+    return f"{_MARGIN}({deeper}{broken}\n{_MARGIN})"
