@@ -6,9 +6,9 @@ The event log is on, the mock answers at once. With `--full` outputs go to the f
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def _flow(shape: str, layers: list[list[type[AgentNode]]]) -> Flow:
                 nodes.append(ParallelGroup(*members))
                 members = []
             nodes += [agent() for agent in layer]
-        for one, following in pairwise(nodes):
+        for one, following in itertools.pairwise(nodes):
             one >> following
         return AsyncFlow(start=nodes[0])
 
@@ -83,6 +83,7 @@ def builder(folder: Path | None) -> Build:
         runs=RunSettings(max_parallel_agents=_UNLIMITED),
         data_dir=folder or Path(),
     )
+    stories = itertools.count(1)
     classes = {shape: _classes(shape) for shape in SHAPES}
     flows = {shape: _flow(shape, classes[shape]) for shape in SHAPES}
 
@@ -92,7 +93,9 @@ def builder(folder: Path | None) -> Build:
         executor = Executor(services, flows, agents)
 
         async def run() -> int:
-            answer = await executor.start(RunRequest(shape, "An idea.", "S-1")).wait()
+            # Every run is a story of its own, as a client's would be.
+            request = RunRequest(shape, "An idea.", f"S-{next(stories)}")
+            answer = await executor.start(request).wait()
             if answer["status"] != "success":
                 raise RuntimeError(f"{shape}: {answer['error']}")
             return len(answer["results"])
