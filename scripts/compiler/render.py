@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,28 +64,37 @@ def agent_path(id: str) -> str:
     return f"agents/{module_name(id)}.py"
 
 
+@cache
+def _template(name: str) -> Template:
+    return _environment().get_template(f"{name}.py.j2")
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  Python, not HTML; author text comes through literals
+    )
+
+
 class _Templates:
+    """The templates filled for one project."""
+
     def __init__(self, root: str) -> None:
         self._root = root
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,  # noqa: S701  Python, not HTML; author text comes through literals
-        )
-        self._agent: Template = self._environment.get_template("agent.py.j2")
 
     def fill(self, name: str, **values: Any) -> str:
-        template = self._environment.get_template(f"{name}.py.j2")
-        return template.render(values, source=comment(f"{self._root}/"))
+        return _template(name).render(values, source=comment(f"{self._root}/"))
 
     def agent(self, agent: Agent) -> str:
         long_persona = bool(agent.persona) and (
             "\n" in agent.persona or not fits("persona", agent.persona, 4)
         )
-        return self._agent.render(
+        return _template("agent").render(
             source=comment(agent.path),
             docstring=docstring(agent.description) if agent.description else "",
             prompt=prose(agent.prompt),
