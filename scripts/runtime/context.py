@@ -41,7 +41,7 @@ class FlowContext:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
     on_missing_doc: str | None = None
-    command: str = ""
+    command: str = ""  # an errand beside the flow: it leaves no document and no memory
     results: dict[str, Any] = field(default_factory=dict)
     agent_of: dict[str, str] = field(default_factory=dict)
     previous: tuple[str, ...] = ()
@@ -51,13 +51,15 @@ class FlowContext:
     def of(cls, shared: Any) -> FlowContext:
         """The context in what PocketFlow hands on: itself, or the one kept in a plain dict.
 
-        A dict needs an `input`; it gets `context`, and `results` as they come.
+        A dict needs an `input`, and may give `story_id` and `services`; it gets `context`,
+        and `results` as they come.
         """
         if isinstance(shared, cls):
             return shared
         context = shared.get("context")
         if not isinstance(context, cls):
-            context = cls(shared["input"], story_id=shared.get("story_id", "local"))
+            facts = {key: shared[key] for key in ("story_id", "services") if key in shared}
+            context = cls(shared["input"], **facts)
             shared["context"] = context
             shared["results"] = context.results
         return context

@@ -198,7 +198,9 @@ class Executor:
         try:
             await self._bounded(run, context, graph)
         except StepBlocked as blocked:
-            run.end("run.pending", {"pending_docs": blocked.documents})
+            story_id = run.request.story_id
+            missing = [story_document(story_id, name) for name in blocked.documents]
+            run.end("run.pending", {"pending_docs": missing})
         except BMADError as error:
             run.fail(error)
         except asyncio.CancelledError:

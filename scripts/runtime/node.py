@@ -173,12 +173,13 @@ class AgentNode(_Base):
         return [Entry(key, value, scope, "", 0) for key, value in self.memory_added.items()]
 
     def _request(self, context: FlowContext, text: str) -> ModelRequest:
+        errand = context.command != ""
         return ModelRequest(
-            self.system,
+            system_text(self.persona, self.prompt, ()) if errand else self.system,
             (Message("user", text),),
             self.step,
             self._tool_specs(context) if self.tools else (),
-            self.actions,
+            () if errand else self.actions,
             self.model,
             self.temperature,
             self.max_tokens,
@@ -195,7 +196,7 @@ class AgentNode(_Base):
     async def _work(self, talk: Conversation) -> Record:
         services = talk.context.services
         await talk.hold()
-        if services.keeps:
+        if services.keeps and not talk.context.command:
             await self._keep(talk.context, talk.text)
         usage, model = talk.usage, services.model
         return {

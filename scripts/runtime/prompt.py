@@ -53,13 +53,18 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
         parts.append(_part("Command", sight.command, limits.input, cut))
     if sight.inputs:
         parts.append(_part("Further inputs", _json(sight.inputs), limits.input, cut))
-    if sight.outputs:
-        outputs = _sections((step, as_text(output)) for step, output in sight.outputs.items())
-        parts.append(_part("Results of earlier steps", outputs, limits.outputs, cut))
+    # A text stands once: as a document, else as a result, else as something remembered.
+    documents = set(sight.documents.values())
+    outputs = [(step, as_text(output)) for step, output in sight.outputs.items()]
+    outputs = [(step, text) for step, text in outputs if text not in documents]
+    if outputs:
+        text = _sections(outputs)
+        parts.append(_part("Results of earlier steps", text, limits.outputs, cut))
     if sight.documents:
-        documents = _sections(sight.documents.items())
-        parts.append(_part("Documents", documents, limits.documents, cut))
-    memory = [entry for entry in sight.memory if sight.outputs.get(entry.key) != entry.value]
+        text = _sections(sight.documents.items())
+        parts.append(_part("Documents", text, limits.documents, cut))
+    seen = documents.union(text for _, text in outputs)
+    memory = [entry for entry in sight.memory if as_text(entry.value) not in seen]
     if memory:
         lines = "\n".join(f"- {entry.key}: {as_text(entry.value)}" for entry in memory)
         parts.append(_part(f"Memory ({sight.scope}), newest first", lines, limits.memory, cut))

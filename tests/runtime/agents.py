@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
+from scripts.runtime.clock import now
 from scripts.runtime.events import TERMINAL, Event
 from scripts.runtime.executor import Executor, Run, RunRequest
 from scripts.runtime.flow import AnyFlow, Flow
@@ -14,6 +15,7 @@ from scripts.runtime.models.protocol import ModelReply, ModelRequest
 from scripts.runtime.node import AgentNode
 from scripts.runtime.services import Services
 from scripts.runtime.settings import Settings
+from scripts.runtime.stores.protocol import Entry
 
 Answer = Callable[[ModelRequest], Any]
 
@@ -115,3 +117,35 @@ async def until(run: Run, wanted: str, step: str | None = None) -> Event:
                 return event
             assert event.type not in TERMINAL, f"the run ended before {wanted}: {event}"
     raise AssertionError("the log ended without a last event")
+
+
+class Remembering:
+    """A memory store that is a dict, for what steps read and write."""
+
+    backend = "dict"
+
+    def __init__(self, values: dict[str, dict[str, Any]] | None = None) -> None:
+        self.values = values or {}
+        self.seq = 0
+
+    async def entries(self, scope: str) -> list[Entry]:
+        found = self.values.get(scope, {})
+        return [Entry(key, value, scope, now(), 1) for key, value in reversed(found.items())]
+
+    async def get(self, scope: str, key: str) -> Entry | None:
+        raise NotImplementedError
+
+    async def history(self, scope: str, key: str) -> list[Entry]:
+        raise NotImplementedError
+
+    async def put(self, scope: str, key: str, value: Any) -> Entry:
+        self.values.setdefault(scope, {}).pop(key, None)
+        self.values[scope][key] = value
+        self.seq += 1
+        return Entry(key, value, scope, now(), self.seq)
+
+    async def delete(self, scope: str, key: str) -> bool:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        return

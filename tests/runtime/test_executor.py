@@ -12,7 +12,7 @@ from scripts.runtime.events import TERMINAL
 from scripts.runtime.flow import AnyFlow, End
 from scripts.runtime.group import ParallelGroup
 
-from .agents import Scripted, agent, chain, executor, request, run_flow, until
+from .agents import Remembering, Scripted, agent, chain, executor, request, run_flow, until
 
 Analyst = agent("analyst")
 Writer = agent("writer")
@@ -130,7 +130,7 @@ def test_a_missing_document_makes_the_run_pending_and_it_goes_on() -> None:
         first = flows.start(request())
         answer = await first.wait()
         assert answer["status"] == "pending"
-        assert answer["pending_docs"] == ["prd"]
+        assert answer["pending_docs"] == ["S-1__prd"]
         assert answer["results"] == {"analyst": "analyst says so"}
         second = flows.start(request(documents={"prd": "# The product"}))
         answer = await second.wait()
@@ -296,10 +296,14 @@ def test_one_agent_alone_with_a_command() -> None:
     async def main() -> None:
         commands = (("summarise", "Say it in three lines."),)
         model = Scripted()
-        flows = executor(two, model, agents=(agent("talker", commands=commands),))
+        talker = agent("talker", commands=commands, actions=("yes", "no"))
+        memory = Remembering()
+        flows = executor(two, model, agents=(talker,), memory=memory)
         run = flows.start(request(agent="talker", command="summarise"))
         assert (await run.wait())["results"] == {"talker": "talker says so"}
         assert "Say it in three lines." in model.asked[0].messages[0].content
+        assert model.asked[0].actions == (), "a command is no decision"
+        assert memory.values == {}, "a command leaves nothing behind"
 
     asyncio.run(main())
 

@@ -107,7 +107,7 @@ def test_all_missing_documents_of_a_group_are_told_after_the_others_ran() -> Non
     )
     answer, _ = run_flow(build, model, on_missing_doc="wait")
     assert answer["status"] == "pending"
-    assert answer["pending_docs"] == ["prd", "design"]
+    assert answer["pending_docs"] == ["S-1__prd", "S-1__design"]
     assert answer["results"] == {"two": "two says so"}
 
 

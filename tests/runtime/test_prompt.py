@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.runtime.clock import now
 from scripts.runtime.group import ParallelGroup
 from scripts.runtime.prompt import Sight, system_text, user_text
 from scripts.runtime.settings import PromptSettings
 from scripts.runtime.stores.protocol import Entry
 
-from .agents import Scripted, agent, chain, executor, request, run_flow
-
-
-class Remembering:
-    """A memory store that is a dict, for what steps read and write."""
-
-    backend = "dict"
-
-    def __init__(self, values: dict[str, dict[str, Any]] | None = None) -> None:
-        self.values = values or {}
-        self.seq = 0
-
-    async def entries(self, scope: str) -> list[Entry]:
-        found = self.values.get(scope, {})
-        return [Entry(key, value, scope, now(), 1) for key, value in reversed(found.items())]
-
-    async def get(self, scope: str, key: str) -> Entry | None:
-        raise NotImplementedError
-
-    async def history(self, scope: str, key: str) -> list[Entry]:
-        raise NotImplementedError
-
-    async def put(self, scope: str, key: str, value: Any) -> Entry:
-        self.values.setdefault(scope, {}).pop(key, None)
-        self.values[scope][key] = value
-        self.seq += 1
-        return Entry(key, value, scope, now(), self.seq)
-
-    async def delete(self, scope: str, key: str) -> bool:
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        return
+from .agents import Remembering, Scripted, agent, chain, executor, request, run_flow
 
 
 @given(st.text())
@@ -77,6 +43,21 @@ def test_parts_stand_in_a_fixed_order() -> None:
         "## Documents",
         "## Memory (shared:product), newest first",
     ]
+
+
+def test_a_text_stands_once() -> None:
+    sight = Sight(
+        "x",
+        outputs={"writer": "the same", "other": "else"},
+        documents={"prd": "the same"},
+        scope="shared:p",
+        memory=[Entry("k1", "the same", "", "", 1), Entry("k2", "else", "", "", 2)],
+    )
+    text, _ = user_text(sight, PromptSettings())
+    assert text.count("the same") == 1
+    assert text.count("else") == 1
+    assert "### prd" in text
+    assert "Memory" not in text
 
 
 def test_what_is_too_long_is_cut_and_said_in_text_and_event() -> None:
