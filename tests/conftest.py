@@ -21,6 +21,8 @@ IN_CI = os.environ.get("CI") == "true"
 settings.register_profile(
     "bmad2pf", deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
 )
+# For the other Pythons of CI: --hypothesis-profile=brief
+settings.register_profile("brief", parent=settings.get_profile("bmad2pf"), max_examples=20)
 settings.load_profile("bmad2pf")
 
 StartService = Callable[..., Service]
