@@ -51,7 +51,7 @@ def test_a_missing_document_makes_it_pending_and_giving_it_continues(
     served: Served, model: Scripted
 ) -> None:
     first = served.run(flow="two").json()
-    assert (first["status"], first["pending_docs"]) == ("pending", ["prd"])
+    assert (first["status"], first["pending_docs"]) == ("pending", ["S-1__prd"])
     written = served.client.put(
         "/doc/S-1__prd", content="# PRD", headers={"content-type": "text/markdown"}
     )
