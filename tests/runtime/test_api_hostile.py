@@ -29,6 +29,10 @@ def served(root: Path) -> Iterator[Served]:
     plant(root)
     settings = {"data_dir": root / "data"}
     with serve(application(root, settings=settings)) as running:
+        # The stores' folders must be there, or no path through them leads anywhere.
+        running.run()
+        running.client.put("/doc/x", content=b"x", headers={"content-type": "text/plain"})
+        running.client.put("/memory/shared:x/x", json=1)
         yield running
 
 

@@ -1,0 +1,93 @@
+"""Faults of ours and of the stores: problems that show nothing of the inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from scripts.runtime.errors import StoreError
+
+from .api import application, serve
+
+CANARY = "canary-of-the-inside"
+
+
+class Broken:
+    """A store that raises whatever the test gives it."""
+
+    backend = "broken"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def list(self) -> Any:
+        raise self.error
+
+    async def close(self) -> None:
+        return
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FastAPI:
+    return application(tmp_path, settings={"log_level": "info"})
+
+
+def break_documents(app: FastAPI, error: Exception) -> None:
+    object.__setattr__(app.state.service.services, "documents", Broken(error))
+
+
+def test_an_unforeseen_fault_is_500_and_shows_nothing(
+    app: FastAPI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_documents(app, ZeroDivisionError(CANARY))
+    with serve(app) as served:
+        answer = served.client.get("/doc", headers={"x-request-id": "request-7"})
+        assert served.client.get("/agent").status_code == 200
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"] == "request-7"
+    assert answer.json()["code"] == "internal_error"
+    written = capsys.readouterr().err
+    assert CANARY not in answer.text + written
+    fault = next(line for line in written.splitlines() if "ZeroDivisionError" in line)
+    assert "request-7" in fault
+    assert "test_api_problems.py" in fault
+
+
+@pytest.mark.parametrize("status", [500, 503, 507])
+def test_a_store_without_room_or_reach_says_so(app: FastAPI, status: int) -> None:
+    break_documents(app, StoreError("there is no room", store="documents", status=status))
+    with serve(app) as served:
+        answer = served.client.get("/doc")
+    assert answer.status_code == status
+    assert answer.json()["code"] == "store_failed"
+    assert answer.json()["detail"] == "there is no room"
+    assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def test_configured_origins_may_call_from_a_browser(tmp_path: Path) -> None:
+    origin = "https://app.example.com"
+    settings = {"server": {"cors_origins": [origin]}, "secrets": {"api_keys": "a:key"}}
+    preflight = {"access-control-request-method": "POST", "origin": origin}
+    with serve(application(tmp_path, settings=settings)) as served:
+        allowed = served.client.options("/run", headers=preflight)
+        others = [
+            served.client.options("/run", headers={**preflight, "origin": other})
+            for other in ("null", "http://app.example.com", f"{origin}.attacker.example")
+        ]
+        real = served.client.get("/agent", headers={"origin": origin, "x-api-key": "key"})
+    assert allowed.headers["access-control-allow-origin"] == origin
+    assert real.headers["access-control-allow-origin"] == origin
+    assert "access-control-allow-credentials" not in real.headers
+    assert all("access-control-allow-origin" not in other.headers for other in others)
+
+
+def test_no_origin_is_allowed_unless_configured(app: FastAPI) -> None:
+    headers = {"access-control-request-method": "POST", "origin": "https://app.example.com"}
+    with serve(app) as served:
+        answer = served.client.options("/run", headers=headers)
+    assert answer.status_code == 405
+    assert not [name for name in answer.headers if name.startswith("access-control")]
