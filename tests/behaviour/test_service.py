@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.conftest import MakeProject, StartService
@@ -179,6 +180,46 @@ def test_a_signal_ends_a_stream_with_a_last_event(
     assert "event: run.cancelled" in text
     assert text.endswith("\n\n")
     assert running.wait() == 0
+    assert "Traceback" not in running.log
+
+
+def test_a_second_signal_does_not_wait_for_runs(compiled: Project, service: StartService) -> None:
+    compiled.write({"runtime.yaml": "server: {drain_seconds: 3000}\n"}, under="config")
+    running = service(compiled.root, command=("-c", SLOW_SERVICE))
+    body = {"input": "x", "story_id": "S-1"}
+    headers = {"accept": "text/event-stream"}
+    with running.client.stream("POST", "/run", json=body, headers=headers) as answer:
+        chunks = answer.iter_text()
+        next(chunks)
+        running.signal(signal.SIGTERM)
+        running.wait_until(lambda: _ready(running.base_url) == 503)
+        running.signal(signal.SIGTERM)
+        assert "event: run.cancelled" in "".join(chunks)
+    assert running.wait() == 0
+
+
+def _ready(base_url: str) -> int:
+    with httpx2.Client(trust_env=False) as client:
+        return client.get(f"{base_url}/health/ready").status_code
+
+
+def test_a_bare_uvicorn_gives_streams_a_last_event_too(
+    compiled: Project, service: StartService
+) -> None:
+    compiled.write({"runtime.yaml": "server: {drain_seconds: 0.2}\n"}, under="config")
+    code = SLOW_SERVICE.replace(
+        'main("generated", [])', 'import uvicorn; uvicorn.run("generated.app:app", port={port})'
+    )
+    running = service(compiled.root, command=("-c", code))
+    body = {"input": "x", "story_id": "S-1"}
+    headers = {"accept": "text/event-stream"}
+    with running.client.stream("POST", "/run", json=body, headers=headers) as answer:
+        chunks = answer.iter_text()
+        text = next(chunks)
+        running.signal(signal.SIGTERM)
+        text += "".join(chunks)
+    assert "event: run.cancelled" in text
+    running.wait()
     assert "Traceback" not in running.log
 
 

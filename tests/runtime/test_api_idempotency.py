@@ -58,6 +58,17 @@ def test_another_body_with_the_key_is_422(served: Served, model: Scripted) -> No
     assert len(model.asked) == 1
 
 
+def test_a_key_counts_for_an_agent_alone_too(served: Served, model: Scripted) -> None:
+    body = {"input": "an idea", "story_id": "S-1"}
+    first, again = (
+        served.client.post("/agent/analyst/run", json=body, headers=KEY) for _ in range(2)
+    )
+    assert again.content == first.content
+    assert len(model.asked) == 1
+    other = served.client.post("/agent/writer/run", json=body, headers=KEY)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
 def test_a_pending_run_is_continued_not_replayed(served: Served, model: Scripted) -> None:
     pending = post(served, flow="two")
     assert pending.json()["status"] == "pending"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -255,6 +256,30 @@ def test_a_lock_that_is_never_given_back(folder: Path, monkeypatch: pytest.Monke
 
     using(folder, use)
     assert get(folder).text == "one"
+
+
+def test_a_lock_whose_file_was_removed_meanwhile_is_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, "one")
+    marker = folder / ".store" / "created" / "prd"
+    real = fcntl.flock
+    tries = []
+
+    def flock(descriptor: int, operation: int) -> None:
+        if not tries:
+            marker.unlink()  # its holder has just deleted the document
+        tries.append(descriptor)
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+    async def use(store: FileDocuments) -> None:
+        async with store._locked("prd") as descriptor:
+            assert os.path.samestat(marker.stat(), os.fstat(descriptor))
+
+    using(folder, use)
+    assert len(tries) == 2
 
 
 def test_leftovers_of_killed_writers_are_removed(folder: Path) -> None:

@@ -10,7 +10,7 @@ import os
 import stat
 import tempfile
 import zlib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from scripts.runtime.errors import InvalidName, StoreError
 from scripts.runtime.stores import memory as memory_module
+from scripts.runtime.stores.journal import CHUNK, Journal
 from scripts.runtime.stores.memory import Durability, FileMemory
 from scripts.runtime.stores.names import parse_scope
 from scripts.runtime.stores.protocol import Entry
@@ -320,13 +321,18 @@ class TestBadLines:
         using(tmp_path, use)
 
 
+VALUES = [("one", "two"), ({"n": 1}, {"n": 2})]  # kept in the index, and read again
+
+
 class TestChangesUnderneath:
     """Between two calls of one store, its file is changed by someone else."""
 
-    def check(self, folder: Path, change: Callable[[], object], after: Any) -> None:
+    def check(
+        self, folder: Path, change: Callable[[], object], values: Sequence[Any], after: Any
+    ) -> None:
         async def use(memory: FileMemory) -> None:
-            await memory.put("a:S-1", "k", {"n": 1})
-            await memory.put("a:S-1", "k", {"n": 2})
+            for value in values:
+                await memory.put("a:S-1", "k", value)
             change()
             entry = await memory.get("a:S-1", "k")
             assert (entry.value if entry else None) == after
@@ -338,24 +344,35 @@ class TestChangesUnderneath:
         using(folder, use)
         assert read(folder) == "new"
 
-    def test_deleted(self, tmp_path: Path, file: Path) -> None:
-        self.check(tmp_path, file.unlink, None)
+    @pytest.mark.parametrize("values", VALUES)
+    def test_deleted(self, tmp_path: Path, file: Path, values: Sequence[Any]) -> None:
+        self.check(tmp_path, file.unlink, values, None)
 
-    def test_cut(self, tmp_path: Path, file: Path) -> None:
+    @pytest.mark.parametrize("values", VALUES)
+    def test_cut(self, tmp_path: Path, file: Path, values: Sequence[Any]) -> None:
         def cut() -> None:
-            content = file.read_bytes()
-            os.truncate(file, content.index(b"\n") + 1)
+            os.truncate(file, file.read_bytes().index(b"\n") + 1)
 
-        self.check(tmp_path, cut, {"n": 1})
+        self.check(tmp_path, cut, values, values[0])
 
-    def test_replaced(self, tmp_path: Path, file: Path) -> None:
+    @pytest.mark.parametrize("values", VALUES)
+    def test_replaced(self, tmp_path: Path, file: Path, values: Sequence[Any]) -> None:
         def replace() -> None:
             first = file.read_bytes().split(b"\n")[0] + b"\n"
             other = file.with_suffix(".new")
             other.write_bytes(first)
             other.replace(file)
 
-        self.check(tmp_path, replace, {"n": 1})
+        self.check(tmp_path, replace, values, values[0])
+
+    def test_cut_while_it_is_read(self, tmp_path: Path, file: Path) -> None:
+        write(tmp_path, 1)
+        journal = Journal(file, "a:S-1")
+        assert journal.refresh()
+        for missing in (10, CHUNK + 10, 3 * MAX_VALUE):
+            assert journal._catch_up(file.stat().st_size + missing)
+        assert journal.bad_lines == 0
+        journal.close()
 
     def test_overwritten_in_place(self, tmp_path: Path, file: Path) -> None:
         def flip() -> None:
@@ -364,7 +381,7 @@ class TestChangesUnderneath:
             with file.open("r+b") as stream:
                 stream.write(content)
 
-        self.check(tmp_path, flip, {"n": 1})
+        self.check(tmp_path, flip, [{"n": 1}, {"n": 2}], {"n": 1})
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "folder"])

@@ -13,12 +13,11 @@ from ..clock import rfc3339
 from ..errors import NotFound
 from ..executor import RunRequest
 from ..node import AgentNode
-from .accept import choose
 from .names import name_of, story_id
 from .openapi import answer, problems
 from .problems import Problem
 from .route import Route, reply
-from .run import JSON, SSE, respond, run_answers
+from .run import IdempotencyKey, respond, run_answers
 from .service import Service, service_of
 
 router = APIRouter(route_class=Route, tags=["agents"])
@@ -79,11 +78,11 @@ async def agent_ready(id: str, request: Request) -> Response:
     response_model=None,
     responses={**run_answers(409, 500, 502, 503, 504), **problems(404)},
 )
-async def run_agent(id: str, body: AgentRunBody, request: Request) -> Response:
+async def run_agent(
+    id: str, body: AgentRunBody, request: Request, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Run one agent alone, outside any flow; answered like `POST /run`."""
-    form = choose(request, (JSON, SSE))
-    service = service_of(request)
-    agent = _agent(service, id)
+    agent = _agent(service_of(request), id)
     wanted = RunRequest(
         flow="",
         input=body.input,
@@ -91,7 +90,7 @@ async def run_agent(id: str, body: AgentRunBody, request: Request) -> Response:
         agent=agent.id,
         command=_command(agent, body.command),
     )
-    return respond(service.start(wanted), form)
+    return await respond(request, wanted, idempotency_key)
 
 
 def _agent(service: Service, id: str) -> type[AgentNode]:

@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..executor import Run, RunRequest
+from ..executor import RunRequest
 from .accept import choose
 from .auth import CALLER
-from .idempotency import Claim
 from .names import document_id, name_of, story_id
 from .openapi import answer
 from .problems import Problem, not_supported_yet
@@ -77,49 +76,43 @@ def run_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return answers
 
 
+IdempotencyKey = Annotated[
+    str | None, Header(description="The same key and body get the first final answer again.")
+]
+
+
 @router.post("/run", response_model=None, responses=run_answers(402, 409, 500, 502, 503, 504))
 async def start_run(
-    body: RunBody,
-    request: Request,
-    idempotency_key: Annotated[
-        str | None, Header(description="The same key and body get the first final answer again.")
-    ] = None,
+    body: RunBody, request: Request, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Run a flow on a story; the same request again continues a run that did not succeed."""
-    form = choose(request, (JSON, SSE))
+    wanted = run_request(service_of(request), body)
+    return await respond(request, wanted, idempotency_key)
+
+
+async def respond(request: Request, wanted: RunRequest, key: str | None) -> Response:
+    """Begin the run and answer in the form that the client wants; with a key only once."""
+    streamed = choose(request, (JSON, SSE)) == SSE
+    response = StreamResponse if streamed else AnswerResponse
     service = service_of(request)
-    wanted = run_request(service, body)
-    if idempotency_key is None:
-        return respond(service.start(wanted), form)
-    return await _once(service, request, wanted, idempotency_key, form)
-
-
-async def _once(
-    service: Service, request: Request, wanted: RunRequest, key: str, form: str
-) -> Response:
-    caller = request.scope.get(CALLER, "")
-    digest = hashlib.sha256(await request.body()).digest()
-    claim = service.replays.claim(caller, key, digest)
+    if key is None:
+        return response(service.start(wanted))
+    replays, caller = service.replays, request.scope.get(CALLER, "")
+    claim = replays.claim(caller, key, await _digest(request))
     if claim.run is not None:
-        return respond(claim.run, form)
+        return response(claim.run)
     try:
         run = service.start(wanted)
     except BaseException:
-        service.replays.drop(caller, key)
+        replays.drop(caller, key)
         raise
-    return respond(run, form, service, claim)
+    return response(run, lambda: replays.settle(claim, run))
 
 
-def respond(
-    run: Run, form: str, service: Service | None = None, claim: Claim | None = None
-) -> Response:
-    """The run in the form that the client wants; a claim is settled when it ends."""
-
-    def ended() -> None:
-        if service is not None and claim is not None:
-            service.replays.settle(claim, run)
-
-    return StreamResponse(run, ended) if form == SSE else AnswerResponse(run, ended)
+async def _digest(request: Request) -> bytes:
+    """What a key belongs to: where it was sent, and the body it came with."""
+    path = request.scope["path"].encode("utf-8", "surrogatepass")
+    return hashlib.sha256(path + b"\n" + await request.body()).digest()
 
 
 def run_request(service: Service, body: RunBody) -> RunRequest:

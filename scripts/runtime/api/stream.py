@@ -30,7 +30,7 @@ def frame(events: Sequence[Event], run_id: str) -> bytes:
 class RunResponse(Response):
     """What both forms share: `ended` is called once, when the run has ended for this client."""
 
-    def __init__(self, run: Run, ended: Callable[[], None]) -> None:
+    def __init__(self, run: Run, ended: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self.run = run
         self.ended = ended
@@ -72,7 +72,7 @@ class StreamResponse(RunResponse):
 
     keep_alive = KEEP_ALIVE
 
-    def __init__(self, run: Run, ended: Callable[[], None]) -> None:
+    def __init__(self, run: Run, ended: Callable[[], None] = lambda: None) -> None:
         super().__init__(run, ended)
         # Following begins here, before the run takes its first step: so models stream.
         self._batches = None if run.ended else run.log.follow(run.since)
