@@ -264,7 +264,7 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_none(
     put(folder, "one")
     marker = folder / ".store" / "created" / "prd"
     real = fcntl.flock
-    tries = []
+    tries: list[int] = []
 
     def flock(descriptor: int, operation: int) -> None:
         if not tries:

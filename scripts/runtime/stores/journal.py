@@ -217,11 +217,12 @@ class Journal:
     def _block(self, start: int, stop: int) -> tuple[bytes, bool]:
         """Whole lines from `start`, none if there is none yet; or a part of an endless one."""
         for length in (CHUNK, MAX_LINE + CHUNK):
-            block = self._read(min(length, stop - start), start)
+            wanted = min(length, stop - start)
+            block = self._read(wanted, start)
             last = block.rfind(b"\n") + 1
             if last:
                 return block[:last], False
-            if len(block) == stop - start:
+            if len(block) < wanted or wanted == stop - start:  # cut meanwhile, or being written
                 return b"", False
         return block, True
 
