@@ -100,9 +100,10 @@ generated-check: $(dev_stamp)
 	@echo "==> ruff and mypy --strict on a generated tree"
 	@set -e; tree=$$(mktemp -d); trap 'rm -rf "$$tree"' EXIT; here=$$(pwd); \
 	  $(BIN)/python scripts/bmad2pf.py --out "$$tree/generated" >"$$tree/log" 2>&1 || { cat "$$tree/log"; exit 1; }; \
-	  $(BIN)/python -m ruff check --quiet --config pyproject.toml "$$tree/generated"; \
-	  $(BIN)/python -m ruff format --check --quiet --config pyproject.toml "$$tree/generated"; \
-	  cd "$$tree" && "$$here/$(BIN)/python" -m mypy --no-error-summary --config-file "$$here/pyproject.toml" \
+	  cd "$$tree"; python="$$here/$(BIN)/python"; config="$$here/pyproject.toml"; \
+	  "$$python" -m ruff check --quiet --config "$$config" generated; \
+	  "$$python" -m ruff format --check --quiet --config "$$config" generated; \
+	  "$$python" -m mypy --no-error-summary --config-file "$$config" \
 	    --cache-dir "$$here/.mypy_cache/generated" -p generated
 
 stand-in:
