@@ -45,15 +45,25 @@ def _ruff(files: Mapping[str, bytes]) -> dict[str, bytes] | None:
     program = ruff_program()
     if program is None:
         return None
-    with tempfile.TemporaryDirectory(prefix="bmad2pf-") as folder:
-        top = Path(folder)
-        for path, data in files.items():
-            target = top / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-        command = [program, "format", "--isolated", "--no-cache", "--quiet"]
-        command += ["--line-length", str(WIDTH), "--target-version", "py311", folder]
-        return _read_back(top, files) if _succeeds(command) else None
+    try:
+        with tempfile.TemporaryDirectory(prefix="bmad2pf-") as folder:
+            return _formatted_in(Path(folder), files, program)
+    except OSError:
+        return None  # no room for it, perhaps: black needs none
+
+
+def _formatted_in(
+    folder: Path, files: Mapping[str, bytes], program: str
+) -> dict[str, bytes] | None:
+    for path, data in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    command = [program, "format", "--isolated", "--no-cache", "--quiet"]
+    command += ["--line-length", str(WIDTH), "--target-version", "py311", str(folder)]
+    if not _succeeds(command):
+        return None
+    return {path: (folder / path).read_bytes() for path in files}
 
 
 def _succeeds(command: list[str]) -> bool:
@@ -69,10 +79,6 @@ def _succeeds(command: list[str]) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False  # the next formatter is asked, and the last one's failure is told
     return ended.returncode == 0
-
-
-def _read_back(top: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {path: (top / path).read_bytes() for path in files}
 
 
 def _black(files: Mapping[str, bytes]) -> dict[str, bytes] | None:

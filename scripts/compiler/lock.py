@@ -13,7 +13,7 @@ from typing import Final
 if sys.platform != "win32":
     import fcntl
 
-WAIT: Final = 30.0  # seconds
+WAIT = 30.0  # seconds
 _POLL: Final = 0.02
 
 
@@ -22,14 +22,14 @@ class Busy(Exception):
 
 
 @contextmanager
-def locked(folder: Path, *, shared: bool = False, wait: float = WAIT) -> Iterator[bool]:
+def locked(folder: Path, *, shared: bool = False, wait: float | None = None) -> Iterator[bool]:
     """Hold the lock of `folder`; yields whether this system has such locks. Raises Busy."""
     if sys.platform == "win32":
         yield False  # the staged folder still keeps the tree whole
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        yield _acquire(handle, shared=shared, wait=wait)
+        yield _acquire(handle, shared=shared, wait=WAIT if wait is None else wait)
     finally:
         os.close(handle)  # and the lock with it
 

@@ -71,11 +71,10 @@ def _stage(staged: Path, out: Path, generation: Generation) -> None:
         if folder != Path():
             (staged / folder).mkdir()
     for path, data in generation.written.items():
-        with (staged / path).open("xb") as file:
-            file.write(data)
+        _write(staged / path, data, meant=out / path)
     for path in generation.kept:
         _take_over(out / path, staged / path)
-    _write_synced(staged / manifest.NAME, generation.manifest.encode())
+    _write(staged / manifest.NAME, generation.manifest.encode(), out / manifest.NAME, sync=True)
 
 
 def _take_over(old: Path, new: Path) -> None:
@@ -88,11 +87,16 @@ def _take_over(old: Path, new: Path) -> None:
         shutil.copy2(old, new, follow_symlinks=False)
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _write(path: Path, data: bytes, meant: Path, *, sync: bool = False) -> None:
+    """A new file; a fault names `meant`, the path that people know."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(meant)) from error
 
 
 def _install(staged: Path, tree: Tree, generation: Generation) -> None:
@@ -130,7 +134,7 @@ def _announce(staged: Path, tree: Tree, coming: Manifest) -> None:
     announced = Manifest(coming.version, coming.compiler)
     announced.files = coming.files
     announced.was = [pair for pair in tree.files.items() if known.get(pair[0]) != pair[1]]
-    _write_synced(staged / manifest.NEXT, announced.encode())
+    _write(staged / manifest.NEXT, announced.encode(), tree.path / manifest.NEXT, sync=True)
     _move(staged / manifest.NEXT, tree.path / manifest.NEXT)
     _sync(tree.path)
 
