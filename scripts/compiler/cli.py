@@ -95,7 +95,9 @@ def command(  # noqa: PLR0913  a command's options are its parameters
 def read_options(words: list[str]) -> Options:
     """What `words` ask for; ends the process for help, for the version and for mistakes."""
     chosen: list[Options] = []
-    code = app(words, prog_name="bmad2pf", obj=chosen, standalone_mode=False)
-    if not chosen:
-        raise SystemExit(code or 0)
+    try:
+        app(words, prog_name="bmad2pf", obj=chosen)
+    except SystemExit:  # Typer ends the process when it is done, however that went
+        if not chosen:
+            raise
     return chosen[0]

@@ -78,11 +78,12 @@ def _formatted(
     rendered: dict[str, bytes], inputs: Snapshot, diagnostics: Diagnostics
 ) -> tuple[dict[str, bytes], str]:
     python = {path: data for path, data in rendered.items() if path.endswith(".py")}
-    formatted, formatter = format_files(python)
+    formatted, used = format_files(python)
+    formatter = used or inputs.formatter
     if formatter == NONE:
         hint = "install ruff beside bmad2pf, then run it again"
         diagnostics.add("BMAD505", Position(""), "neither ruff nor black could be run", hint)
-    return rendered | formatted, formatter or inputs.formatter
+    return rendered | formatted, formatter
 
 
 def _has(tree: Tree, path: str, data: bytes) -> bool:

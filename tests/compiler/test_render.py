@@ -384,7 +384,7 @@ def test_the_linters_accept_the_generated_tree(tmp_path: Path) -> None:
     config = str(ROOT / "pyproject.toml")
     for command in (
         ["ruff", "check", "--config", config, "--no-cache", "generated"],
-        ["mypy", "--config-file", config, "--cache-dir", str(tmp_path / "c"), "-p", "generated.flows"],
+        ["mypy", "--config-file", config, "--cache-dir", f"{tmp_path}/c", "-p", "generated.flows"],
     ):
         ended = subprocess.run(
             [sys.executable, "-m", *command],

@@ -1,0 +1,323 @@
+"""The command as people and programs meet it: words, codes, streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import __version__
+from tests.conftest import MakeProject
+from tests.faults.attempt import snapshot
+from tests.process import clean_environment
+from tests.project import COMMAND, ROOT, Project
+
+GOOD = {
+    "agents/analyst.md": "---\ndescription: Finds out.\n---\nYou find out.\n",
+    "agents/writer.md": "You write.\n",
+}
+WARNED = {"agents/a.md": "---\nwait_for: {docs: [prd]}\n---\nA.\n"}
+WRONG = {"agents/a.md": "---\nwait_for: {agents: [b]}\n---\nA.\n", "agents/c.md": "C.\n"}
+SECONDS = r"\(\d+\.\d\d s\)"
+
+
+@pytest.fixture
+def made(project: MakeProject) -> Project:
+    """Two agents without a finding."""
+    return project(GOOD)
+
+
+def _last(text: str) -> str:
+    return text.rstrip("\n").rpartition("\n")[2]
+
+
+def test_the_last_line_says_what_there_is_and_what_changed(made: Project) -> None:
+    first = made.compile()
+    assert (first.returncode, first.stderr) == (0, "")
+    files = len(snapshot(made.out))
+    assert re.fullmatch(rf"2 agents, 1 flow, {files} files: {files} new {SECONDS}\n", first.stdout)
+    again = made.compile()
+    assert re.fullmatch(
+        rf"2 agents, 1 flow, {files} files: nothing changed {SECONDS}\n", again.stdout
+    )
+    (made.src / "agents/writer.md").unlink()
+    (made.src / "agents/editor.md").write_text("You edit.\n")
+    assert re.search(r": 1 new, \d changed, 1 removed ", made.compile().stdout)
+
+
+def test_a_prompt_edit_changes_its_module_and_the_manifest_only(made: Project) -> None:
+    before = snapshot(made.generate())
+    (made.src / "agents/writer.md").write_text("You write well.\n")
+    assert ": 2 changed (" in made.compile().stdout
+    after = snapshot(made.out)
+    assert {path for path in after if after[path] != before.get(path)} == {
+        "agents/writer.py",
+        "manifest.sha256",
+    }
+
+
+def test_a_run_without_changes_writes_nothing_and_starts_nothing(made: Project) -> None:
+    made.generate()
+    trap = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "def see(event, arguments):\n"
+        "    if event.startswith(('subprocess', 'os.posix_spawn', 'os.fork', 'os.exec')):\n"
+        "        raise SystemExit('started ' + event)\n"
+        "    if event in ('os.rename', 'os.mkdir', 'os.remove', 'os.link', 'os.utime'):\n"
+        "        raise SystemExit('changed ' + str(arguments))\n"
+        "    if event == 'open' and arguments[2] & 3 and str(arguments[0]) != '/dev/null':\n"
+        "        raise SystemExit('wrote ' + str(arguments))\n"
+        "sys.dont_write_bytecode = True\n"
+        "sys.addaudithook(see)\n"
+        "sys.argv[1:] = []\n"
+        "from scripts.compiler.main import main\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    heavy = {'yaml', 'jinja2', 'typer', 'typing', 'json', 're'} & set(sys.modules)\n"
+        "    sys.stdout.write(f'heavy {sorted(heavy)}')\n"
+    )
+    times = {path: path.stat().st_mtime_ns for path in made.out.rglob("*")}
+    ended = subprocess.run(
+        [sys.executable, "-c", trap], cwd=made.root, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "nothing changed" in ended.stdout
+    assert ended.stdout.endswith("heavy []")
+    assert {path: path.stat().st_mtime_ns for path in made.out.rglob("*")} == times
+
+
+def test_check_says_what_is_out_of_date_and_writes_nothing(made: Project) -> None:
+    assert made.compile("--check").returncode == 0  # nothing there is not out of date
+    assert not made.out.exists()
+    made.generate()
+    assert made.compile("--check").returncode == 0
+    (made.src / "agents/writer.md").write_text("You write well.\n")
+    before = snapshot(made.root)
+    ended = made.compile("--check")
+    assert ended.returncode == 1
+    assert ended.stdout.startswith(
+        "generated: BMAD504 the output is out of date: agents/writer.py, manifest.sha256\n"
+        "    hint: run bmad2pf\n"
+    )
+    assert snapshot(made.root) == before
+
+
+def test_diff_shows_what_would_change_and_writes_nothing(made: Project) -> None:
+    made.generate()
+    (made.src / "agents/writer.md").write_text("You write well.\n")
+    (made.src / "agents/editor.md").write_text("You edit.\n")
+    before = snapshot(made.root)
+    ended = made.compile("--diff")
+    assert ended.returncode == 0
+    assert "--- a/generated/agents/writer.py\n+++ b/generated/agents/writer.py\n" in ended.stdout
+    assert "\n-You write.\n+You write well.\n" in ended.stdout
+    assert "--- /dev/null\n+++ b/generated/agents/editor.py\n" in ended.stdout
+    assert "would be " in _last(ended.stdout)
+    assert made.compile("--diff", "--check").returncode == 1
+    assert snapshot(made.root) == before
+
+
+def test_warnings_pass_unless_they_are_strict(project: MakeProject) -> None:
+    made = project(WARNED)
+    for words, code in (
+        ((), 0),
+        (("--strict",), 1),
+        (("--check",), 0),
+        (("--check", "--strict"), 1),
+    ):
+        ended = made.compile(*words)
+        assert ended.returncode == code
+        assert "bmad/agents/a.md:2:" in ended.stdout  # said each time, also when nothing changed
+        assert "BMAD205" in ended.stdout
+
+
+def test_errors_are_shown_together_and_nothing_is_written(project: MakeProject) -> None:
+    made = project(WRONG)
+    (made.src / "agents/c.md").write_text("---\nnope: 1\n---\n")
+    ended = made.compile()
+    assert ended.returncode == 1
+    assert re.search(r"^bmad/agents/a\.md:2:\d+: BMAD201 .+$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^bmad/agents/c\.md:2:1: BMAD108 .+\n    hint: ", ended.stdout, re.MULTILINE)
+    assert re.fullmatch(rf"2 errors: nothing written {SECONDS}", _last(ended.stdout))
+    assert not made.out.exists()
+
+
+def test_json_is_one_object_with_fixed_keys(project: MakeProject) -> None:
+    made = project(WARNED)
+    for words in ((), ("--check",)):
+        ended = made.compile("--output-format", "json", *words)
+        found = json.loads(ended.stdout)
+        assert list(found) == ["findings", "agents", "flows", "files", "changed", "duration_ms"]
+        (finding,) = found["findings"]
+        assert list(finding) == [
+            "path",
+            "line",
+            "column",
+            "code",
+            "severity",
+            "message",
+            "hint",
+        ]
+        assert (finding["path"], finding["severity"]) == ("bmad/agents/a.md", "warning")
+        assert (found["agents"], found["flows"]) == (1, 1)
+    assert found["changed"] == 0
+    wrong = project(WRONG, name="wrong").compile("--output-format=json")
+    assert wrong.returncode == 1
+    assert {one["severity"] for one in json.loads(wrong.stdout)["findings"]} == {"error"}
+
+
+def test_json_of_a_run_without_changes_is_the_same_object(made: Project) -> None:
+    made.generate()
+    found = json.loads(made.compile("--output-format", "json").stdout)
+    assert found.pop("duration_ms") >= 0
+    assert found == {
+        "findings": [],
+        "agents": 2,
+        "flows": 1,
+        "files": len(snapshot(made.out)),
+        "changed": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--src", "nowhere"], 'there is no folder "nowhere"'),
+        (["--src", "bmad/agents/writer.md"], "is not a folder"),
+        (["--output-format", "sarif"], "not supported yet"),
+        (["--output-format", "github"], "not supported yet"),
+        (["--output-format", "xml"], "is not a format"),
+        (["--diff", "--output-format", "json"], "cannot be had"),
+        (["--keep-going"], "--keep-going"),
+        (["--chekc"], "--check"),
+        (["bmad"], "bmad"),
+        (["--src"], "--src"),
+    ],
+)
+def test_misuse_exits_2_and_says_why(made: Project, words: list[str], reason: str) -> None:
+    ended = made.compile(*words)
+    assert ended.returncode == 2
+    assert reason in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+    assert not made.out.exists()
+
+
+def test_a_missing_default_source_says_so(tmp_path: Path) -> None:
+    ended = Project(tmp_path).compile()
+    assert ended.returncode == 2
+    assert ended.stderr == 'bmad2pf: --src: there is no folder "bmad"\n'
+
+
+def test_version_and_help(made: Project) -> None:
+    assert made.compile("--version").stdout == f"bmad2pf {__version__}\n"
+    text = made.compile("--help").stdout
+    for word in ("--src", "--out", "--check", "--strict", "--diff", "--force", "--verbose"):
+        assert word in text
+    assert "Exit codes:" in text
+    assert "--keep-going" not in text
+
+
+def test_a_fault_of_ours_keeps_its_traceback_and_exits_2(made: Project) -> None:
+    code = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "sys.argv[1:] = []\n"
+        "import scripts.compiler.load as load\n"
+        "load.graph = None\n"
+        "load.check = None\n"
+        "from scripts.compiler.main import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=made.root, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "Traceback" in ended.stderr
+    assert not made.out.exists()
+
+
+def test_verbose_tells_the_stages_on_stderr(made: Project) -> None:
+    ended = made.compile("--verbose")
+    for stage in ("reading", "rendering", "writing"):
+        assert re.search(rf"^{stage} +\d+\.\d ms$", ended.stderr, re.MULTILINE)
+    assert "ms" not in ended.stdout
+    assert re.search(r"^hashes +\d+\.\d ms$", made.compile("--verbose").stderr, re.MULTILINE)
+
+
+def _on_a_terminal(project: Project, *words: str, **environment: str) -> str:
+    """What the command writes to a terminal, both streams together."""
+    main, other = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, str(COMMAND), *words],
+        cwd=project.root,
+        stdout=other,
+        stderr=other,
+        env=clean_environment({"TERM": "xterm", **environment}),
+    )
+    os.close(other)
+    said = b""
+    while True:
+        try:
+            said += (more := os.read(main, 4096))
+        except OSError:  # Linux's way to say that the other side has closed
+            break
+        if not more:
+            break
+    os.close(main)
+    child.wait()
+    return said.decode()
+
+
+def test_colours_and_progress_are_for_terminals_that_want_them(project: MakeProject) -> None:
+    made = project(WRONG)
+    assert "\x1b[31mBMAD201\x1b[0m" in _on_a_terminal(made)
+    assert "reading" in _on_a_terminal(made)
+    assert "\x1b[3" not in _on_a_terminal(made, NO_COLOR="1")
+    assert "\x1b" not in made.compile().stdout
+    good = project(GOOD, name="good")
+    good.generate()
+    (good.src / "agents/writer.md").write_text("You write well.\n")
+    assert "\x1b[32m+You write well.\x1b[0m" in _on_a_terminal(good, "--diff")
+
+
+def test_a_reader_that_leaves_is_no_fault(made: Project) -> None:
+    command = f'"{sys.executable}" "{COMMAND}" --diff | head -n 1'
+    ended = subprocess.run(
+        ["sh", "-c", command], cwd=made.root, capture_output=True, text=True, check=False
+    )
+    assert ended.stderr == ""
+
+
+def test_the_sources_may_be_named_in_every_way(made: Project) -> None:
+    made.generate()
+    text = (made.out / "agents/writer.py").read_text()
+    assert text.startswith("# Generated from bmad/agents/writer.md. Edit that file")
+    for src in ("bmad/", "./bmad", str(made.src), "../project/bmad"):
+        assert "nothing changed" in made.compile("--src", src).stdout
+
+
+def test_nothing_of_the_author_is_run(project: MakeProject) -> None:
+    bomb = "raise SystemExit('was run')\n\ndef split(text: str) -> list[str]:\n    return [text]\n"
+    made = project(
+        {
+            "agents/a.md": "---\ntools: [split]\n---\nA.\n",
+            "tools.yaml": "split:\n  module: yaml\n  call: split\n",
+            "tools/yaml.py": bomb,
+        }
+    )
+    for name in ("yaml", "jinja2", "typing", "sitecustomize"):
+        (made.root / f"{name}.py").write_text(bomb)
+        (made.src / f"{name}.py").write_text(bomb)
+    for words in ((), ("--check",), ("--diff",)):
+        ended = made.compile(*words)
+        assert ended.returncode == 0, ended.stderr
+        assert "was run" not in ended.stdout + ended.stderr
