@@ -44,17 +44,20 @@ def answer(
     seconds: a continued run keeps the results of earlier attempts, and times its own.
     """
     results: dict[str, Any] = {}
-    skipped: list[str] = []
+    items: dict[str, dict[int, Any]] = {}
+    skipped: dict[str, None] = {}
     usage = {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "calls": 0}
     models: set[str] = set()
     for event in events:
         if event.type == "step.completed":
-            results[str(event.step)] = event.data["output"]
-            for key, count in event.data["usage"].items():
+            _add_result(results, items, event)
+            for key, count in event.data.get("usage", _NO_DATA).items():
                 usage[key] += count
-            models.add(event.data["provider"])
+            if "provider" in event.data:
+                models.add(event.data["provider"])
         elif event.type == "step.skipped":
-            skipped.append(str(event.step))
+            skipped[str(event.step)] = None
+            results.pop(str(event.step), None)
     began = events[since].time if len(events) > since else ended
     return {
         "run_id": run_id,
@@ -63,7 +66,20 @@ def answer(
         "pending_docs": list(data.get("pending_docs", ())),
         "pending_gates": list(data.get("pending_gates", ())),
         "error": data.get("error"),
-        "skipped": skipped,
+        "skipped": list(skipped),
         "usage": {**usage, "providers": sorted(models)},
         "duration_ms": round(max(0.0, ended - began) * 1000, 3),
     }
+
+
+def _add_result(results: dict[str, Any], items: dict[str, dict[int, Any]], event: Event) -> None:
+    """A step visited again gives its last output, a `for_each` step a list in item order."""
+    step, data = str(event.step), event.data
+    results.pop(step, None)
+    if data.get("item") is None:
+        results[step] = data["output"]
+        return
+    visit, _, _ = data["name"].rpartition("[")
+    found = items.setdefault(visit, {})
+    found[data["item"]] = data["output"]
+    results[step] = [found[number] for number in sorted(found)]

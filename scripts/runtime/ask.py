@@ -1,108 +1,112 @@
-"""One step's conversation with its model: answers, tools, outcomes, attempts."""
+"""One visit of a step: its conversation with a model, from the question to the outcome."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from .context import FlowContext
-from .errors import ActionError, ModelError, ModelTimeout, ToolError
-from .models.protocol import Message, ModelReply, ModelRequest, ToolCall, Usage
+from .deltas import AnswerText, Deltas
+from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
+from .models.protocol import Message, Model, ModelReply, ModelRequest, ToolCall, Usage
+from .outcome import OutcomeFault, answer_schema, read
 from .retry import retry
 from .runner import Ticket
+from .tool import Tool
 from .waiting import within
 
 MAX_TOOL_ROUNDS: Final = 10
-MAX_ACTION_ROUNDS: Final = 3
-_ACTION_LINE: Final = re.compile(
-    r"[\s*_`#>-]*action[\s*_`]*:[\s*_`\"']*([A-Za-z0-9_-]+)[\s*_`\"'.]*", re.IGNORECASE
-)
-
+MAX_OUTCOME_ROUNDS: Final = 3
 NO_USAGE: Final = Usage()
 NO_REPLY: Final = ModelReply("")
+NO_TOOLS: Final[Mapping[str, Tool]] = MappingProxyType({})
 NO_REQUEST: Final = ModelRequest("", ())
 
 
 class Conversation:
-    """One visit of a step: what is asked, and what came of it.
+    """What is asked in one visit, and what came of it.
 
-    `cut` names the parts of the
-    message that were too long. Afterwards `text` is the answer without its action line.
+    `cut` names the parts of the message that were too long. `output` is the schema of the
+    answer, `fallback` the model that is asked when the first one fails for good. Afterwards
+    `result` is the answer (text, or the object of its schema) and `action` what was chosen.
+    `item` counts from 0 in a `for_each`, whose own conversation only holds its `items`.
     """
 
     __slots__ = (
-        *("action", "attempts", "calls", "context", "cut", "reply", "request", "text"),
-        *("ticket", "timeout", "usage"),
+        *("action", "attempts", "calls", "context", "cut", "fallback", "item", "items", "output"),
+        *("reply", "request", "result", "skipped", "ticket", "timeout", "tools", "usage"),
     )
 
     def __init__(self, context: FlowContext, ticket: Ticket) -> None:
         self.context = context
         self.ticket = ticket
         self.request: ModelRequest = NO_REQUEST
+        self.output: Mapping[str, Any] | None = None
+        self.tools: Mapping[str, Tool] = NO_TOOLS
+        self.fallback: str | None = None
         self.cut: tuple[str, ...] = ()
         self.attempts = 1
         self.timeout = 0.0
         self.usage = NO_USAGE
         self.calls = 0
         self.reply = NO_REPLY
-        self.text = ""
+        self.result: Any = ""
         self.action: str | None = None
+        self.skipped = False
+        self.item: int | None = None
+        self.items: list[Conversation] | None = None
 
     async def hold(self) -> None:
-        """Ask until there is an answer, and a known action where one is asked for.
+        """Ask until there is an answer that fits.
 
-        Raises ModelError and its kin, ToolError when the model calls tools without
-        end, ActionError when it keeps naming no known action.
+        Raises ModelError and its kin, ToolError when the model calls tools without end,
+        ActionError or OutputError when its answers keep missing what was asked for.
         """
-        try:
-            reply = await self._once()
-        except ModelError as error:
-            reply = await self._again(error)
-        self.usage = reply.usage
-        self.calls = 1
-        if reply.tool_calls:
-            reply = await self._with_tools(reply)
-        self.reply = reply
-        self.text = reply.text
-        if self.request.actions:
-            await self._insist()
+        self.reply = reply = await self._answered()
+        self.result = reply.text
+        if self.output is not None or self.request.actions:
+            await self._settle()
 
-    async def _insist(self) -> None:
-        for _ in range(MAX_ACTION_ROUNDS - 1):
-            if self._take_action():
+    async def _settle(self) -> None:
+        for round_ in range(1, MAX_OUTCOME_ROUNDS + 1):
+            try:
+                outcome = read(self.reply.text, self.output, self.request.actions)
+            except OutcomeFault as fault:
+                if round_ == MAX_OUTCOME_ROUNDS:
+                    raise self._unsettled(fault) from None
+                self._say(Message("assistant", self.reply.text), Message("user", fault.message))
+                self.reply = await self._answered()
+            else:
+                # A reminded model may answer with the line alone: the first text is it then.
+                self.result = outcome.output if outcome.output != "" else self.result
+                self.action = outcome.action
                 return
-            self._say(Message("assistant", self.reply.text), Message("user", self._reminder()))
-            self.reply = await self._with_tools(await self._attempted())
-        if not self._take_action():
-            raise ActionError(
-                f"the model named none of: {', '.join(self.request.actions)}",
-                step=self.request.step,
-                actions=self.request.actions,
-                attempts=MAX_ACTION_ROUNDS,
+
+    def _unsettled(self, fault: OutcomeFault) -> ActionError | OutputError:
+        step, actions = self.ticket.step, self.request.actions
+        if self.output is not None:
+            return OutputError(
+                f"the answer does not fit its schema: {fault.message}",
+                step=step,
+                attempts=MAX_OUTCOME_ROUNDS,
             )
-
-    def _take_action(self) -> bool:
-        text, action = split_action(self.reply.text, self.request.actions)
-        if action is None:
-            return False
-        # A reminded model answers with the line alone: the first text is the answer then.
-        self.text = text or split_action(self.text, self.request.actions)[0]
-        self.action = action
-        return True
-
-    def _reminder(self) -> str:
-        choices = " or ".join(f"`Action: {action}`" for action in self.request.actions)
-        return f"Your decision is missing. Answer with one line: {choices}."
+        return ActionError(
+            f"the model named none of: {', '.join(actions)}",
+            step=step,
+            actions=actions,
+            attempts=MAX_OUTCOME_ROUNDS,
+        )
 
     def _say(self, *messages: Message) -> None:
         self.request = self.request._replace(messages=(*self.request.messages, *messages))
 
-    async def _with_tools(self, reply: ModelReply) -> ModelReply:
-        """The first answer, from this one on, that calls no tool."""
+    async def _answered(self) -> ModelReply:
+        """The model's next answer that calls no tool."""
+        reply = await self._attempted()
         for _ in range(MAX_TOOL_ROUNDS):
             if not reply.tool_calls:
                 return reply
@@ -121,16 +125,33 @@ class Conversation:
             reply = await self._once()
         except ModelError as error:
             reply = await self._again(error)
-        self.usage += reply.usage
+        self.usage = self.usage + reply.usage if self.calls else reply.usage
         self.calls += 1
         return reply
 
     async def _again(self, error: ModelError) -> ModelReply:
-        return await retry(self._once, error, attempts=self.attempts, on_retry=self._retrying)
+        try:
+            return await retry(self._once, error, attempts=self.attempts, on_retry=self._retrying)
+        except ModelError as last:
+            if self.fallback is None or self.request.model == self.fallback:
+                raise
+            await self._retrying(last.attempts, 0.0, last, self.fallback)
+            self.request = self.request._replace(model=self.fallback)
+            return await self._attempted_again()
 
-    async def _retrying(self, attempt: int, wait: float, error: ModelError) -> None:
+    async def _attempted_again(self) -> ModelReply:
+        try:
+            return await self._once()
+        except ModelError as error:
+            return await self._again(error)
+
+    async def _retrying(
+        self, attempt: int, wait: float, error: ModelError, model: str | None = None
+    ) -> None:
         facts = {"attempt": attempt, "wait_s": round(wait, 3), "error": error.message}
-        await self.context.runner.event("step.retrying", self.request.step, facts)
+        if model is not None:
+            facts["model"] = model
+        await self.context.runner.event("step.retrying", self.ticket.step, facts)
 
     async def _once(self) -> ModelReply:
         services = self.context.services
@@ -138,9 +159,12 @@ class Conversation:
         if not places.take_now():
             await places.take()
         try:
+            request = self.request
+            if model.structured and (self.output is not None or request.actions):
+                request = request._replace(schema=answer_schema(self.output, request.actions))
             if self.context.runner.streaming:
-                return await within(self.timeout, self._streamed())
-            return await within(self.timeout, model.complete(self.request))
+                return await within(self.timeout, self._streamed(model, request))
+            return await within(self.timeout, model.complete(request))
         except TimeoutError:
             raise ModelTimeout(
                 f"no answer within {self.timeout:g} seconds",
@@ -150,14 +174,21 @@ class Conversation:
         finally:
             places.give()
 
-    async def _streamed(self) -> ModelReply:
-        model = self.context.services.model
-        async with aclosing(model.stream(self.request)) as parts:
-            async for part in parts:
-                if isinstance(part, ModelReply):
-                    return part
-                await self.context.runner.event("step.delta", self.request.step, {"text": part})
+    async def _streamed(self, model: Model, request: ModelRequest) -> ModelReply:
+        deltas = Deltas(self._delta)
+        shown = AnswerText() if request.actions else None
+        try:
+            async with aclosing(model.stream(request)) as parts:
+                async for part in parts:
+                    if isinstance(part, ModelReply):
+                        return part
+                    deltas.add(shown.feed(part) if shown else part)
+        finally:
+            deltas.close()
         raise ModelError("the stream ended early", provider=model.provider, retryable=True)
+
+    def _delta(self, text: str) -> None:
+        self.context.runner.tell(self.ticket.step, text)
 
     async def _call_tools(self, calls: Sequence[ToolCall]) -> list[Message]:
         async with asyncio.TaskGroup() as group:
@@ -173,23 +204,11 @@ class Conversation:
             text = f"Error: {error.message}"
             facts |= {"status": "error", "error": error.message}
         facts["duration_ms"] = round((time.perf_counter() - began) * 1000, 3)
-        await self.context.runner.event("step.tool", self.request.step, facts)
+        await self.context.runner.event("step.tool", self.ticket.step, facts)
         return Message("tool", text, tool_call_id=call.id)
 
     async def _tool_text(self, call: ToolCall) -> str:
-        tool = self.context.services.tools.get(call.name)
-        if tool is None or all(spec.name != call.name for spec in self.request.tools):
+        tool = self.tools.get(call.name)
+        if tool is None:
             raise ToolError(f"there is no tool {call.name!r} for this agent", tool=call.name)
         return await tool.call(call.arguments)
-
-
-def split_action(text: str, actions: Sequence[str]) -> tuple[str, str | None]:
-    """The text before its last line, and the action which that line names, if it names one."""
-    body = text.rstrip()
-    head, _, last = body.rpartition("\n")
-    match = _ACTION_LINE.fullmatch(last)
-    if match is None:
-        return text, None
-    known = {action.casefold(): action for action in actions}
-    action = known.get(match[1].casefold())
-    return (head.rstrip(), action) if action else (text, None)

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import DependencyError
 from .events import EventLog
-from .runner import MemoryRunner, Runner
+from .runner import MemoryRunner, Runner, StepBlocked
 from .services import Services
 from .spec import document_name, story_document
 from .stores.protocol import Entry
-
-
-class StepBlocked(Exception):
-    """Not a fault: the step waits for documents that a client may still give."""
-
-    def __init__(self, documents: tuple[str, ...]) -> None:
-        super().__init__(f"waiting for {', '.join(documents)}")
-        self.documents = documents
+from .waiting import Places
 
 
 def _offline_runner() -> Runner:
@@ -32,6 +25,7 @@ class FlowContext:
 
     `previous` names the steps whose outputs the next one sees when it waits for
     nobody in particular; `memory_at_start` is what the members of a running group see of memory.
+    `path` stands before the names of steps inside a sub-flow; `places` bounds the agents at work.
     """
 
     input: str
@@ -46,6 +40,32 @@ class FlowContext:
     agent_of: dict[str, str] = field(default_factory=dict)
     previous: tuple[str, ...] = ()
     memory_at_start: Mapping[str, list[Entry]] = field(default_factory=dict)
+    outer: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+    places: Places = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = Places(self.services.settings.runs.max_parallel_agents)
+
+    def inside(self, step: str, on_missing_doc: str | None) -> FlowContext:
+        """The context of a flow that is one step of this one: its own results, the same run.
+
+        Its first step sees as `outer` what the step itself would have seen; its steps are known
+        outside as `<step>.<inner step>`.
+        """
+        seen = {name: self.results[name] for name in self.previous} or self.outer
+        inner = replace(
+            self,
+            on_missing_doc=on_missing_doc or self.on_missing_doc,
+            results={},
+            agent_of={},
+            previous=(),
+            memory_at_start={},
+            outer=seen,
+            path=f"{self.path}{step}.",
+        )
+        inner.places = self.places
+        return inner
 
     @classmethod
     def of(cls, shared: Any) -> FlowContext:
@@ -63,6 +83,10 @@ class FlowContext:
             shared["context"] = context
             shared["results"] = context.results
         return context
+
+    def last_output(self) -> Any:
+        """What the flow came to: the output of its last step, of a group's last member."""
+        return self.results[self.previous[-1]] if self.previous else None
 
     async def document(self, name: str) -> str | None:
         """A document of this story, else of the project; None when there is none."""

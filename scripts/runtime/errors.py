@@ -10,6 +10,7 @@
         ├── DependencyError      a document that the step needs is missing
         ├── VisitsExceeded       a loop went round too often
         ├── ActionError          the model named none of the step's actions
+        ├── OutputError          the model's answer does not fit the step's schema
         ├── ModelError           the model failed
         │   ├── RateLimitError   it asked us to come back later
         │   └── ModelTimeout     it took too long
@@ -141,6 +142,13 @@ class ActionError(RunError):
     ) -> None:
         super().__init__(message, step=step, attempts=attempts)
         self.actions = tuple(actions)
+
+
+class OutputError(RunError):
+    """The answer is not what the step's `output` schema asks for, also when asked again."""
+
+    code = "output_invalid"
+    status = 502
 
 
 class ModelError(RunError):

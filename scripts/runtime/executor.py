@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from .answer import answer, error_json
 from .clock import uuid7
-from .context import FlowContext, StepBlocked
+from .context import FlowContext
 from .errors import BMADError, Conflict, NotFound, RunError, RunTimeout
 from .events import Event, EventLog
 from .flow import AnyFlow, Flow
 from .node import AgentNode
-from .runner import MemoryRunner, Record
+from .runner import Decision, MemoryRunner, Record, StepBlocked
 from .services import Services
 from .spec import story_document
 from .waiting import within
@@ -45,6 +45,7 @@ class RunRequest:
     fresh: bool = False
     agent: str | None = None
     command: str | None = None
+    decision: Decision | None = None
 
     @property
     def identity(self) -> Identity:
@@ -187,7 +188,7 @@ class Executor:
             input=request.input,
             story_id=request.story_id,
             services=self.services,
-            runner=MemoryRunner(run.log, recorded),
+            runner=MemoryRunner(run.log, recorded, request.decision),
             inputs=request.inputs,
             on_missing_doc=flow.on_missing_doc if flow else None,
             command=command,
@@ -200,7 +201,11 @@ class Executor:
         except StepBlocked as blocked:
             story_id = run.request.story_id
             missing = [story_document(story_id, name) for name in blocked.documents]
-            run.end("run.pending", {"pending_docs": missing})
+            gates = [
+                {"gate": each.gate, "question": each.question, "actions": list(each.actions)}
+                for each in blocked.questions
+            ]
+            run.end("run.pending", {"pending_docs": missing, "pending_gates": gates})
         except BMADError as error:
             run.fail(error)
         except asyncio.CancelledError:

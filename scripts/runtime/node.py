@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Coroutine, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
-
-from pocketflow import AsyncNode
+from typing import TYPE_CHECKING, Any, Final
 
 from .ask import Conversation
+from .budget import Budget
 from .context import FlowContext
-from .errors import RunError, VisitsExceeded
-from .models.protocol import Message, ModelRequest, ToolSpec
-from .prompt import Sight, system_text, user_text
+from .errors import RunError
+from .models.protocol import Message, ModelRequest
+from .prompt import Sight, as_text, system_text, user_text
 from .runner import Record, Ticket
+from .schedule import NO_WAITS, Schedule
 from .spec import document_name, story_document
+from .step import StepNode
+from .stores.protocol import Entry
+from .tool import Tool
 
-if TYPE_CHECKING:  # PocketFlow's classes are generic in its stubs only, and know dicts only
+if TYPE_CHECKING:
+    from .group import ParallelGroup
 
-    class _Base(AsyncNode[Conversation, Record, str | None]):
-        async def run_async(self, shared: Any) -> str | None: ...
+# What a place in a flow may set for itself, over what its agent's class says.
+PLACE_SETTINGS: Final = frozenset(
+    {"creates", "actions", "output", "model", "fallback", "temperature", "max_tokens"}
+    | {"timeout", "retries", "memory_scope", "budget"}
+)
 
-else:
-    _Base = AsyncNode
 
-
-class AgentNode(_Base):
+class AgentNode(StepNode):
     """The base of every generated agent. The class says who it is, the instance where it stands.
 
     `id` is the agent's, `step` the place's: the same unless the constructor's `id` says otherwise.
-    Document names are without `.md`; `timeout` is in seconds; `retries` counts all attempts.
+    Document names are without `.md`; `timeout` is in seconds; `retries` counts all attempts;
+    `output` is the JSON Schema of its answer. A place's own settings win over the class's.
     """
 
     id: str = ""
@@ -40,55 +44,52 @@ class AgentNode(_Base):
     memory_scope: str = "isolated"
     wait_for_docs: tuple[str, ...] = ()
     wait_for_agents: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+    inline: tuple[str, ...] = ()
     commands: tuple[tuple[str, str], ...] = ()
     creates: str | None = None
     actions: tuple[str, ...] = ()
+    output: Mapping[str, Any] | None = None
     model: str | None = None
+    fallback: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     timeout: float | None = None
     retries: int | None = None
+    budget: Budget | None = None
     system: str = ""
-    # What a group tells its members; a class attribute as long as nobody does.
-    in_group: bool = False
+    # What a group tells its members; class attributes as long as nobody does.
+    group: ParallelGroup | None = None
     reserved: Ticket | None = None
-    memory_added: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
         *,
         id: str | None = None,
         requires: tuple[str, ...] = (),
-        creates: str | None = None,
+        when: str | None = None,
         max_visits: int | None = None,
+        for_each: tuple[str, ...] = (),
+        max_items: int | None = None,
+        **settings: Any,
     ) -> None:
-        super().__init__()  # one attempt: the executor retries, in one place
-        self.step = id or self.id
-        self.max_visits = max_visits
+        super().__init__(id or self.id, when=when, max_visits=max_visits)
         self.required = self.wait_for_docs + requires if requires else self.wait_for_docs
-        if creates is not None:
-            self.creates = creates
+        self.for_each = for_each
+        self.max_items = max_items
+        for name, value in settings.items():
+            if name not in PLACE_SETTINGS:
+                raise TypeError(f"{type(self).__name__}() has no setting {name!r}")
+            setattr(self, name, value)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.system = system_text(cls.persona, cls.prompt, cls.actions)
 
-    def __copy__(self) -> Self:
-        # PocketFlow copies a node at each step. Nodes are made afresh for every run
-        # and keep nothing between visits, so a copy would cost and protect nothing.
-        return self
-
     @classmethod
     def describe(cls) -> str:
         """The agent's description: its module's docstring."""
         return sys.modules[cls.__module__].__doc__ or ""
-
-    def reserve(self, context: FlowContext) -> Ticket:
-        """This step's next place in the run. Raises VisitsExceeded when a loop went too often."""
-        ticket = context.runner.reserve(self.step)
-        if self.max_visits is not None and ticket.visit > self.max_visits:
-            raise VisitsExceeded(self.step, self.max_visits)
-        return ticket
 
     def scope(self, context: FlowContext) -> str:
         """Where it reads and writes memory: `{agent_id}:{story_id}` or `shared:{namespace}`."""
@@ -104,20 +105,12 @@ class AgentNode(_Base):
         else:
             self.reserved = None
         talk = Conversation(context, ticket)
-        if ticket.record is None:
-            settings = context.services.settings
-            talk.attempts = self.retries or settings.llm.retries
-            talk.timeout = self.timeout or settings.llm.timeout
-            sight = Sight(context.input, context.command, context.inputs)
-            if context.results:
-                sight.outputs = self._outputs(context)
-            if self.required:
-                sight.documents = await context.required(self.step, self.required)
-            if context.services.memory is not None:
-                sight.scope = self.scope(context)
-                sight.memory = await self._memory(context, sight.scope)
-            text, talk.cut = user_text(sight, settings.prompt)
-            talk.request = self._request(context, text)
+        if self.when is not None and not self.applies(context):
+            talk.skipped = True
+        elif self.for_each:
+            await self._prepare_items(talk)
+        elif ticket.record is None:
+            await self._prepare(talk, await self._sight(context))
         return talk
 
     async def visit(self, context: FlowContext) -> None:
@@ -126,29 +119,91 @@ class AgentNode(_Base):
         await self.post_async(context, talk, await self.exec_async(talk))
 
     def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
-        ticket = prep_res.ticket
-        facts: dict[str, Any] = {"agent": self.id, "visit": ticket.visit}
-        if prep_res.cut:
-            facts["cut"] = list(prep_res.cut)
-        return prep_res.context.runner.step(ticket, facts, self._work, prep_res)
+        if prep_res.skipped:
+            return self._left_out(prep_res)
+        if prep_res.items is not None:
+            return self._each(prep_res, prep_res.items)
+        return self._step(prep_res)
 
     async def post_async(self, shared: Any, prep_res: Conversation, exec_res: Record) -> str | None:
+        if prep_res.skipped:
+            return self.following(None)
         context, output = prep_res.context, exec_res["output"]
         context.results[self.step] = output
         context.agent_of[self.step] = self.id
         if self.creates is not None:
-            context.documents[document_name(self.creates)] = output
-        if not self.in_group:
+            context.documents[document_name(self.creates)] = as_document(output)
+        if self.group is None:
             context.previous = (self.step,)
-        return self._next(exec_res["action"])
+        return self.following(exec_res["action"])
 
-    def _next(self, action: str | None) -> str | None:
-        if action is not None and action in self.successors:
-            return action
-        if not self.successors or "default" in self.successors:
-            return None
-        # PocketFlow would end the flow here with a warning, as if all were done.
-        raise RunError(f"nothing follows action {action!r} of step {self.step!r}", step=self.step)
+    async def _left_out(self, talk: Conversation) -> Record:
+        await self.skip(talk.ticket, talk.context)
+        return {}
+
+    def _step(self, talk: Conversation) -> Coroutine[Any, Any, Record]:
+        ticket = talk.ticket
+        facts: dict[str, Any] = {"agent": self.id, "visit": ticket.visit}
+        if talk.item is not None:
+            facts["item"] = talk.item
+        if talk.cut:
+            facts["cut"] = list(talk.cut)
+        return talk.context.runner.step(ticket, facts, self._work, talk)
+
+    async def _sight(self, context: FlowContext) -> Sight:
+        """What it sees. Raises StepBlocked or DependencyError for documents that are missing."""
+        sight = Sight(context.input, context.command, context.inputs)
+        if context.results or context.outer:
+            sight.outputs = self._outputs(context)
+        if self.required:
+            sight.documents = await context.required(self.step, self.required)
+        if context.services.memory is not None:
+            sight.scope = self.scope(context)
+            sight.memory = await self._memory(context, sight.scope)
+        return sight
+
+    async def _prepare(self, talk: Conversation, sight: Sight) -> None:
+        context = talk.context
+        settings = context.services.settings
+        talk.attempts = self.retries or settings.llm.retries
+        talk.timeout = self.timeout or settings.llm.timeout
+        talk.fallback = self.fallback
+        talk.output = self.output
+        if self.tools or self.assets:
+            talk.tools = self._tools(context)
+        text, talk.cut = user_text(sight, settings.prompt)
+        errand = context.command != ""
+        talk.request = ModelRequest(
+            self._system(context, errand),
+            (Message("user", text),),
+            talk.ticket.step,
+            tuple(tool.spec for tool in talk.tools.values()),
+            () if errand else self.actions,
+            self.model,
+            self.temperature,
+            self.max_tokens,
+            self.timeout,
+        )
+
+    def _system(self, context: FlowContext, errand: bool) -> str:
+        if errand or "actions" in self.__dict__:
+            system = system_text(self.persona, self.prompt, () if errand else self.actions)
+        else:
+            system = self.system
+        if self.assets or self.inline:
+            return context.services.assets.describe(system, self.assets, self.inline)
+        return system
+
+    def _tools(self, context: FlowContext) -> dict[str, Tool]:
+        known = context.services.tools
+        unknown = [name for name in self.tools if name not in known]
+        if unknown:
+            raise RunError(f"there is no tool {unknown[0]!r}", step=self.step)
+        tools = {name: known[name] for name in self.tools}
+        if self.assets:
+            reader = context.services.assets.reader(self.assets)
+            tools[reader.name] = reader
+        return tools
 
     def _outputs(self, context: FlowContext) -> dict[str, Any]:
         if self.wait_for_agents:
@@ -158,51 +213,81 @@ class AgentNode(_Base):
                 for step, output in context.results.items()
                 if context.agent_of[step] in waited
             }
+        if not context.previous:
+            return dict(context.outer)
         return {step: context.results[step] for step in context.previous}
 
-    async def _memory(self, context: FlowContext, scope: str) -> list[Any]:
+    async def _memory(self, context: FlowContext, scope: str) -> list[Entry]:
         entries = await context.memory(scope)
-        if not self.memory_added:
+        if self.group is None or not context.memory_at_start:
             return entries
-        fresh = [entry for entry in entries if entry.key not in self.memory_added]
-        return [*self._as_entries(scope), *fresh]
+        added = self.group.added(self, context)
+        fresh = [Entry(key, value, scope, "", 0) for key, value in added.items()]
+        return [*fresh, *(entry for entry in entries if entry.key not in added)]
 
-    def _as_entries(self, scope: str) -> list[Any]:
-        from .stores.protocol import Entry
+    async def _prepare_items(self, talk: Conversation) -> None:
+        context = talk.context
+        items = self._items(context)
+        talk.items = []
+        sight = await self._sight(context)
+        # An item stands for the list that it is from.
+        sight.outputs = {k: v for k, v in sight.outputs.items() if k != self.for_each[0]}
+        for number, item in enumerate(items):
+            one = Conversation(context, context.runner.item(talk.ticket, number))
+            one.item = number
+            if one.ticket.record is None:
+                sight.item = (number + 1, len(items), item)
+                await self._prepare(one, sight)
+            talk.items.append(one)
 
-        return [Entry(key, value, scope, "", 0) for key, value in self.memory_added.items()]
+    def _items(self, context: FlowContext) -> list[Any]:
+        """The list that an earlier step gave. Raises RunError when there is none, or too long."""
+        source, *names = self.for_each
+        found = context.results.get(source)
+        for name in names:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        where = ".".join(self.for_each)
+        if not isinstance(found, list):
+            raise RunError(f"for_each: {where} is no list", step=self.step)
+        if self.max_items is not None and len(found) > self.max_items:
+            raise RunError(
+                f"for_each: {where} has {len(found)} items, max_items is {self.max_items}",
+                step=self.step,
+            )
+        return found
 
-    def _request(self, context: FlowContext, text: str) -> ModelRequest:
-        errand = context.command != ""
-        return ModelRequest(
-            system_text(self.persona, self.prompt, ()) if errand else self.system,
-            (Message("user", text),),
-            self.step,
-            self._tool_specs(context) if self.tools else (),
-            () if errand else self.actions,
-            self.model,
-            self.temperature,
-            self.max_tokens,
-            self.timeout,
-        )
+    async def _each(self, talk: Conversation, items: list[Conversation]) -> Record:
+        visits = [Item(self, one) for one in items]
+        if not visits:
+            facts = {"agent": self.id, "visit": talk.ticket.visit}
+            return await talk.context.runner.step(talk.ticket, facts, self._nothing, talk)
+        await Schedule(talk.context, visits, [NO_WAITS] * len(visits)).run()
+        return {"output": [visit.record["output"] for visit in visits], "action": None}
 
-    def _tool_specs(self, context: FlowContext) -> tuple[ToolSpec, ...]:
-        tools = context.services.tools
-        unknown = [name for name in self.tools if name not in tools]
-        if unknown:
-            raise RunError(f"there is no tool {unknown[0]!r}", step=self.step)
-        return tuple(tools[name].spec for name in self.tools)
+    async def _nothing(self, talk: Conversation) -> Record:
+        return {"name": talk.ticket.name, "agent": self.id, "output": [], "action": None}
+
+    async def work_on(self, talk: Conversation) -> Record:
+        """One item's step, for the schedule of a `for_each`."""
+        return await self._step(talk)
 
     async def _work(self, talk: Conversation) -> Record:
-        services = talk.context.services
-        await talk.hold()
-        if services.keeps and not talk.context.command:
-            await self._keep(talk.context, talk.text)
-        usage, model = talk.usage, services.model
+        context = talk.context
+        services, places = context.services, context.places
+        if not places.take_now():
+            await places.take()
+        try:
+            await talk.hold()
+        finally:
+            places.give()
+        if services.keeps and not context.command:
+            await self._keep(talk)
+        usage = talk.usage
         return {
             "name": talk.ticket.name,
             "agent": self.id,
-            "output": talk.text,
+            **({} if talk.item is None else {"item": talk.item}),
+            "output": talk.result,
             "action": talk.action,
             "usage": {
                 "input_tokens": usage.input_tokens,
@@ -210,21 +295,45 @@ class AgentNode(_Base):
                 "cached_tokens": usage.cached_tokens,
                 "calls": talk.calls,
             },
-            "model": talk.reply.model or model.name,
-            "provider": model.provider,
+            "model": talk.reply.model or services.model.name,
+            "provider": services.model.provider,
             "finish_reason": talk.reply.finish_reason,
         }
 
-    async def _keep(self, context: FlowContext, output: str) -> None:
+    async def _keep(self, talk: Conversation) -> None:
         """Write the output where the settings want it. Raises StoreError."""
-        services = context.services
+        context, services = talk.context, talk.context.services
+        name = talk.ticket.step if talk.item is None else f"{talk.ticket.step}__{talk.item + 1}"
         saved = services.settings.documents.save_outputs
         if services.documents is not None and saved != "none":
+            text = as_document(talk.result)
             if saved == "all":
-                name = story_document(context.story_id, self.step)
-                await services.documents.put(name, output)
+                await services.documents.put(story_document(context.story_id, name), text)
             if self.creates is not None:
-                name = story_document(context.story_id, self.creates)
-                await services.documents.put(name, output)
+                created = story_document(context.story_id, self.creates)
+                await services.documents.put(created, text)
         if services.memory is not None:
-            await services.memory.put(self.scope(context), self.step, output)
+            await services.memory.put(self.scope(context), name, talk.result)
+
+
+class Item:
+    """One item of a `for_each` step, as a member of its schedule."""
+
+    __slots__ = ("_node", "_talk", "record")
+
+    def __init__(self, node: AgentNode, talk: Conversation) -> None:
+        self._node = node
+        self._talk = talk
+        self.record: Record = {}
+
+    @property
+    def step(self) -> str:
+        return self._talk.ticket.name
+
+    async def visit(self, context: FlowContext) -> None:
+        self.record = await self._node.work_on(self._talk)
+
+
+def as_document(output: Any) -> str:
+    """Text as it is; an object as a block of JSON."""
+    return output if isinstance(output, str) else f"```json\n{as_text(output)}\n```\n"

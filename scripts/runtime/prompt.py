@@ -23,13 +23,15 @@ class Sight:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
+    item: tuple[int, int, Any] | None = None
     scope: str = ""
     memory: Sequence[Entry] = ()
 
     @property
     def bare(self) -> bool:
         """Whether there is nothing but the input."""
-        return not (self.outputs or self.documents or self.memory or self.command or self.inputs)
+        more = self.documents or self.memory or self.command or self.inputs or self.item
+        return not (self.outputs or more)
 
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
@@ -53,6 +55,9 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
         parts.append(_part("Command", sight.command, limits.input, cut))
     if sight.inputs:
         parts.append(_part("Further inputs", _json(sight.inputs), limits.input, cut))
+    if sight.item:
+        number, of, item = sight.item
+        parts.append(_part(f"Item ({number} of {of})", as_text(item), limits.input, cut))
     # A text stands once: as a document, else as a result, else as something remembered.
     documents = set(sight.documents.values())
     outputs = [(step, as_text(output)) for step, output in sight.outputs.items()]

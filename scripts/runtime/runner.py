@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -19,24 +19,34 @@ Record = dict[str, Any]
 
 
 class Ticket(NamedTuple):
-    """A place in the order of a run; `record` is there when the step was finished before."""
+    """A place in the order of a run; `record` is there when the step was finished before.
+
+    `name` is `agent:<step>#<visit>` and `[<item>]` for an item of a `for_each`, `gate:…` for a
+    gate: what events, checkpoints and a continued run know it by.
+    """
 
     step: str
     visit: int
     record: Record | None
-
-    @property
-    def name(self) -> str:
-        """`agent:<step>#<visit>`: what events, checkpoints and a continued run know it by."""
-        return f"agent:{self.step}#{self.visit}"
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a person chose at a gate."""
 
+    gate: str
     action: str
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a gate asks; `gate` is its step id."""
+
+    gate: str
+    question: str
+    actions: tuple[str, ...]
 
 
 class Runner(Protocol):
@@ -47,8 +57,12 @@ class Runner(Protocol):
         """Whether anyone would see a model's text as it is written."""
         ...
 
-    def reserve(self, step: str) -> Ticket:
+    def reserve(self, step: str, kind: str = "agent") -> Ticket:
         """The step's next visit, in the order of the calls: groups reserve before they start."""
+        ...
+
+    def item(self, ticket: Ticket, number: int) -> Ticket:
+        """The place of one item of a `for_each` step; numbers count from 0."""
         ...
 
     def step(
@@ -65,34 +79,50 @@ class Runner(Protocol):
         ...
 
     async def event(self, type: str, step: str, data: Mapping[str, Any]) -> None:
-        """Tell whoever follows the run."""
+        """Tell whoever follows the run, and keep it."""
         ...
 
-    async def human(self, gate: str, question: str, actions: tuple[str, ...]) -> Decision:
-        """A person's decision."""
+    def tell(self, step: str, text: str) -> None:
+        """Show a piece of a model's text to whoever follows now; it need not be kept."""
+        ...
+
+    async def human(self, ticket: Ticket, question: Question) -> Record:
+        """A person's decision, `{action, comment}` as the record's output.
+
+        Raises StepBlocked as long as there is none.
+        """
         ...
 
 
 class MemoryRunner:
     """Keeps everything in the process: no engine below, microseconds a step."""
 
-    __slots__ = ("_log", "_recorded", "_visits")
+    __slots__ = ("_decision", "_log", "_recorded", "_visits")
 
-    def __init__(self, log: EventLog, recorded: Mapping[str, Record] | None = None) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        recorded: Mapping[str, Record] | None = None,
+        decision: Decision | None = None,
+    ) -> None:
         self._log = log
         self._recorded = recorded or {}
         self._visits: dict[str, int] = {}
+        self._decision = decision
 
     @property
     def streaming(self) -> bool:
         return self._log.followers > 0
 
-    def reserve(self, step: str) -> Ticket:
+    def reserve(self, step: str, kind: str = "agent") -> Ticket:
         visit = self._visits.get(step, 0) + 1
         self._visits[step] = visit
-        if not self._recorded:
-            return Ticket(step, visit, None)
-        return Ticket(step, visit, self._recorded.get(f"agent:{step}#{visit}"))
+        name = f"{kind}:{step}#{visit}"
+        return Ticket(step, visit, self._recorded.get(name) if self._recorded else None, name)
+
+    def item(self, ticket: Ticket, number: int) -> Ticket:
+        name = f"{ticket.name}[{number}]"
+        return Ticket(ticket.step, ticket.visit, self._recorded.get(name), name)
 
     async def step(
         self,
@@ -108,7 +138,7 @@ class MemoryRunner:
         try:
             record = await body(call)
         except RunError as error:
-            error.step = ticket.step
+            error.step = error.step or ticket.step
             log.append("step.failed", ticket.step, {"error": error_json(error)})
             raise
         record["duration_ms"] = round((time.time() - began) * 1000, 3)
@@ -118,5 +148,39 @@ class MemoryRunner:
     async def event(self, type: str, step: str, data: Mapping[str, Any]) -> None:
         self._log.append(type, step, data)
 
-    async def human(self, gate: str, question: str, actions: tuple[str, ...]) -> Decision:
-        raise RunError(f"gate {gate!r}: gates are not supported yet", step=gate)
+    def tell(self, step: str, text: str) -> None:
+        self._log.append("step.delta", step, {"text": text})
+
+    async def human(self, ticket: Ticket, question: Question) -> Record:
+        if ticket.record is not None:
+            return ticket.record
+        decision = self._decision
+        if decision is None or decision.gate != ticket.step:
+            raise StepBlocked(questions=(question,))
+        self._decision = None  # a loop that comes back asks again
+        output = {"action": decision.action, "comment": decision.comment}
+        record = {"name": ticket.name, "output": output, "action": decision.action}
+        self._log.append("step.completed", ticket.step, record)
+        return record
+
+
+class StepBlocked(Exception):
+    """Not a fault: a step waits for documents or decisions that a client may still give."""
+
+    def __init__(
+        self, documents: tuple[str, ...] = (), questions: tuple[Question, ...] = ()
+    ) -> None:
+        names = (*documents, *(question.gate for question in questions))
+        super().__init__(f"waiting for {', '.join(names)}")
+        self.documents = documents
+        self.questions = questions
+
+    @classmethod
+    def of(cls, several: Iterable[StepBlocked]) -> StepBlocked:
+        """All that several steps wait for, each once."""
+        documents: dict[str, None] = {}
+        questions: dict[Question, None] = {}
+        for each in several:
+            documents.update(dict.fromkeys(each.documents))
+            questions.update(dict.fromkeys(each.questions))
+        return cls(tuple(documents), tuple(questions))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from .assets import Assets
 from .models.mock import MockLLM
 from .models.protocol import Model
 from .settings import Settings
@@ -22,6 +24,7 @@ class Services:
     documents: DocumentStore | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    assets: Assets = field(default_factory=lambda: Assets(Path("assets")))
     calls: Places = field(init=False)
     keeps: bool = field(init=False)
 

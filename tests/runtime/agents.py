@@ -34,6 +34,7 @@ class Scripted:
 
     provider = "scripted"
     name = "scripted-1"
+    structured = False
 
     def __init__(self, answers: Mapping[str, Any] | None = None) -> None:
         self.answers = dict(answers or {})
@@ -60,8 +61,8 @@ class Scripted:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
         reply = await self.complete(request)
-        for word in reply.text.split(" "):
-            yield word
+        for place in range(0, len(reply.text), 3):
+            yield reply.text[place : place + 3]
         yield reply
 
     async def close(self) -> None:

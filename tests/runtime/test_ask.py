@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from scripts.runtime import retry
-from scripts.runtime.ask import MAX_TOOL_ROUNDS, split_action
+from scripts.runtime.ask import MAX_TOOL_ROUNDS
 from scripts.runtime.errors import ModelError, RateLimitError
 from scripts.runtime.events import Event
 from scripts.runtime.models.protocol import ModelReply, ToolCall, Usage
+from scripts.runtime.outcome import split_action
 from scripts.runtime.tool import Tool
 
 from .agents import Scripted, agent, chain, run_flow

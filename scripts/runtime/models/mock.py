@@ -32,6 +32,7 @@ class MockLLM:
 
     provider = "mock"
     name = "mock"
+    structured = False
 
     def __init__(self, responses: Responses | None = None) -> None:
         self._by_step = responses if isinstance(responses, Mapping) else None

@@ -72,6 +72,8 @@ class OpenAIModel:
             provider=settings.provider,
         )
 
+    structured = False
+
     @property
     def provider(self) -> str:
         """openai or openai-compatible."""

@@ -64,6 +64,7 @@ class ModelRequest(NamedTuple):
     temperature: float | None = None
     max_tokens: int | None = None
     timeout: float | None = None
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -88,6 +89,11 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """The model that answers when a request names none."""
+        ...
+
+    @property
+    def structured(self) -> bool:
+        """Whether a request's `schema` binds the answer; else the answer is text as ever."""
         ...
 
     async def complete(self, request: ModelRequest) -> ModelReply:

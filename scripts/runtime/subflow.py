@@ -1,0 +1,60 @@
+"""A flow that stands as one step in another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .context import FlowContext
+from .flow import AnyFlow
+from .runner import Record, Ticket
+from .step import StepNode
+
+
+class Subflow(StepNode):
+    """Runs a flow of its own on the same run; its result is the output of its last step.
+
+    Inside, steps know only each other; outside they are `<step>.<inner step>`.
+    """
+
+    kind = "flow"
+
+    def __init__(
+        self,
+        step: str,
+        build: Callable[[], AnyFlow],
+        *,
+        on_missing_doc: str | None = None,
+        when: str | None = None,
+        max_visits: int | None = None,
+    ) -> None:
+        super().__init__(step, when=when, max_visits=max_visits)
+        self.build = build
+        self.on_missing_doc = on_missing_doc
+
+    async def prep_async(self, shared: Any) -> FlowContext:
+        return FlowContext.of(shared)
+
+    async def exec_async(self, prep_res: FlowContext) -> Record | None:
+        context = prep_res
+        ticket = self.reserve(context)
+        if not self.applies(context):
+            await self.skip(ticket, context)
+            return None
+        facts = {"flow": self.step, "visit": ticket.visit}
+        return await context.runner.step(ticket, facts, self._run_inside, (context, ticket))
+
+    async def _run_inside(self, call: tuple[FlowContext, Ticket]) -> Record:
+        context, ticket = call
+        inner = context.inside(self.step, self.on_missing_doc)
+        await self.build().run_async(inner)  # type: ignore[arg-type]  # any object may be shared
+        return {"name": ticket.name, "output": inner.last_output(), "action": None}
+
+    async def post_async(
+        self, shared: Any, prep_res: FlowContext, exec_res: Record | None
+    ) -> str | None:
+        if exec_res is not None:
+            prep_res.results[self.step] = exec_res["output"]
+            prep_res.agent_of[self.step] = ""
+            prep_res.previous = (self.step,)
+        return self.following(None)
