@@ -110,7 +110,7 @@ class AgentNode(StepNode):
         elif self.for_each:
             await self._prepare_items(talk)
         elif ticket.record is None:
-            await self._prepare(talk, await self._sight(context))
+            self._prepare(talk, await self._sight(context))
         return talk
 
     async def visit(self, context: FlowContext) -> None:
@@ -162,7 +162,7 @@ class AgentNode(StepNode):
             sight.memory = await self._memory(context, sight.scope)
         return sight
 
-    async def _prepare(self, talk: Conversation, sight: Sight) -> None:
+    def _prepare(self, talk: Conversation, sight: Sight) -> None:
         context = talk.context
         settings = context.services.settings
         talk.attempts = self.retries or settings.llm.retries
@@ -177,7 +177,7 @@ class AgentNode(StepNode):
             self._system(context, errand),
             (Message("user", text),),
             talk.ticket.step,
-            tuple(tool.spec for tool in talk.tools.values()),
+            tuple(tool.spec for tool in talk.tools.values()) if talk.tools else (),
             () if errand else self.actions,
             self.model,
             self.temperature,
@@ -237,7 +237,7 @@ class AgentNode(StepNode):
             one.item = number
             if one.ticket.record is None:
                 sight.item = (number + 1, len(items), item)
-                await self._prepare(one, sight)
+                self._prepare(one, sight)
             talk.items.append(one)
 
     def _items(self, context: FlowContext) -> list[Any]:
