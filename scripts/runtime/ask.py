@@ -30,15 +30,17 @@ NO_REQUEST: Final = ModelRequest("", ())
 class Conversation:
     """What is asked in one visit, and what came of it.
 
-    `cut` names the parts of the message that were too long. `output` is the schema of the
-    answer, `fallback` the model that is asked when the first one fails for good. Afterwards
-    `result` is the answer (text, or the object of its schema) and `action` what was chosen.
+    `cut` names the parts of the message that were too long, `missing` the documents that were
+    seen as empty. `output` is the schema of the answer, `fallback` the model that is asked when
+    the first one fails for good. Afterwards `result` is the answer (text, or the object of its
+    schema) and `action` what was chosen.
     `item` counts from 0 in a `for_each`, whose own conversation only holds its `items`.
     """
 
     __slots__ = (
-        *("action", "attempts", "calls", "context", "cut", "fallback", "item", "items", "output"),
-        *("reply", "request", "result", "skipped", "ticket", "timeout", "tools", "usage"),
+        *("action", "attempts", "calls", "context", "cut", "fallback", "item", "items"),
+        *("missing", "output", "reply", "request", "result", "skipped", "ticket", "timeout"),
+        *("tools", "usage"),
     )
 
     def __init__(self, context: FlowContext, ticket: Ticket) -> None:
@@ -49,6 +51,7 @@ class Conversation:
         self.tools: Mapping[str, Tool] = NO_TOOLS
         self.fallback: str | None = None
         self.cut: tuple[str, ...] = ()
+        self.missing: tuple[str, ...] = ()
         self.attempts = 1
         self.timeout = 0.0
         self.usage = NO_USAGE

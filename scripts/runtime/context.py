@@ -97,10 +97,13 @@ class FlowContext:
         found = await store.get(story_document(self.story_id, name)) or await store.get(name)
         return None if found is None else found.text
 
-    async def required(self, step: str, names: tuple[str, ...]) -> dict[str, str]:
-        """The texts of all `names`; a missing one is met as `on_missing_doc` says.
+    async def required(
+        self, step: str, names: tuple[str, ...]
+    ) -> tuple[dict[str, str], tuple[str, ...]]:
+        """The texts of all `names`, and which of them are missing.
 
-        Raises StepBlocked (`wait`) or DependencyError (`error`); `skip` gives an empty text.
+        A missing one is met as `on_missing_doc` says: StepBlocked (`wait`) or DependencyError
+        (`error`) is raised; `skip` gives an empty text.
         """
         texts: dict[str, str] = {}
         missing = []
@@ -115,7 +118,7 @@ class FlowContext:
                 raise StepBlocked(tuple(missing))
             if policy == "error":
                 raise DependencyError(missing, step=step)
-        return texts
+        return texts, tuple(missing)
 
     async def memory(self, scope: str) -> list[Entry]:
         """The newest values of a scope, newest first."""

@@ -148,6 +148,8 @@ class AgentNode(StepNode):
             facts["item"] = talk.item
         if talk.cut:
             facts["cut"] = list(talk.cut)
+        if talk.missing:
+            facts["missing_docs"] = list(talk.missing)
         return talk.context.runner.step(ticket, facts, self._work, talk)
 
     async def _sight(self, context: FlowContext) -> Sight:
@@ -156,7 +158,8 @@ class AgentNode(StepNode):
         if context.results or context.outer:
             sight.outputs = self._outputs(context)
         if self.required:
-            sight.documents = await context.required(self.step, self.required)
+            found = await context.required(self.step, self.required)
+            sight.documents, sight.missing = found
         if context.services.memory is not None:
             sight.scope = self.scope(context)
             sight.memory = await self._memory(context, sight.scope)
@@ -171,6 +174,7 @@ class AgentNode(StepNode):
         talk.output = self.output
         if self.tools or self.assets:
             talk.tools = self._tools(context)
+        talk.missing = sight.missing
         text, talk.cut = user_text(sight, settings.prompt)
         errand = context.command != ""
         talk.request = ModelRequest(

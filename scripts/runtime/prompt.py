@@ -23,6 +23,7 @@ class Sight:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
     item: tuple[int, int, Any] | None = None
     scope: str = ""
     memory: Sequence[Entry] = ()

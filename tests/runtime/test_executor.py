@@ -149,8 +149,10 @@ def test_a_missing_document_makes_the_run_pending_and_it_goes_on() -> None:
 
 def test_skip_gives_an_empty_text_and_error_fails() -> None:
     model = Scripted()
-    answer, _ = run_flow(lambda: chain(NEEDS()), model, on_missing_doc="skip")
+    answer, events = run_flow(lambda: chain(NEEDS()), model, on_missing_doc="skip")
     assert answer["status"] == "success"
+    started = next(event for event in events if event.type == "step.started")
+    assert started.data["missing_docs"] == ["prd"], "what is skipped is said"
     assert "### prd" in model.asked[0].messages[0].content
     answer, _ = run_flow(lambda: chain(NEEDS()), model, on_missing_doc="error")
     assert answer["error"]["code"] == "dependency_missing"
