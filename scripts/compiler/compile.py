@@ -13,7 +13,7 @@ from . import report, summary
 from .arguments import Options
 from .diagnostics import Diagnostics, Position
 from .difference import Change, changes, unified
-from .generation import Snapshot, generation, snapshot
+from .generation import Inputs, generation, inputs_of
 from .load import load
 from .lock import Busy, locked
 from .model import Project
@@ -25,6 +25,7 @@ from .place import (
     refuse_kind,
     refuse_misuse,
     refuse_unwritable,
+    scan_sources,
     some,
     unwritable,
 )
@@ -40,11 +41,12 @@ def compile_project(options: Options, started: float | None = None) -> int:
     run = Run(options, Stages(begun, verbose=options.verbose))
     try:
         refuse_misuse(run.src, run.out)
+        run.walk()
     except Misuse as misuse:
         sys.stderr.write(f"bmad2pf: {misuse}\n")
         return MISUSED
-    run.walk()
-    run.stages.leave()
+    finally:
+        run.stages.leave()
     run.say()
     return run.exit_code()
 
@@ -70,8 +72,9 @@ class Run:
     def walk(self) -> None:
         """From the sources to the output; stops where errors make going on pointless."""
         self.stages.enter("reading")
-        before = snapshot(self.src)
-        project = load(self.src, self.src.as_posix(), self.found)
+        scanned = scan_sources(self.src)
+        inputs = inputs_of(self.src, scanned)
+        project = load(self.src, self.src.as_posix(), self.found, scanned)
         self.agents, self.flows = len(project.agents), len(project.flows)
         if self.found.has("error") or refuse_kind(self.out, self.found):
             return
@@ -79,25 +82,25 @@ class Run:
             refuse_unwritable(self.out, self.found)
         if not self.found.has("error"):
             with self._told_faults():
-                self._generate(project, before)
+                self._generate(project, inputs)
 
-    def _generate(self, project: Project, before: Snapshot) -> None:
+    def _generate(self, project: Project, inputs: Inputs) -> None:
         if self.writes:
             self.out.parent.mkdir(parents=True, exist_ok=True)
         elif not self.out.parent.is_dir():
-            self._compare(project, before)
+            self._compare(project, inputs)
             return
         self.stages.enter("waiting")
         with locked(self.out.parent, shared=not self.writes) as alone:
             if self.writes:
                 sweep(self.out, alone=alone)
-            self._compare(project, before)
+            self._compare(project, inputs)
 
-    def _compare(self, project: Project, before: Snapshot) -> None:
+    def _compare(self, project: Project, inputs: Inputs) -> None:
         self.stages.enter("rendering")
         tree = read(self.out)
         refuse_foreign(tree, self.found)
-        coming = generation(project, before, tree, self.found)
+        coming = generation(project, inputs, tree, self.found)
         self.files = len(coming.manifest.files) + 1
         self.changes = changes(tree, coming)
         edited = [path for path in tree.edited if any(path == to.path for to in self.changes)]

@@ -72,7 +72,7 @@ def _succeeds(command: list[str]) -> bool:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # its end is seen at once; waiting alone would poll
             timeout=_TIMEOUT,
             check=False,
         )

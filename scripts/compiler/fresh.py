@@ -22,7 +22,10 @@ def is_fresh(options: Options) -> manifest.Manifest | None:
         known = read(f"{out}/{manifest.NAME}")
         if known is None or known.findings or has_leftovers(out):
             return None
-        if known.sources != source_digests(options.src) or not holds(out, known):
+        files, faults = scan(options.src)
+        if faults or known.sources != source_digests(options.src, files):
+            return None
+        if not holds(out, known):
             return None
         return known if known.compiler == digest.of_compiler(formatter()) else None
     except OSError:
@@ -38,11 +41,8 @@ def read(path: str) -> manifest.Manifest | None:
         return None
 
 
-def source_digests(src: str) -> dict[str, str] | None:
-    """The hash of every source by the path that headers show; None where one is refused."""
-    files, faults = scan(src)
-    if faults:
-        return None
+def source_digests(src: str, files: list[tuple[str, bytes]]) -> dict[str, str]:
+    """The hash of every source by the path that headers show."""
     root = root_name(src)
     return {f"{root}/{path}": digest.of_bytes(data) for path, data in files}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from . import digest, distribution
@@ -16,24 +17,28 @@ from .output import Generation
 from .render import agent_path, copied_files, render
 from .tree import Tree
 
+if TYPE_CHECKING:
+    from .sources import Scanned
+
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The hashes of the inputs, taken before they were read: an edit in between shows next time."""
+class Inputs:
+    """What an output depends on, as hashes and names."""
 
     sources: dict[str, str]
     compiler: str
     formatter: str
 
 
-def snapshot(src: Path) -> Snapshot:
-    """The inputs as they are now."""
+def inputs_of(src: Path, scanned: Scanned) -> Inputs:
+    """The inputs, of the very bytes that are compiled."""
     formatter = distribution.formatter()
-    return Snapshot(source_digests(str(src)) or {}, digest.of_compiler(formatter), formatter)
+    digests = source_digests(str(src), scanned[0])
+    return Inputs(digests, digest.of_compiler(formatter), formatter)
 
 
 def generation(
-    project: Project, inputs: Snapshot, tree: Tree, diagnostics: Diagnostics
+    project: Project, inputs: Inputs, tree: Tree, diagnostics: Diagnostics
 ) -> Generation:
     """Every file's hash, and the bytes of those that the tree does not have already."""
     same_compiler = tree.known is not None and tree.known.compiler == inputs.compiler
@@ -60,7 +65,7 @@ def generation(
     return Generation(manifest, written, frozenset(kept))
 
 
-def _unchanged_agents(project: Project, inputs: Snapshot, tree: Tree) -> frozenset[str]:
+def _unchanged_agents(project: Project, inputs: Inputs, tree: Tree) -> frozenset[str]:
     """Modules whose source has the hash that they were made from, and that nobody edited."""
     known = tree.known
     if known is None:
@@ -75,7 +80,7 @@ def _unchanged_agents(project: Project, inputs: Snapshot, tree: Tree) -> frozens
 
 
 def _formatted(
-    rendered: dict[str, bytes], inputs: Snapshot, diagnostics: Diagnostics
+    rendered: dict[str, bytes], inputs: Inputs, diagnostics: Diagnostics
 ) -> tuple[dict[str, bytes], str]:
     python = {path: data for path, data in rendered.items() if path.endswith(".py")}
     formatted, used = format_files(python)

@@ -33,13 +33,16 @@ _SOURCE_CODES: Final[dict[sources.FaultKind, str]] = {
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-def load(src: Path, shown: str, diagnostics: Diagnostics) -> Project:
+def load(
+    src: Path, shown: str, diagnostics: Diagnostics, scanned: sources.Scanned | None = None
+) -> Project:
     """The project in `src`, checked; `shown` is how messages call that folder.
 
-    Raises OSError when `src` cannot be listed. A project with errors is complete enough to
-    be looked at, and must not be compiled.
+    `scanned` is what `sources.scan` found there, where that has been asked already. Raises
+    OSError when `src` cannot be listed. A project with errors is complete enough to be looked
+    at, and must not be compiled.
     """
-    files, faults = sources.scan(src)
+    files, faults = scanned or sources.scan(src)
     for fault in faults:
         at = Position(f"{shown}/{fault.path}")
         diagnostics.add(_SOURCE_CODES[fault.kind], at, fault.message, fault.hint)

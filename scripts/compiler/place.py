@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostics, Position
+from .sources import scan
 from .tree import Tree
+
+if TYPE_CHECKING:
+    from .sources import Scanned
 
 _SHOWN = 3
 
@@ -30,6 +35,14 @@ def refuse_misuse(src: Path, out: Path) -> None:
         raise Misuse(f'--out: "{out}" is no place for generated code; name a folder of its own')
     if (target / ".git").exists():
         raise Misuse(f'--out: "{out}" is a repository; name a folder inside it')
+
+
+def scan_sources(src: Path) -> Scanned:
+    """Every source; raises Misuse where the folder itself cannot be listed."""
+    try:
+        return scan(src)
+    except OSError as error:
+        raise Misuse(f'--src: "{src}" cannot be listed: {error.strerror}') from None
 
 
 def refuse_kind(out: Path, diagnostics: Diagnostics) -> bool:

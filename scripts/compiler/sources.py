@@ -41,7 +41,11 @@ class SourceFault:
         self.hint = hint
 
 
-def scan(src: str | os.PathLike[str]) -> tuple[list[tuple[str, bytes]], list[SourceFault]]:
+if TYPE_CHECKING:
+    Scanned = tuple[list[tuple[str, bytes]], list[SourceFault]]
+
+
+def scan(src: str | os.PathLike[str]) -> Scanned:
     """Path (with `/`) and bytes of every file, and every fault, both by path.
 
     Raises OSError when `src` itself cannot be listed.

@@ -321,3 +321,13 @@ def test_nothing_of_the_author_is_run(project: MakeProject) -> None:
         ended = made.compile(*words)
         assert ended.returncode == 0, ended.stderr
         assert "was run" not in ended.stdout + ended.stderr
+
+
+def test_a_note_keeps_the_hashes_of_the_sources(made: Project) -> None:
+    (made.src / "agents/notes.txt").write_text("not read")
+    for _ in range(2):
+        ended = made.compile()
+        assert ended.returncode == 0
+        assert "BMAD117" in ended.stdout
+    assert "nothing changed" in _last(ended.stdout)
+    assert "  bmad/agents/writer.md\n" in (made.out / "manifest.sha256").read_text()

@@ -13,6 +13,7 @@ from typing import Any
 from scripts.compiler import compile as _imported_before_the_fork  # noqa: F401
 from scripts.compiler import output
 from scripts.compiler.arguments import Options
+from scripts.compiler.fresh import LEFTOVER
 from scripts.compiler.main import run
 from tests.project import Project
 
@@ -54,6 +55,17 @@ def compile_once(project: Project, prepare: Fault = lambda: None) -> int:
 def without_exchange() -> None:
     """Let this process believe that the system cannot exchange folders."""
     output.exchange = lambda one, other: False  # type: ignore[attr-defined]
+
+
+def across_devices() -> None:
+    """Let no folder be exchanged and nothing be renamed out of the staging folder."""
+    without_exchange()
+
+    def see(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "os.rename" and f"{LEFTOVER}{os.getpid()}/" in os.fspath(arguments[0]):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    sys.addaudithook(see)
 
 
 class NthWrite:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts.compiler.exchange import exchange
 from scripts.runtime.errors import TreeError
 from scripts.runtime.manifest import verify
 from tests.conftest import MakeProject
-from tests.faults.attempt import compile_once, leftovers, snapshot, without_exchange
+from tests.faults.attempt import across_devices, compile_once, leftovers, snapshot, without_exchange
 from tests.project import Project
 
 AGENTS = {"agents/one.md": "One.\n", "agents/two.md": "Two.\n"}
@@ -222,3 +223,34 @@ def test_an_output_in_folders_that_are_not_there_yet(made: Project) -> None:
     made.out.mkdir()
     assert made.compile().returncode == 0
     verify(made.out)
+
+
+def test_a_mount_that_can_neither_exchange_nor_rename(made: Project) -> None:
+    made.generate()
+    (made.src / "agents/one.md").write_text("Changed.\n")
+    (made.src / "agents/two.md").unlink()
+    assert compile_once(made, across_devices) == 0
+    verify(made.out)
+    assert "agents/two.py" not in snapshot(made.out)
+    assert b"Changed." in snapshot(made.out)["agents/one.py"]
+    assert leftovers(made) == []
+
+
+def test_folders_change_places(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    if not exchange(tmp_path / "one", tmp_path / "other"):
+        pytest.skip("this system cannot exchange folders")
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["other"]
+    with pytest.raises(FileNotFoundError):
+        exchange(tmp_path / "one", tmp_path / "missing")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_sources_that_cannot_be_listed_are_misuse(made: Project) -> None:
+    for parent in (made.root, made.root.parent, *made.root.parent.parents[:2]):
+        parent.chmod(0o755)
+    made.src.chmod(0o700)
+    assert compile_once(made, _become_nobody) == 2
+    assert "cannot be listed" in (made.root.parent / "said").read_text()
