@@ -8,7 +8,8 @@ from ..runtime import spec
 from . import cycles, graph
 from .diagnostics import Diagnostics, Position, near_match, quoted
 from .flowcheck import FlowCheck
-from .model import Agent, Project
+from .model import Agent, AgentStep, Project
+from .subflows import Subflows
 
 
 def check(project: Project, diagnostics: Diagnostics, *, tools_known: bool = True) -> None:
@@ -19,8 +20,10 @@ def check(project: Project, diagnostics: Diagnostics, *, tools_known: bool = Tru
         found.tools()
     found.unknown_agents()
     circular = found.circles()
+    subflows = Subflows(project)
+    subflows.check(diagnostics)
     for flow in project.flows:
-        FlowCheck(flow, agents, circular, diagnostics).run()
+        FlowCheck(flow, subflows, circular, diagnostics).run()
     found.unused_agents()
 
 
@@ -88,7 +91,8 @@ class _Check:
     def unused_agents(self) -> None:
         if not self.project.flows:
             return
-        used = {step.agent for flow in self.project.flows for step in flow.steps()}
+        steps = [step for flow in self.project.flows for step in flow.steps()]
+        used = {step.agent for step in steps if isinstance(step, AgentStep)}
         for agent in self.project.agents:
             if agent.id not in used and spec.is_id(agent.id):
                 hint = "list it in a flow's sequence; a client can still ask it alone"

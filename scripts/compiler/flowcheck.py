@@ -8,7 +8,9 @@ from itertools import combinations
 from ..runtime import spec
 from . import cycles, graph
 from .diagnostics import Diagnostics, Position, near_match, quoted
-from .model import Agent, Flow, Group, Step
+from .model import AgentStep, Flow, Group, Step
+from .stepcheck import StepCheck
+from .subflows import Creation, Subflows
 
 
 class FlowCheck:
@@ -17,39 +19,41 @@ class FlowCheck:
     def __init__(
         self,
         flow: Flow,
-        agents: Mapping[str, Agent],
+        subflows: Subflows,
         circular: Mapping[str, int],
         diagnostics: Diagnostics,
     ) -> None:
         self.flow = flow
-        self.agents = agents
+        self.agents = agents = subflows.agents
         self.circular = circular
         self.diagnostics = diagnostics
         self.steps = flow.steps()
+        self.supplied = subflows.supplied(flow.name)
         self.stage_of = {
             step.id: number
             for number, stage in enumerate(flow.stages)
             for step in graph.members(stage)
         }
         self.places_of: dict[str, list[int]] = {}
+        self.creators: dict[str, list[Creation]] = {}
         for step in self.steps:
-            self.places_of.setdefault(step.agent, []).append(self.stage_of[step.id])
+            if isinstance(step, AgentStep):
+                self.places_of.setdefault(step.agent, []).append(self.stage_of[step.id])
+            for made in subflows.creations(step):
+                self.creators.setdefault(made.document, []).append(made)
         self.after = graph.followers(graph.stage_edges(flow, agents))
-        self.creators: dict[str, list[Step]] = {}
-        for step in self.steps:
-            document = graph.created(step, agents)
-            if document is not None:
-                self.creators.setdefault(document, []).append(step)
 
     def run(self) -> None:
         """Report everything that is wrong with the flow."""
         self._check_agents()
         if not self._check_ids():
             return  # what follows tells steps apart by their ids
+        own = StepCheck(self.flow, self.agents, self.stage_of, self.diagnostics)
         for step in self.steps:
-            self._check_waits(step)
-            self._check_documents(step)
-            self._check_actions(step)
+            if isinstance(step, AgentStep):
+                self._check_waits(step)
+                self._check_documents(step)
+            own.run(step)
         for stage in self.flow.stages:
             if isinstance(stage, Group):
                 self._check_group(stage)
@@ -62,7 +66,7 @@ class FlowCheck:
 
     def _check_agents(self) -> None:
         for step in self.steps:
-            if step.agent not in self.agents:
+            if isinstance(step, AgentStep) and step.agent not in self.agents:
                 message = f"the agent {quoted(step.agent)} is not defined"
                 self._add("BMAD201", step.at, message, near_match(step.agent, self.agents))
 
@@ -90,7 +94,7 @@ class FlowCheck:
         own = "give the step an id of its own"
         return own if self.flow.path else "rename the agent, or write a flow"
 
-    def _check_waits(self, step: Step) -> None:
+    def _check_waits(self, step: AgentStep) -> None:
         agent = self.agents.get(step.agent)
         if agent is None:
             return
@@ -114,53 +118,38 @@ class FlowCheck:
         own = self.stage_of[step.id]
         return place < own or (place == own and isinstance(self.flow.stages[own], Group))
 
-    def _check_documents(self, step: Step) -> None:
+    def _check_documents(self, step: AgentStep) -> None:
         own = self.stage_of[step.id]
         for document in graph.required(step, self.agents):
-            creators = [other for other in self.creators.get(document, ()) if other is not step]
-            if any(self._comes_first(self.stage_of[other.id], step) for other in creators):
+            creators = [made for made in self.creators.get(document, ()) if made.step is not step]
+            if any(self._comes_first(self.stage_of[made.step.id], step) for made in creators):
                 continue
-            if any(self._is_circular(step.agent, other.agent) for other in creators):
+            if document in self.supplied:
+                continue
+            if any(self._is_circular(step.agent, made.agent) for made in creators):
                 continue
             # A step's output is kept as the document of its id.
             if self.stage_of.get(document, own) < own:
                 continue
             self._report_document(step, document)
 
-    def _report_document(self, step: Step, document: str) -> None:
+    def _report_document(self, step: AgentStep, document: str) -> None:
         at = self._document_place(step, document)
         hint = "a client may supply it; else let an earlier step create it"
         waits = f"{quoted(step.id)} waits for {quoted(document)}"
         flow = quoted(self.flow.name)
         if document in self.creators or document in self.stage_of:
             creator = next(iter(self.creators.get(document, ())), None)
-            by = creator.id if creator else document
+            by = creator.step.id if creator else document
             itself = "itself" if by == step.id else f"{quoted(by)}, which comes later"
             self._add("BMAD206", at, f"{waits}, created in flow {flow} by {itself}", hint)
         else:
             message = f"{waits}, which no step of flow {flow} creates"
             self._add("BMAD205", at, message, near_match(document, self.creators) or hint)
 
-    def _document_place(self, step: Step, document: str) -> Position:
+    def _document_place(self, step: AgentStep, document: str) -> Position:
         own = step.places.get(f"requires/{document}")
         return own or self.agents[step.agent].at.get(f"wait_for.docs/{document}", step.at)
-
-    def _check_actions(self, step: Step) -> None:
-        agent = self.agents.get(step.agent)
-        for action, target in step.on:
-            at = step.places.get(f"on/{action}", step.at)
-            if agent is not None and action not in agent.actions:
-                message = (
-                    f"the agent {quoted(step.agent)} cannot choose the action {quoted(action)}"
-                )
-                near = near_match(action, agent.actions)
-                has = ", ".join((*agent.actions, action))
-                self._add("BMAD303", at, message, near or f"write actions: [{has}] in its file")
-            if target != graph.END and target not in self.stage_of:
-                leads = f"the action {quoted(action)} leads to {quoted(target)}"
-                near = near_match(target, [*self.stage_of, graph.END])
-                hint = near or "name a step of this flow, or end"
-                self._add("BMAD304", at, f"{leads}, which is no step of the flow", hint)
 
     def _check_group(self, group: Group) -> None:
         for step in group.members:
@@ -184,30 +173,33 @@ class FlowCheck:
         flow = quoted(self.flow.name)
         outputs = {step.id.casefold(): step for step in self.steps}
         for document, creators in self.creators.items():
-            for step in creators:
-                other = outputs.get(document.casefold(), step)
-                if other is not step:
+            for made in creators:
+                other = outputs.get(document.casefold(), made.step)
+                if other is not made.step:
                     message = (
                         f"{quoted(document)} is where the output of step {quoted(other.id)} is kept"
                     )
-                    self._add("BMAD207", self._creates_place(step), message, "choose another name")
+                    self._add("BMAD207", self._creates_place(made), message, "choose another name")
             for first, second in combinations(creators, 2):
-                if self._collide(first, second, document):
-                    both = f"{quoted(first.id)} and by {quoted(second.id)}"
+                if first.step is not second.step and self._collide(first, second):
+                    both = f"{quoted(first.step.id)} and by {quoted(second.step.id)}"
                     hint = "choose another name, or let the later step require what it rewrites"
                     message = f"in flow {flow}, {quoted(document)} is created by {both}"
                     self._add("BMAD207", self._creates_place(second), message, hint)
                     break
 
-    def _creates_place(self, step: Step) -> Position:
+    def _creates_place(self, made: Creation) -> Position:
+        step = made.step
+        if not isinstance(step, AgentStep):
+            return step.at
         return step.places.get("creates") or self.agents[step.agent].at.get("creates", step.at)
 
-    def _collide(self, first: Step, second: Step, document: str) -> bool:
+    def _collide(self, first: Creation, second: Creation) -> bool:
         """Whether a run may have two versions of a document, the second not made from the first."""
-        one, other = (self.flow.stages[self.stage_of[step.id]] for step in (first, second))
+        one, other = (self.flow.stages[self.stage_of[made.step.id]] for made in (first, second))
         if one is other:
             return True
-        if first.agent == second.agent or document in graph.required(second, self.agents):
+        if first.agent == second.agent or second.rewrites:
             return False
         start, end = graph.stage_id(one), graph.stage_id(other)
         return end in cycles.reachable(start, self.after) or start in cycles.reachable(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from ..runtime import spec
 from . import cycles
 from .diagnostics import Position
 from .grouping import Entry, stages
-from .model import Agent, Edge, Flow, Group, Project, Step
+from .model import Agent, AgentStep, Edge, Flow, Gate, Group, Project, Step
 
 START: Final = "start"
 END: Final = "end"
 
 Agents = Mapping[str, Agent]
 Followers = dict[str, list[str]]
+AnyStep = TypeVar("AnyStep", bound=Step)
 
 
 def by_id(project: Project) -> dict[str, Agent]:
@@ -26,15 +27,27 @@ def by_id(project: Project) -> dict[str, Agent]:
 
 def required(step: Step, agents: Agents) -> tuple[str, ...]:
     """The documents that a step waits for: its agent's and its own."""
+    if not isinstance(step, AgentStep):
+        return ()
     agent = agents.get(step.agent)
     own = agent.wait_for_docs if agent else ()
     return tuple(dict.fromkeys((*own, *step.requires)))
 
 
 def created(step: Step, agents: Agents) -> str | None:
-    """The document that a step creates: its own setting, else its agent's."""
+    """The document that an agent's step creates: its own setting, else its agent's."""
+    if not isinstance(step, AgentStep):
+        return None
     agent = agents.get(step.agent)
     return step.creates if step.creates is not None or agent is None else agent.creates
+
+
+def actions(step: Step, agents: Agents) -> tuple[str, ...]:
+    """The outcomes between which the step's agent or person chooses."""
+    if isinstance(step, Gate):
+        return step.actions
+    agent = agents.get(step.agent) if isinstance(step, AgentStep) else None
+    return agent.actions if agent else ()
 
 
 def members(stage: Step | Group) -> tuple[Step, ...]:
@@ -64,15 +77,21 @@ def stage_edges(flow: Flow, agents: Agents) -> tuple[Edge, ...]:
         source = stage_id(stage)
         on = stage.on if isinstance(stage, Step) else ()
         found += [Edge(source, homes[to], action) for action, to in on if to in homes]
-        if not on or _has_plain_order(stage, agents):
+        if has_plain_order(stage, agents):
             found.append(Edge(source, after))
     return tuple(found)
 
 
-def _has_plain_order(stage: Step | Group, agents: Agents) -> bool:
-    step = members(stage)[0]
-    agent = agents.get(step.agent)
-    return agent is None or not set(agent.actions) <= {action for action, _ in step.on}
+def has_plain_order(stage: Step | Group, agents: Agents) -> bool:
+    """Whether the next one of the sequence may follow: some outcome is not in `on`.
+
+    A step that may be skipped goes on in the plain order, whatever its `on` says.
+    """
+    if isinstance(stage, Group) or not stage.on or stage.when is not None:
+        return True
+    if isinstance(stage, AgentStep) and stage.agent not in agents:
+        return True
+    return not set(actions(stage, agents)) <= {action for action, _ in stage.on}
 
 
 def group_edges(group: Group, agents: Agents) -> tuple[Edge, ...]:
@@ -90,6 +109,32 @@ def group_edges(group: Group, agents: Agents) -> tuple[Edge, ...]:
         others += [other for name in required(step, agents) for other in creators.get(name, ())]
         found += [Edge(other, step.id) for other in dict.fromkeys(others) if other != step.id]
     return tuple(found)
+
+
+def earlier(flow: Flow, step: Step, agents: Agents) -> list[Step]:
+    """The steps that are done when `step` starts, if they run at all; in file order."""
+    found: list[Step] = []
+    for stage in flow.stages:
+        if step not in members(stage):
+            found += members(stage)
+            continue
+        if isinstance(stage, Group):
+            before = followers(tuple(Edge(e.target, e.source) for e in group_edges(stage, agents)))
+            waited = cycles.reachable(step.id, before) - {step.id}
+            found += [member for member in stage.members if member.id in waited]
+        break
+    return found
+
+
+def can_come_before(flow: Flow, step: Step, agents: Agents) -> set[str]:
+    """The ids of `earlier`, and of what may have run before in a loop."""
+    after = followers(stage_edges(flow, agents))
+    home = next(stage_id(stage) for stage in flow.stages if step in members(stage))
+    found = {other.id for other in earlier(flow, step, agents)}
+    for stage in flow.stages:
+        if home in cycles.reachable(stage_id(stage), after):
+            found |= {member.id for member in members(stage)}
+    return found
 
 
 def followers(found: tuple[Edge, ...]) -> Followers:
@@ -113,7 +158,7 @@ def bounded(flow: Flow, project: Project) -> Flow:
     """The flow with the default `max_visits` on each step of a loop that has none."""
     loop = looping(flow, by_id(project))
 
-    def bound(step: Step) -> Step:
+    def bound(step: AnyStep) -> AnyStep:
         if step.max_visits is not None or step.id not in loop:
             return step
         return replace(step, max_visits=spec.DEFAULT_MAX_VISITS)
@@ -148,7 +193,10 @@ def default_flow(agents: tuple[Agent, ...]) -> Flow:
     last = len(agents)
     ordered = sorted(known.values(), key=lambda agent: (depth.get(agent.id, last), agent.id))
     entries = [
-        Entry(Step(agent.id, agent.id, at=agent.at.get("", Position(agent.path))), agent.parallel)
+        Entry(
+            AgentStep(agent.id, agent.id, at=agent.at.get("", Position(agent.path))),
+            agent.parallel,
+        )
         for agent in ordered
     ]
     return Flow("default", stages(entries))

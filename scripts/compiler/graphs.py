@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import graph
-from .model import Edge, Flow, Group, Project, Step
+from .model import AgentStep, Edge, Flow, Gate, Group, Project, Step, Subflow
 
-# What Mermaid would take for its own; ids and document names hold none of these today.
+# What Mermaid would take for its own.
 _ESCAPES = str.maketrans({character: f"#{ord(character)};" for character in "#\"'&<>`[]{}()|;\\"})
 
 
@@ -32,16 +32,28 @@ def graph_json(flow: Flow, project: Project) -> str:
 
 
 def _step(step: Step, group: int | None, agents: graph.Agents) -> dict[str, Any]:
-    agent = agents.get(step.agent)
+    """What every step says, then what only some do."""
+    further = {
+        "flow": step.flow if isinstance(step, Subflow) else None,
+        "question": step.question if isinstance(step, Gate) else None,
+        "when": step.when,
+        "for_each": step.for_each if isinstance(step, AgentStep) else None,
+    }
     return {
         "id": step.id,
-        "kind": "agent",
-        "agent": step.agent,
+        "kind": _kind(step),
+        "agent": step.agent if isinstance(step, AgentStep) else None,
         "group": group,
         "requires": list(graph.required(step, agents)),
         "creates": graph.created(step, agents),
-        "actions": list(agent.actions if agent else ()),
-    }
+        "actions": list(graph.actions(step, agents)),
+    } | {key: value for key, value in further.items() if value}
+
+
+def _kind(step: Step) -> str:
+    if isinstance(step, Gate):
+        return "gate"
+    return "flow" if isinstance(step, Subflow) else "agent"
 
 
 def _edge(edge: Edge) -> dict[str, str | None]:
@@ -102,8 +114,23 @@ def mermaid(flow: Flow, project: Project) -> str:
 
 
 def _shape(step: Step, name: str) -> str:
-    label = step.id if step.id == step.agent else f"{step.id}: {step.agent}"
-    return f'{name}["{escape(label)}"]'
+    """Agents are boxes, gates hexagons, flows boxes with double sides."""
+    lines = [step.id]
+    opening, closing = "[", "]"
+    if isinstance(step, AgentStep):
+        lines = [step.id if step.id == step.agent else f"{step.id}: {step.agent}"]
+        if step.for_each is not None:
+            lines.append(f"for each of {step.for_each}")
+    elif isinstance(step, Gate):
+        opening, closing = "{{", "}}"
+        if step.question:
+            lines.append(step.question)
+    elif isinstance(step, Subflow):
+        opening, closing = "[[", "]]"
+        lines = [step.id if step.id == step.flow else f"{step.id}: {step.flow}"]
+    if step.when is not None:
+        lines.append(f"when {step.when}")
+    return f'{name}{opening}"{"<br/>".join(map(escape, lines))}"{closing}'
 
 
 def _arrow(edge: Edge, names: dict[str, str]) -> str:
@@ -118,5 +145,5 @@ def _arrow(edge: Edge, names: dict[str, str]) -> str:
 
 
 def escape(text: str) -> str:
-    """`text` for a quoted Mermaid label."""
-    return text.translate(_ESCAPES)
+    """`text` for a quoted Mermaid label, on one line."""
+    return " ".join(text.split()).translate(_ESCAPES)

@@ -7,11 +7,11 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from .model import Group, Step
+from .model import AgentStep, Group, Step
 
 
 class Entry(NamedTuple):
-    """A step as it was listed; `beside`: it may run beside its neighbours."""
+    """A step as it was listed; `beside`: it is an agent's and may run beside its neighbours."""
 
     step: Step
     beside: bool
@@ -22,8 +22,9 @@ def stages(entries: Iterable[Entry]) -> tuple[Step | Group, ...]:
     found: list[Step | Group] = []
     for beside, run in groupby(entries, key=attrgetter("beside")):
         steps = [entry.step for entry in run]
-        if beside and len(steps) > 1:
-            found.append(Group(tuple(steps)))
+        members = tuple(step for step in steps if isinstance(step, AgentStep))
+        if beside and len(members) > 1:
+            found.append(Group(members))
         else:
             found.extend(steps)
     return tuple(found)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Final, Literal
 
 from .diagnostics import Position
 
@@ -16,33 +16,69 @@ class Command:
     text: str = ""
 
 
+AssetKind = Literal["tasks", "templates", "checklists", "data"]
+DEFAULT_ACTIONS: Final = ("approve", "reject")  # of a gate
+ASSET_KINDS: Final[tuple[AssetKind, ...]] = ("tasks", "templates", "checklists", "data")
+
+
 @dataclass(frozen=True, slots=True)
-class Agent:
+class Asset:
+    """A file that an agent may read, or (`inline`) has in its prompt; `path` as in `tasks/x.md`."""
+
+    path: str
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """An agent's ceiling in one run; None: no ceiling."""
+
+    tokens: int | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What an agent sets, and a step may set otherwise. None: the runtime's or the agent's own.
+
+    `timeout` is in seconds, `retries` counts all attempts.
+    """
+
+    memory_scope: str | None = None
+    model: str | None = None
+    fallback: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    timeout: float | None = None
+    retries: int | None = None
+    budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent(Tuning):
     """One Markdown file, `path` beginning with the source folder's name.
 
+    `output` is a JSON Schema; `output_file` where it was read from, below the source folder.
     `at` maps a front-matter key (and `""`, the file; and `tools/x`, an item) to its place.
-
-    Document names are without `.md`. None means: the runtime's default.
+    Document names are without `.md`.
     """
 
     id: str
     path: str
     prompt: str
+    _: KW_ONLY
     description: str = ""
     persona: str = ""
     tools: tuple[str, ...] = ()
-    memory_scope: str = "isolated"
     wait_for_docs: tuple[str, ...] = ()
     wait_for_agents: tuple[str, ...] = ()
     parallel: bool = False
+    assets: tuple[Asset, ...] = ()
     commands: tuple[Command, ...] = ()
     creates: str | None = None
     actions: tuple[str, ...] = ()
-    model: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    timeout: float | None = None
-    retries: int | None = None
+    output: dict[str, Any] | None = None
+    output_file: str | None = None
     at: dict[str, Position] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -65,27 +101,57 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An agent's place in a flow, with this place's own settings.
+    """A place in a flow. `when` is the condition as it was written.
 
-    `requires` is added to the agent's own documents; `creates` stands instead of the agent's.
     `places` maps a key (`creates`, `on/approve`, `requires/prd`) to its place.
     """
 
     id: str
-    agent: str
-    requires: tuple[str, ...] = ()
-    creates: str | None = None
+    _: KW_ONLY
     on: tuple[tuple[str, str], ...] = ()
+    when: str | None = None
     max_visits: int | None = None
     at: Position = field(default=Position(""), compare=False, repr=False)
     places: dict[str, Position] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Steps that run beside each other, each as soon as what it waits for is done."""
+class AgentStep(Step):
+    """An agent's place in a flow, with this place's own settings.
 
-    members: tuple[Step, ...]
+    `requires` is added to the agent's own documents; `creates` stands instead of the agent's.
+    `for_each` names the list that it runs over, once an item.
+    """
+
+    agent: str
+    requires: tuple[str, ...] = ()
+    creates: str | None = None
+    _: KW_ONLY
+    for_each: str | None = None
+    max_items: int | None = None
+    tuning: Tuning = field(default=Tuning())
+
+
+@dataclass(frozen=True, slots=True)
+class Gate(Step):
+    """Where a person decides."""
+
+    question: str = ""
+    actions: tuple[str, ...] = DEFAULT_ACTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Subflow(Step):
+    """Another flow as one step."""
+
+    flow: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Agents that run beside each other, each as soon as what it waits for is done."""
+
+    members: tuple[AgentStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +187,8 @@ class Project:
     """Everything that was read. Agents are sorted by id, flows and tools stand in file order.
 
     `root` is the source folder's own name; the paths of agents, flows and tools begin with it.
-    `tool_files` maps a path below `tools/` to the author's module, byte for byte.
+    `tool_files` maps a path below `tools/` to the author's module, byte for byte; `referred`
+    a path below the source folder to a file that an agent names: its assets and schemas.
     """
 
     root: str
@@ -129,6 +196,7 @@ class Project:
     flows: tuple[Flow, ...]
     tools: tuple[Tool, ...] = ()
     tool_files: dict[str, bytes] = field(default_factory=dict)
+    referred: dict[str, bytes] = field(default_factory=dict)
 
     def agent(self, agent_id: str) -> Agent:
         """The agent of that id; KeyError when there is none."""

@@ -32,8 +32,8 @@ BUILTINS: Final = _words(
     "super tuple type vars zip"
 )
 CLASS_WORDS: Final = _words(
-    "None True False AgentNode AsyncFlow ParallelGroup End Flow Tool Ellipsis NotImplemented "
-    "Exception Warning"
+    "None True False AgentNode AsyncFlow ParallelGroup End Flow Tool Gate Subflow Budget Ellipsis "
+    "NotImplemented Exception Warning"
 )
 LOCAL_WORDS: Final = frozenset({"build", "end", "self"})
 

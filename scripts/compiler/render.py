@@ -14,6 +14,7 @@ from .layout import Call, Code, assignment, fits, names_import, natural
 from .literals import comment, docstring, prose
 from .model import Agent, Flow, Project, Tool
 from .names import class_name, module_name, variable_name
+from .nodes import tuned
 from .wiring import wire
 
 PACKAGE: Final = Path(__file__).parent.parent
@@ -50,8 +51,10 @@ def render(project: Project, keep: Collection[str] = ()) -> dict[str, bytes]:
 
 
 def copied_files(project: Project) -> dict[str, bytes]:
-    """The files that are taken byte for byte: the author's tools, the runtime, the pins."""
+    """The files that are taken byte for byte: tools, assets, the runtime, the pins."""
     files = {f"tools/{path}": data for path, data in project.tool_files.items()}
+    assets = {asset.path for agent in project.agents for asset in agent.assets}
+    files |= {f"assets/{path}": project.referred[path] for path in sorted(assets)}
     files |= {name: (TEMPLATES / name).read_bytes() for name in COPIED}
     for path in sorted(RUNTIME.rglob("*")):
         if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts:
@@ -96,6 +99,8 @@ class _Templates:
         )
         return _template("agent").render(
             source=comment(agent.path),
+            budget=agent.budget is not None,
+            output=assignment("OUTPUT", agent.output) if agent.output is not None else "",
             docstring=docstring(agent.description) if agent.description else "",
             prompt=prose(agent.prompt),
             persona=prose(agent.persona) if long_persona else "",
@@ -114,11 +119,10 @@ class _Templates:
 
     def flow(self, project: Project, flow: Flow) -> str:
         wiring = wire(project, flow)
-        imports = [names_import("..agents", wiring.agents)]
-        if wiring.ends:
-            imports.append("from ..runtime.flow import End")
-        if wiring.groups:
-            imports.append("from ..runtime.group import ParallelGroup")
+        imports = [names_import("..agents", wiring.agents)] if wiring.agents else []
+        imports += [names_import(f"..runtime.{module}", [name]) for module, name in wiring.runtime]
+        if wiring.flows:
+            imports.append(names_import(".", wiring.flows))
         return self.fill(
             "flow",
             origin=comment(flow.path or f"{self._root}/agents/"),
@@ -150,21 +154,23 @@ def _attributes(agent: Agent, long_persona: bool) -> Iterator[tuple[str, object]
     yield "prompt", Code("PROMPT")
     if agent.persona:
         yield "persona", Code("PERSONA") if long_persona else agent.persona
-    commands = tuple((command.name, command.text) for command in agent.commands)
+    tuning = dict(tuned(agent))
+    scope = tuning.pop("memory_scope", "isolated")
     for name, value in (
         ("tools", agent.tools),
-        ("memory_scope", "" if agent.memory_scope == "isolated" else agent.memory_scope),
+        ("memory_scope", "" if scope == "isolated" else scope),
         ("wait_for_docs", agent.wait_for_docs),
         ("wait_for_agents", agent.wait_for_agents),
-        ("commands", commands),
+        ("assets", tuple(asset.path for asset in agent.assets if not asset.inline)),
+        ("inline", tuple(asset.path for asset in agent.assets if asset.inline)),
+        ("commands", tuple((command.name, command.text) for command in agent.commands)),
         ("creates", agent.creates),
         ("actions", agent.actions),
+        ("output", Code("OUTPUT") if agent.output is not None else None),
     ):
         if value:
             yield name, value
-    for name in ("model", "temperature", "max_tokens", "timeout", "retries"):
-        if (number := getattr(agent, name)) is not None:
-            yield name, number
+    yield from tuning.items()
 
 
 def _flow(flow: Flow) -> Call:

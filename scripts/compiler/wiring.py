@@ -6,15 +6,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .graph import by_id, members
+from .graph import by_id, has_plain_order, members
 from .layout import WIDTH, Call, Code, assignment, lay_out, width
 from .literals import string
-from .model import Agent, Flow, Group, Project, Step
-from .names import class_name, group_name, variable_name
+from .model import Agent, AgentStep, Flow, Group, Project, Step, Subflow
+from .names import class_name, group_name, module_name, variable_name
+from .nodes import flow_variable, node
 
 _INDENT: Final = 4
 _MARGIN: Final = " " * _INDENT
 _END: Final = "end"
+# What a flow's module may need, in the order of its import lines.
+_RUNTIME: Final = (
+    ("budget", "Budget"),
+    ("flow", "End"),
+    ("gate", "Gate"),
+    ("group", "ParallelGroup"),
+    ("subflow", "Subflow"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,54 +34,60 @@ class Wiring:
     edges: tuple[str, ...]
     result: str
     agents: tuple[str, ...]
-    groups: bool
-    ends: bool
+    flows: tuple[str, ...]
+    runtime: tuple[tuple[str, str], ...]
 
 
 def wire(project: Project, flow: Flow) -> Wiring:
     """The wiring of a flow that was found valid. KeyError for an agent or step it does not have."""
-    variables = _variables(flow)
-    paths = list(_paths(variables, by_id(project)))
+    agents, flows = by_id(project), {each.name: each for each in project.flows}
+    inner = sorted({step.flow for step in flow.steps() if isinstance(step, Subflow)})
+    variables = _variables(flow, {flow_variable(name) for name in inner})
+    paths = list(_paths(variables, agents))
     ends = any(path[-1] == _END for path in paths)
-    nodes = [assignment(name, _node(stage), _INDENT) for name, stage in variables]
+    calls = [(name, node(stage, flow, agents, flows)) for name, stage in variables]
     if ends:
-        nodes.append(assignment(_END, Call("End"), _INDENT))
+        calls.append((_END, Call("End")))
     start = Call("AsyncFlow", keywords=(("start", Code(variables[0][0])),))
+    used = {name for _, call in calls for name in _functions(call)}
     return Wiring(
-        nodes=tuple(nodes),
+        nodes=tuple(assignment(name, call, _INDENT) for name, call in calls),
         edges=tuple(_statement(path) for path in paths),
         result=f"{_MARGIN}return {lay_out(start, _INDENT, _INDENT + len('return '))}",
-        agents=tuple(class_name(step.agent) for step in flow.steps()),
-        groups=any(isinstance(stage, Group) for stage in flow.stages),
-        ends=ends,
+        agents=tuple(class_name(s.agent) for s in flow.steps() if isinstance(s, AgentStep)),
+        flows=tuple(map(_flow_import, inner)),
+        runtime=tuple((module, name) for module, name in _RUNTIME if name in used),
     )
 
 
-def _variables(flow: Flow) -> list[tuple[str, Step | Group]]:
-    taken = {variable_name(step.id) for step in flow.steps()}
-    named: list[tuple[str, Step | Group]] = []
-    for stage in flow.stages:
-        if isinstance(stage, Group):
-            name = group_name([variable_name(step.id) for step in stage.members], taken)
-        else:
-            name = variable_name(stage.id)
-        named.append((name, stage))
-    return named
+def _flow_import(name: str) -> str:
+    module, variable = module_name(name), flow_variable(name)
+    return module if module == variable else f"{module} as {variable}"
 
 
-def _node(stage: Step | Group) -> Call:
-    if isinstance(stage, Group):
-        return Call("ParallelGroup", tuple(_node(step) for step in stage.members))
-    given: list[tuple[str, object]] = []
-    if stage.id != stage.agent:
-        given.append(("id", stage.id))
-    if stage.requires:
-        given.append(("requires", stage.requires))
-    if stage.creates is not None:
-        given.append(("creates", stage.creates))
-    if stage.max_visits is not None:
-        given.append(("max_visits", stage.max_visits))
-    return Call(class_name(stage.agent), keywords=tuple(given))
+def _functions(call: Call) -> Iterator[str]:
+    """What a call calls, and what its arguments do."""
+    yield call.function
+    for value in (*call.arguments, *(value for _, value in call.keywords)):
+        if isinstance(value, Call):
+            yield from _functions(value)
+
+
+def _variables(flow: Flow, modules: set[str]) -> list[tuple[str, Step | Group]]:
+    """The name of each stage, none of which hides a flow's module."""
+
+    def own(step: Step) -> str:
+        name = variable_name(step.id)
+        return f"{name}_" if name in modules else name
+
+    taken = modules | {own(step) for step in flow.steps()}
+    return [
+        (
+            group_name(map(own, stage.members), taken) if isinstance(stage, Group) else own(stage),
+            stage,
+        )
+        for stage in flow.stages
+    ]
 
 
 def _paths(
@@ -88,7 +103,7 @@ def _paths(
             continue
         yield from _wrapped(chain)
         yield from _branches(name, stage, targets)
-        chain = [name] if _has_plain_order(stage, agents) else []
+        chain = [name] if has_plain_order(stage, agents) else []
     if isinstance(stage, Step) and stage.on and chain:
         chain.append(_END)
     yield from _wrapped(chain)
@@ -97,11 +112,6 @@ def _paths(
 def _branches(name: str, step: Step, targets: Mapping[str, str]) -> Iterator[list[str]]:
     for action, target in step.on:
         yield [f"{name} - {string(action)}", targets[target]]
-
-
-def _has_plain_order(step: Step, agents: Mapping[str, Agent]) -> bool:
-    """Whether some outcome of the step is not in its `on`, and so follows the plain order."""
-    return not set(agents[step.agent].actions) <= {action for action, _ in step.on}
 
 
 def _wrapped(chain: list[str]) -> Iterator[list[str]]:

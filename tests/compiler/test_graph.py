@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.compiler import graph, graphs
-from scripts.compiler.model import Edge, Flow, Group, Step
+from scripts.compiler.model import AgentStep, Edge, Flow, Group
 from tests.compiler.reading import codes, read
 from tests.compiler.test_flows import shape
 
@@ -255,7 +255,7 @@ def test_labels_are_escaped() -> None:
 
 
 def test_a_group_is_known_by_its_first_member() -> None:
-    assert graph.stage_id(Group((Step("b", "x"), Step("a", "x")))) == "b"
+    assert graph.stage_id(Group((AgentStep("b", "x"), AgentStep("a", "x")))) == "b"
     assert graph.stage_edges(Flow("f", ()), {}) == ()
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from scripts.compiler.formatter import ruff_program
 from scripts.compiler.graph import edges
-from scripts.compiler.model import Agent, Command, Flow, Group, Project, Step, Tool
+from scripts.compiler.model import Agent, AgentStep, Command, Flow, Group, Project, Tool
 from scripts.compiler.names import class_name, group_name, module_name, variable_name
 from scripts.compiler.render import RUNTIME, copied_files, render
 from scripts.runtime.spec import id_key, is_id
@@ -41,14 +41,14 @@ AGENTS = (
     Agent("ux", "bmad/agents/ux.md", "Draw.\n", parallel=True, retries=3, temperature=0.2),
     Agent("writer", "bmad/agents/writer.md", "Write.\n", creates="prd", model="openai:gpt-5"),
 )
-REVIEW = Step("reviewer", "reviewer", on=(("approve", "writer"), ("reject", "analyst")))
+REVIEW = AgentStep("reviewer", "reviewer", on=(("approve", "writer"), ("reject", "analyst")))
 FLOW = Flow(
     "default",
     (
-        Step("analyst", "analyst"),
-        Group((Step("architect", "architect"), Step("ux", "ux"))),
-        Step("reviewer", "reviewer", on=REVIEW.on, max_visits=3),
-        Step("writer", "writer"),
+        AgentStep("analyst", "analyst"),
+        Group((AgentStep("architect", "architect"), AgentStep("ux", "ux"))),
+        AgentStep("reviewer", "reviewer", on=REVIEW.on, max_visits=3),
+        AgentStep("writer", "writer"),
     ),
     description="From an idea to reviewed stories.",
     on_missing_doc="wait",
@@ -166,7 +166,7 @@ def test_every_attribute_of_an_agent_comes_in_its_order() -> None:
 
 
 def test_an_open_outcome_follows_the_plain_order_to_the_end() -> None:
-    step = Step("reviewer", "reviewer", on=(("reject", "end"),))
+    step = AgentStep("reviewer", "reviewer", on=(("reject", "end"),))
     flow = Flow("default", (step,), path="bmad/workflow.yaml")
     text = _text("flows/default.py", Project("bmad", (REVIEWER,), (flow,)))
     assert '    end = End()\n\n    reviewer - "reject" >> end\n    reviewer >> end\n' in text
@@ -210,7 +210,7 @@ _NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 def _flow(*ids: str) -> Flow:
-    return Flow("default", tuple(Step(id, id) for id in ids))
+    return Flow("default", tuple(AgentStep(id, id) for id in ids))
 
 
 _IDS = st.from_regex(r"[a-z][a-z0-9]{0,24}(-[a-z0-9]{1,24}){0,2}", fullmatch=True).filter(is_id)
@@ -223,12 +223,12 @@ _SCHEMAS = st.recursive(
 
 
 def _group(ids: list[str]) -> Group:
-    return Group(tuple(Step(id, id) for id in ids))
+    return Group(tuple(AgentStep(id, id) for id in ids))
 
 
-def _without(step: Step, targets: list[str]) -> Step:
+def _without(step: AgentStep, targets: list[str]) -> AgentStep:
     on = tuple(pair for pair in step.on if pair[1] not in targets)
-    return Step(step.id, step.agent, requires=step.requires, on=on, max_visits=step.max_visits)
+    return AgentStep(step.id, step.agent, requires=step.requires, on=on, max_visits=step.max_visits)
 
 
 @st.composite
@@ -236,15 +236,15 @@ def projects(draw: st.DrawFn) -> Project:
     """Valid projects of every shape: long names, groups, branches, tools, hostile texts."""
     ids = draw(st.lists(_IDS, min_size=1, max_size=4, unique_by=id_key))
     agents = tuple(draw(_agents(id)) for id in sorted(ids))
-    steps = [Step(id, id, requires=draw(_NAMES)) for id in ids]
+    steps = [AgentStep(id, id, requires=draw(_NAMES)) for id in ids]
     for place, step in enumerate(steps):
         agent = next(agent for agent in agents if agent.id == ids[place])
         if agent.actions:
             chosen = draw(st.lists(st.sampled_from(agent.actions), min_size=1, unique=True))
             targets = st.sampled_from([*ids, "end"])
             on = tuple((action, draw(targets)) for action in chosen)
-            steps[place] = Step(step.id, step.agent, on=on, max_visits=3)
-    stages: list[Step | Group] = [*steps]
+            steps[place] = AgentStep(step.id, step.agent, on=on, max_visits=3)
+    stages: list[AgentStep | Group] = [*steps]
     if len(ids) > 2:
         stages = [_group(ids[:2]), *(_without(step, ids[:2]) for step in steps[2:])]
     flow = Flow("default", tuple(stages), draw(st.one_of(st.just(""), LINES)), path="bmad/w.yaml")

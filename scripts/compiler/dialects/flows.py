@@ -6,19 +6,13 @@ from typing import Final, NamedTuple
 
 from ...runtime import spec
 from ...runtime.yamltext import Mapping, Node, Scalar, Sequence
-from ..diagnostics import Diagnostics, Position, quoted
+from ..diagnostics import Diagnostics, quoted
 from ..grouping import Entry, stages
-from ..model import Flow, Step
-from . import native
+from ..model import AgentStep, Flow
 from .fields import ID_HINT, Fields
+from .steps import read_step
 
-STEP_KEYS: Final = ("agent", "id", "requires", "creates", "on", "max_visits")
-STEP_NOT_YET: Final = frozenset(
-    {"human", "question", "flow", "when", "for_each", "max_items"}
-    | set(native.KEYS).difference(STEP_KEYS)
-)
 FLOW_KEYS: Final = ("description", "on_missing_doc", "sequence")
-MAX_VISITS: Final = 1_000
 
 
 class FlowFile(NamedTuple):
@@ -72,8 +66,10 @@ def _read_entries(file: FlowFile, flow: Fields, node: Node) -> list[Entry]:
         fields = Fields(node, file.path, flow.diagnostics)
         if "parallel" in fields.keys and "agent" not in fields.keys:
             return _read_group(fields)
-    step = _read_step(flow, node)
-    return [] if step is None else [Entry(step, step.agent in file.parallel)]
+    step = read_step(flow, node)
+    if step is None:
+        return []
+    return [Entry(step, isinstance(step, AgentStep) and step.agent in file.parallel)]
 
 
 def _read_group(fields: Fields) -> list[Entry]:
@@ -82,7 +78,7 @@ def _read_group(fields: Fields) -> list[Entry]:
     for node in fields.items("parallel"):
         if isinstance(node, Mapping) and _stands_in_no_group(fields, node):
             continue
-        step = _read_step(fields, node)
+        step = read_step(fields, node)
         if step is not None:
             entries.append(Entry(step, beside=True))
     if not entries and "parallel" not in fields.values:
@@ -97,58 +93,3 @@ def _stands_in_no_group(fields: Fields, node: Mapping) -> bool:
             fields.add("BMAD307", key, f'"{key.text}" cannot stand inside a group', hint)
             return True
     return False
-
-
-def _read_step(parent: Fields, node: Node) -> Step | None:
-    if not isinstance(node, Mapping):
-        name = parent.text_of("sequence", node, "write an agent's id, or agent: <id>")
-        return None if name is None else Step(name, name, at=parent.place(node))
-    fields = Fields(node, parent.path, parent.diagnostics)
-    fields.check_keys(STEP_KEYS, STEP_NOT_YET, "in a step")
-    agent = fields.text("agent")
-    if agent is None:
-        if not fields.keys.keys() & (STEP_NOT_YET | {"agent"}):
-            fields.add("BMAD109", node, 'a step has no "agent"', "write agent: <id>")
-        elif "agent" not in fields.values and "agent" in fields.keys:
-            fields.add("BMAD109", node, '"agent" is empty', "write agent: <id>")
-        return None
-    return _build_step(fields, agent)
-
-
-def _build_step(fields: Fields, agent: str) -> Step:
-    requires = fields.documents("requires")
-    on = _read_on(fields)
-    places = {key: fields.at(key) for key in fields.keys}
-    places |= {f"requires/{name}": fields.place(item) for name, item in requires.items()}
-    places |= {f"on/{action}": place for action, (_, place) in on.items()}
-    return Step(
-        id=_read_step_id(fields, agent),
-        agent=agent,
-        requires=tuple(requires),
-        creates=fields.document("creates"),
-        on=tuple((action, target) for action, (target, _) in on.items()),
-        max_visits=fields.integer("max_visits", 1, MAX_VISITS),
-        at=fields.at("agent"),
-        places=places,
-    )
-
-
-def _read_step_id(fields: Fields, agent: str) -> str:
-    written = fields.text("id")
-    if written is None:
-        return agent
-    if not spec.is_id(written):
-        fields.add("BMAD111", fields.values["id"], f"{quoted(written)} cannot name a step", ID_HINT)
-    return written
-
-
-def _read_on(fields: Fields) -> dict[str, tuple[str, Position]]:
-    on = fields.mapping("on", "write on: {action: step}")
-    if on is None:
-        return {}
-    targets: dict[str, tuple[str, Position]] = {}
-    for key, value in on.node.entries:
-        target = on.text_of(key.text, value, "name the step that follows, or end")
-        if target is not None:
-            targets[key.text] = (target, on.place(value))
-    return targets

@@ -6,10 +6,12 @@ import re
 from typing import Final, NamedTuple
 
 from ...runtime import spec
-from ...runtime.yamltext import Mapping, Node, Scalar, Sequence
+from ...runtime.yamltext import Mapping, Node, Scalar
 from ..diagnostics import Diagnostics, Position, quoted
 from ..model import Agent, Command
-from .fields import DOCUMENT_HINT, ID_HINT, Fields
+from .assets import read_assets, read_output
+from .fields import ID_HINT, Fields
+from .tuning import read_tuning
 
 # In the order in which the guide explains them; spelled once, used by steps as well.
 KEYS: Final = (
@@ -37,12 +39,7 @@ KEYS: Final = (
     "retries",
     "budget",
 )
-NOT_YET: Final = frozenset({"output", "fallback", "budget"})
-# These may stand there with the value that changes nothing.
-NOT_YET_LISTS: Final = ("tasks", "templates", "checklists", "data")
 RESERVED_ACTIONS: Final = frozenset({"default"})  # PocketFlow's word for the plain order
-MAX_TIMEOUT: Final = 604_800
-MAX_TOKENS: Final = 100_000_000
 _ID_LINE: Final = re.compile(r"^id:[ \t]*([A-Za-z0-9_-]+)", re.MULTILINE)
 
 
@@ -64,7 +61,7 @@ def placeholder(file: AgentFile, yaml: str = "") -> Agent:
 def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnostics) -> Agent:
     """The agent of a file whose front-matter is `node`; what is refused has its default."""
     fields = Fields(node, file.path, diagnostics)
-    fields.check_keys(KEYS, NOT_YET & fields.values.keys(), "in an agent")
+    fields.check_keys(KEYS, (), "in an agent")
     _check_not_yet(fields)
     at = {key: fields.at(key) for key in fields.keys}
     at[""] = Position(file.path, 1, 1)
@@ -77,6 +74,9 @@ def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnos
         ("wait_for.agents", wait_agents),
     ):
         at |= {f"{key}/{text}": fields.place(item) for text, item in nodes.items()}
+    assets = read_assets(fields)
+    at |= {asset.path: fields.place(item) for asset, item in assets.items()}
+    output, output_file = read_output(fields)
     return Agent(
         id=_read_id(fields, file.stem),
         path=file.name,
@@ -84,19 +84,17 @@ def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnos
         description=fields.line("description") or "",
         persona=fields.text("persona") or "",
         tools=tuple(tools),
-        memory_scope=_read_scope(fields),
         wait_for_docs=tuple(wait_docs),
         wait_for_agents=tuple(wait_agents),
         parallel=fields.boolean("parallel") or False,
+        assets=tuple(assets),
         commands=_read_commands(fields),
         creates=fields.document("creates"),
-        actions=_read_actions(fields),
-        model=_read_model(fields),
-        temperature=fields.number("temperature", 0, 2),
-        max_tokens=fields.integer("max_tokens", 1, MAX_TOKENS),
-        timeout=fields.number("timeout", 0, MAX_TIMEOUT, above=True),
-        retries=fields.integer("retries", 1, 10),
+        actions=read_actions(fields),
+        output=output,
+        output_file=output_file,
         at=at,
+        **read_tuning(fields),
     )
 
 
@@ -105,11 +103,6 @@ def _check_not_yet(fields: Fields) -> None:
     if recall is not None and not (isinstance(recall, Scalar) and recall.text == "0"):
         message = '"memory_recall" is not supported yet in an agent'
         fields.add("BMAD199", fields.keys["memory_recall"], message, "remove it for now")
-    for key in NOT_YET_LISTS:
-        node = fields.values.get(key)
-        if node is not None and not (isinstance(node, Sequence) and not node.items):
-            message = f'"{key}" is not supported yet in an agent'
-            fields.add("BMAD199", fields.keys[key], message, "remove it for now")
 
 
 def _read_id(fields: Fields, stem: str) -> str:
@@ -140,26 +133,6 @@ def _read_waits(fields: Fields | None) -> tuple[dict[str, Node], dict[str, Node]
         return {}, {}
     fields.check_keys(("docs", "agents"), (), 'in "wait_for"')
     return fields.documents("docs"), fields.texts("agents")
-
-
-def _read_scope(fields: Fields) -> str:
-    scope = fields.text("memory_scope")
-    if scope is None or scope == "isolated":
-        return "isolated"
-    node = fields.values["memory_scope"]
-    if scope == "shared":
-        message = '"memory_scope: shared" is read as "shared:default"'
-        fields.add("BMAD114", node, message, 'write "shared:default"')
-        return "shared:default"
-    if not scope.startswith("shared:"):
-        hint = 'write "isolated" or "shared:<namespace>"'
-        fields.add("BMAD110", node, f'"memory_scope" is {quoted(scope)}', hint)
-    elif not spec.is_document_id(scope.removeprefix("shared:")):
-        message = f"{quoted(scope.removeprefix('shared:'))} cannot name a shared memory"
-        fields.add("BMAD110", node, message, DOCUMENT_HINT)
-    else:
-        return scope
-    return "isolated"
 
 
 def _read_commands(fields: Fields) -> tuple[Command, ...]:
@@ -198,19 +171,11 @@ def _read_command(fields: Fields, item: Node) -> Command | None:
     return Command(name, text)
 
 
-def _read_actions(fields: Fields) -> tuple[str, ...]:
+def read_actions(fields: Fields) -> tuple[str, ...]:
+    """The outcomes between which an agent or a person chooses."""
     actions = fields.ids("actions", "an action")
     for action, node in actions.items():
         if action in RESERVED_ACTIONS:
             message = f"the action {quoted(action)} is reserved"
             fields.add("BMAD110", node, message, "choose another word")
     return tuple(actions)
-
-
-def _read_model(fields: Fields) -> str | None:
-    model = fields.line("model")
-    if model is not None and (not model or " " in model or len(model) > spec.MAX_DOCUMENT_ID):
-        message = f'"model" is {quoted(model)}, which names no model'
-        fields.add("BMAD110", fields.values["model"], message, "write provider:model, or a name")
-        return None
-    return model

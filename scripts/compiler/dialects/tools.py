@@ -12,7 +12,7 @@ from .. import signature, toolmodule
 from ..diagnostics import Diagnostics, Position, near_match, quoted
 from ..model import Tool
 from .fields import Fields, stray_character
-from .native import MAX_TIMEOUT
+from .tuning import MAX_TIMEOUT
 
 KEYS: Final = ("module", "call", "description", "timeout")
 ANY_ARGUMENTS: Final[dict[str, Any]] = {"type": "object"}

@@ -1,0 +1,132 @@
+"""Whether a JSON Schema is one, and can be used without asking anybody for another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from .diagnostics import near_match, quoted
+
+MAX_SIZE: Final = 100_000  # characters of JSON
+MAX_SHOWN: Final = 10
+_TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
+_VALUES: Final = frozenset({"const", "default", "enum", "examples"})  # data, not schemas
+_LONGEST: Final = 160
+
+Path = tuple[str | int, ...]
+
+
+class SchemaFault(NamedTuple):
+    """What is wrong, and under which keys."""
+
+    message: str
+    path: Path = ()
+    hint: str = ""
+
+
+def faults(schema: Mapping[str, Any]) -> list[SchemaFault]:
+    """Everything that is wrong with a schema; only the first few of many alike."""
+    size = _size(schema)
+    if isinstance(size, SchemaFault):
+        return [size]
+    if size > MAX_SIZE:
+        return [SchemaFault(f"the schema has {size:,} characters; at most {MAX_SIZE:,} are read")]
+    found = list(_by_the_metaschema(schema))[:MAX_SHOWN]
+    return found or list(_references(schema))[:MAX_SHOWN]
+
+
+def _size(schema: Mapping[str, Any]) -> int | SchemaFault:
+    try:
+        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except UnicodeEncodeError:
+        return SchemaFault("the schema holds half of a surrogate pair", hint="remove it")
+    except ValueError:
+        return SchemaFault("the schema holds a number that JSON does not have", hint="remove it")
+    return len(text)
+
+
+def _by_the_metaschema(schema: Mapping[str, Any]) -> Iterator[SchemaFault]:
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    kind = validator_for(schema, default=Draft202012Validator)
+    checker = kind(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER)
+    for error in sorted(checker.iter_errors(schema), key=lambda error: error.json_path):
+        path = tuple(error.absolute_path)
+        if path[-1:] == ("type",) and isinstance(error.instance, str):
+            hint = near_match(error.instance, _TYPES) or f"types are {', '.join(_TYPES)}"
+            yield SchemaFault(f"{quoted(error.instance)} is no type of JSON", path, hint)
+        else:
+            message = error.message
+            if len(message) > _LONGEST:
+                message = message[: _LONGEST - 1] + "…"
+            yield SchemaFault(f"this is no JSON Schema: {message}", path)
+
+
+def _references(schema: Mapping[str, Any]) -> Iterator[SchemaFault]:
+    anchors = {node[key] for _, node in _nodes(schema) for key in ("$anchor",) if key in node}
+    for path, node in _nodes(schema):
+        if path and "$id" in node:
+            yield SchemaFault('an inner "$id" is not supported', (*path, "$id"), "remove it")
+        for key in ("$ref", "$dynamicRef"):
+            target = node.get(key)
+            if not isinstance(target, str):
+                continue
+            if not target.startswith("#"):
+                message = f"{quoted(target)} stands elsewhere, and nothing is fetched"
+                hint = 'copy it under "$defs" and write "#/$defs/<name>"'
+                yield SchemaFault(message, (*path, key), hint)
+            elif target[1:] not in anchors and pointed(schema, target) is None:
+                message = f"the schema has nothing at {quoted(target)}"
+                yield SchemaFault(message, (*path, key), 'write "#/$defs/<name>"')
+            elif resolved(schema, node) is None:
+                message = f"{quoted(target)} leads back to itself"
+                yield SchemaFault(message, (*path, key), "say what it is")
+
+
+def _nodes(schema: Any, path: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Every mapping in a schema that is no value of its author's, with the keys above it."""
+    if isinstance(schema, Mapping):
+        yield path, schema
+        for key, value in schema.items():
+            if key not in _VALUES or path[-1:] == ("properties",):
+                yield from _nodes(value, (*path, key))
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from _nodes(value, (*path, index))
+
+
+def pointed(schema: Any, reference: str) -> Mapping[str, Any] | None:
+    """The schema at `#/$defs/story`; None when there is none."""
+    if reference not in ("#", "#/") and not reference.startswith("#/"):
+        return None
+    node = schema
+    for part in reference.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, Mapping) and name in node:
+            node = node[name]
+        elif isinstance(node, list) and name.isdecimal() and int(name) < len(node):
+            node = node[int(name)]
+        else:
+            return None
+    return node if isinstance(node, Mapping) else None
+
+
+def resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """`node`, or what its `$ref` leads to in the end; None where it leads nowhere."""
+    seen: set[str] = set()
+    found: Mapping[str, Any] | None = node
+    while found is not None and isinstance(reference := found.get("$ref"), str):
+        if reference in seen:
+            return None
+        seen.add(reference)
+        found = pointed(schema, reference)
+    return found
+
+
+def is_array(schema: Mapping[str, Any], node: Any) -> bool:
+    """Whether what fits `node`, a part of `schema`, may be a list."""
+    found = resolved(schema, node) if isinstance(node, Mapping) else None
+    kinds = found.get("type") if found else None
+    return kinds == "array" or (isinstance(kinds, list) and "array" in kinds)
