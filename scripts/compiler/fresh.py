@@ -10,7 +10,7 @@ import os
 from . import digest, manifest
 from .arguments import Options
 from .distribution import formatter
-from .sources import scan
+from .sources import scan, take
 
 LEFTOVER = ".bmad2pf."
 
@@ -23,9 +23,10 @@ def is_fresh(options: Options) -> manifest.Manifest | None:
         if known is None or known.findings or has_leftovers(out):
             return None
         files, faults = scan(options.src)
-        if faults or known.sources != source_digests(options.src, files):
+        if faults:
             return None
-        if not holds(out, known):
+        files += named_files(options.src, files, known)
+        if known.sources != source_digests(options.src, files) or not holds(out, known):
             return None
         return known if known.compiler == digest.of_compiler(formatter()) else None
     except OSError:
@@ -39,6 +40,25 @@ def read(path: str) -> manifest.Manifest | None:
             return manifest.decode(file.read())
     except (FileNotFoundError, NotADirectoryError, manifest.Damaged):
         return None
+
+
+def named_files(
+    src: str, files: list[tuple[str, bytes]], known: manifest.Manifest
+) -> list[tuple[str, bytes]]:
+    """The sources beyond `files` that agents name, as far as they are there.
+
+    While no agent's file has changed, they are those that the last compiler read.
+    """
+    start = f"{root_name(src)}/"
+    scanned = {start + path for path, _ in files}
+    found = []
+    for path in known.sources:
+        if path not in scanned and path.startswith(start):
+            name = path[len(start) :]
+            data = take(src, name)
+            if isinstance(data, bytes):
+                found.append((name, data))
+    return found
 
 
 def source_digests(src: str, files: list[tuple[str, bytes]]) -> dict[str, str]:

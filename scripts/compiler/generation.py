@@ -12,7 +12,7 @@ from .diagnostics import Diagnostics, Position
 from .formatter import NONE, format_files
 from .fresh import source_digests
 from .manifest import Manifest
-from .model import Project
+from .model import Agent, Project
 from .output import Generation
 from .render import agent_path, copied_files, render
 from .tree import Tree
@@ -59,7 +59,7 @@ def generation(
         manifest.compiler = digest.of_compiler(formatter)
     manifest.files = {path: tree.files[path] for path in kept}
     manifest.files |= {path: digest.of_bytes(data) for path, data in written.items()}
-    manifest.sources = inputs.sources
+    manifest.sources = inputs.sources | _named(project)
     manifest.agents, manifest.flows = len(project.agents), len(project.flows)
     manifest.findings = len(diagnostics)
     return Generation(manifest, written, frozenset(kept))
@@ -70,13 +70,27 @@ def _unchanged_agents(project: Project, inputs: Inputs, tree: Tree) -> frozenset
     known = tree.known
     if known is None:
         return frozenset()
+    now = inputs.sources | _named(project)
     return frozenset(
         path
         for agent in project.agents
         if (path := agent_path(agent.id)) in tree.files
         and tree.files[path] == known.files.get(path)
-        and known.sources.get(agent.path, "") == inputs.sources[agent.path]
+        and all(known.sources.get(path, "") == now[path] for path in _sources_of(agent, project))
     )
+
+
+def _named(project: Project) -> dict[str, str]:
+    """The hashes of the files that agents name, as they were read."""
+    return {
+        f"{project.root}/{path}": digest.of_bytes(data) for path, data in project.referred.items()
+    }
+
+
+def _sources_of(agent: Agent, project: Project) -> list[str]:
+    """What an agent's module is made from: its file, and that of its output's schema."""
+    schema = [f"{project.root}/{agent.output_file}"] if agent.output_file else []
+    return [agent.path, *schema]
 
 
 def _formatted(

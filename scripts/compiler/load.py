@@ -15,6 +15,7 @@ from .dialects import flows, native, tools
 from .dialects.fields import stray_character
 from .frontmatter import NotClosed, split
 from .model import Agent, Flow, Project, Tool
+from .referred import read_named
 
 _YAML_CODES: Final[dict[FaultKind, str]] = {
     "syntax": "BMAD105",
@@ -54,13 +55,14 @@ def load(
         if not name.startswith(sources.TOOLS)
     }
     tool_files = {n.removeprefix(sources.TOOLS): d for n, d in files if n.startswith(sources.TOOLS)}
-    agents = reader.agents(texts)
+    agents, named = read_named(src, shown, reader.agents(texts), diagnostics)
     project = Project(
         root=reader.root,
         agents=agents,
         flows=reader.flows(texts, agents),
         tools=reader.tools(texts, tool_files),
         tool_files=tool_files,
+        referred=named,
     )
     check(project, diagnostics, tools_known=not broken & {"tools", "tools.yaml"})
     bounded = tuple(graph.bounded(flow, project) for flow in project.flows)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +13,130 @@ from ..runtime.yamltext import Mapping, read
 from . import schema, sources
 from .diagnostics import Diagnostics, Position, near_match, quoted
 from .dialects.assets import checked
-from .dialects.fields import Fields, stray_character
+from .dialects.fields import Fields
 from .model import Agent
 
 _CODES: Final[dict[sources.FaultKind, str]] = {
     "unreadable": "BMAD101",
     "special": "BMAD113",
     "large": "BMAD103",
-    "name": "BMAD115",
     "missing": "BMAD209",
 }
+
+
+def read_named(
+    src: Path, shown: str, agents: Iterable[Agent], diagnostics: Diagnostics
+) -> tuple[tuple[Agent, ...], dict[str, bytes]]:
+    """The agents with the schemas that they name, and every file that was named, by its path."""
+    files = _Named(src, shown, diagnostics)
+    return tuple(map(files.read_agent, agents)), files.data
+
+
+class _Named:
+    """Reads each file once. `None` stands for one that was refused."""
+
+    def __init__(self, src: Path, shown: str, diagnostics: Diagnostics) -> None:
+        self.src = src
+        self.shown = shown
+        self.diagnostics = diagnostics
+        self.data: dict[str, bytes] = {}
+        self.faults: dict[str, sources.SourceFault] = {}
+        self.schemas: dict[str, dict[str, Any] | None] = {}
+
+    def read_agent(self, agent: Agent) -> Agent:
+        for asset in agent.assets:
+            self._text(asset.path, agent.at[asset.path])
+        path = agent.output_file
+        if path is None:
+            return agent
+        text = self._text(path, agent.at["output"])
+        if path not in self.schemas:
+            self.schemas[path] = None if text is None else self._schema(path, text)
+        return replace(agent, output=self.schemas[path])
+
+    def _text(self, path: str, at: Position) -> str | None:
+        """The text of a file; what is wrong with it is told where it is named."""
+        if path not in self.data and path not in self.faults:
+            found = sources.take(self.src, path)
+            if isinstance(found, bytes):
+                self.data[path] = found
+            else:
+                self.faults[path] = found
+        if path in self.faults:
+            fault = self.faults[path]
+            hint = fault.hint or self._near(path)
+            self.diagnostics.add(_CODES[fault.kind], at, fault.message, hint)
+            return None
+        try:
+            text = self.data[path].decode()
+        except UnicodeDecodeError:
+            message = f"the file {quoted(path)} is no UTF-8 text"
+            self.diagnostics.add("BMAD102", at, message, "save the file as UTF-8")
+            return None
+        return text
+
+    def _near(self, path: str) -> str:
+        folder, _, name = path.rpartition("/")
+        try:
+            names = os.listdir(self.src / folder)  # noqa: PTH208 - names only
+        except OSError:
+            names = []
+        return near_match(name, names) or f'write it to "{self.shown}/{path}"'
+
+    def _schema(self, path: str, text: str) -> dict[str, Any] | None:
+        return (
+            self._from_json(path, text) if path.endswith(".json") else self._from_yaml(path, text)
+        )
+
+    def _from_yaml(self, path: str, text: str) -> dict[str, Any] | None:
+        shown = f"{self.shown}/{path}"
+        root, faults = read(text)
+        for fault in faults:
+            at = Position(shown, fault.line, fault.column)
+            self.diagnostics.add("BMAD118", at, fault.message, fault.hint)
+        if not isinstance(root, Mapping):
+            if not faults:
+                at = Position(shown, 1, 1)
+                self.diagnostics.add("BMAD118", at, "the schema is no mapping of keys to values")
+            return None
+        return None if faults else checked(root, Fields(root, shown, self.diagnostics))
+
+    def _from_json(self, path: str, text: str) -> dict[str, Any] | None:
+        at = Position(f"{self.shown}/{path}", 1, 1)
+        try:
+            data = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_without_twins)
+        except json.JSONDecodeError as error:
+            at = Position(at.path, error.lineno, error.colno)
+            self.diagnostics.add("BMAD118", at, f"JSON does not parse: {error.msg}")
+            return None
+        except _BadJson as error:
+            self.diagnostics.add("BMAD118", at, str(error))
+            return None
+        except (RecursionError, ValueError):
+            self.diagnostics.add("BMAD118", at, "the JSON is too deep, or a number is too long")
+            return None
+        if not isinstance(data, dict):
+            self.diagnostics.add("BMAD118", at, "the schema is no JSON object")
+            return None
+        return self._checked_json(at, data)
+
+    def _checked_json(self, at: Position, data: dict[str, Any]) -> dict[str, Any] | None:
+        found = schema.faults(data)
+        for fault in found:
+            where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in fault.path)
+            message = f"{fault.message} (at {where.removeprefix('.')})" if where else fault.message
+            self.diagnostics.add("BMAD118", at, message, fault.hint)
+        return None if found else data
+
+
+class _BadJson(Exception):
+    """What is wrong, in words."""
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _BadJson(f"the key {quoted(twice)} stands twice")
+    return found

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from .diagnostics import near_match, quoted
 
 MAX_SIZE: Final = 100_000  # characters of JSON
+MAX_DEPTH: Final = 32
 MAX_SHOWN: Final = 10
 _TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 _VALUES: Final = frozenset({"const", "default", "enum", "examples"})  # data, not schemas
@@ -27,6 +28,8 @@ class SchemaFault(NamedTuple):
 
 def faults(schema: Mapping[str, Any]) -> list[SchemaFault]:
     """Everything that is wrong with a schema; only the first few of many alike."""
+    if _is_deeper(schema, MAX_DEPTH):
+        return [SchemaFault(f"the schema is nested more than {MAX_DEPTH} deep")]
     size = _size(schema)
     if isinstance(size, SchemaFault):
         return [size]
@@ -34,6 +37,13 @@ def faults(schema: Mapping[str, Any]) -> list[SchemaFault]:
         return [SchemaFault(f"the schema has {size:,} characters; at most {MAX_SIZE:,} are read")]
     found = list(_by_the_metaschema(schema))[:MAX_SHOWN]
     return found or list(_references(schema))[:MAX_SHOWN]
+
+
+def _is_deeper(schema: Any, depth: int) -> bool:
+    inner = schema.values() if isinstance(schema, Mapping) else schema
+    if not isinstance(schema, Mapping | list):
+        return False
+    return depth == 0 or any(_is_deeper(value, depth - 1) for value in inner)
 
 
 def _size(schema: Mapping[str, Any]) -> int | SchemaFault:

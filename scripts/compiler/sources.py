@@ -2,7 +2,8 @@
 
 It imports nothing heavy, because deciding that nothing has changed starts here. Read are
 `agents/*.md`, `workflow.yaml`, `workflows/*.yaml`, `tools.yaml` and everything under `tools/`
-but `__pycache__`. Names that begin with a dot are left alone, as is all else at the top level.
+but `__pycache__`; and, one by one, the files that an agent names. Names that begin with a dot
+are left alone, as is all else at the top level.
 Only regular files are read: a link is refused wherever it leads, so that a source tree means
 the same in every checkout, and a pipe or a device is never opened.
 """
@@ -16,7 +17,7 @@ TYPE_CHECKING = False  # importing typing costs as much as reading a hundred fil
 if TYPE_CHECKING:
     from typing import Final, Literal
 
-    FaultKind = Literal["unreadable", "special", "large", "name", "unread"]
+    FaultKind = Literal["unreadable", "special", "large", "name", "unread", "missing"]
 
 MAX_BYTES: Final = 1 << 20
 TOOLS: Final = "tools/"
@@ -55,6 +56,13 @@ def scan(src: str | os.PathLike[str]) -> Scanned:
     return sorted(found.files), sorted(found.faults, key=lambda fault: fault.path)
 
 
+def take(src: str | os.PathLike[str], path: str) -> bytes | SourceFault:
+    """The bytes of the one file at `path` (with `/`, no dots) below `src`."""
+    found = _Scan(os.fspath(src))
+    found.take_named(path)
+    return found.files[0][1] if found.files else found.faults[0]
+
+
 class _Scan:
     def __init__(self, root: str) -> None:
         self.root = root
@@ -75,6 +83,29 @@ class _Scan:
         for name, meant in (("workflow.yml", "workflow.yaml"), ("tools.yml", "tools.yaml")):
             if name in top:
                 self._add(name, "unread", f'"{name}" is not read', f'rename it to "{meant}"')
+
+    def take_named(self, path: str) -> None:
+        here, mode = self.root, stat.S_IFDIR
+        for part in path.split("/"):
+            here = f"{here}/{part}"
+            try:
+                mode = os.lstat(here).st_mode if stat.S_ISDIR(mode) else 0
+            except FileNotFoundError:
+                mode = 0
+            except OSError as error:
+                self._add(path, "unreadable", f"the file cannot be read: {_reason(error)}")
+                return
+            if stat.S_ISLNK(mode):
+                hint = "put a copy of it here"
+                self._add(path, "special", f'"{part}" in "{path}" is a link', hint)
+                return
+            if not mode:
+                self._add(path, "missing", f'there is no file "{path}"')
+                return
+        if stat.S_ISDIR(mode):
+            self._add(path, "unreadable", f'"{path}" is a folder, not a file', "name a file in it")
+        else:
+            self._read(path)
 
     def _take_folder(self, folder: str, suffix: str) -> None:
         for entry in self._list(folder):

@@ -132,7 +132,7 @@ REFUSED = {
     "[{flow: }]": ["BMAD109 3:16"],
     "[{flow: x}, b]": ["BMAD313 3:23"],
     "[{flow: default}]": ["BMAD314 3:23"],
-    "[{flow: default, on: {x: end}}]": ["BMAD108 3:32", "BMAD314 3:23"],
+    "[{flow: default, on: {x: end}}]": ["BMAD314 3:23", "BMAD108 3:32"],
     "[{agent: b, max_items: 3}]": ["BMAD312 3:38"],
     "[{agent: b, for_each: x}]": ["BMAD311 3:37"],
     "[{agent: b, temperature: 3}]": ["BMAD110 3:40"],
