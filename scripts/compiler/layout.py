@@ -100,12 +100,19 @@ def fits(name: str, text: str, indent: int) -> bool:
 
 
 def names_import(module: str, names: Iterable[str]) -> str:
-    """`from module import names`, in isort's order, one a line when they do not fit."""
+    """`from module import names`, in isort's order: what is renamed stands on a line of its own."""
     ordered = sorted(set(names), key=_import_key)
-    line = f"from {module} import {', '.join(ordered)}"
+    plain = [name for name in ordered if " as " not in name]
+    parts = [[name] for name in ordered if " as " in name] + ([plain] if plain else [])
+    parts.sort(key=lambda part: _import_key(part[0]))
+    return "\n".join(_one_import(module, part) for part in parts)
+
+
+def _one_import(module: str, names: list[str]) -> str:
+    line = f"from {module} import {', '.join(names)}"
     if width(line) <= WIDTH:
         return line
-    return "\n".join([f"from {module} import (", *(f"    {name}," for name in ordered), ")"])
+    return "\n".join([f"from {module} import (", *(f"    {name}," for name in names), ")"])
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

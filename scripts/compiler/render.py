@@ -210,6 +210,8 @@ def _tool_module(tool: Tool) -> str:
 
 def _tool_imports(tools: tuple[Tool, ...], names: dict[str, str]) -> list[str]:
     """Import lines as import sorters want them: installed modules, a blank line, our own."""
+    if not tools:
+        return []
     wanted: dict[str, set[str]] = {}
     for tool in tools:
         renamed = "" if names[tool.name] == tool.call else f" as {names[tool.name]}"

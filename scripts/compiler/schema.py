@@ -64,14 +64,21 @@ def _by_the_metaschema(schema: Mapping[str, Any]) -> Iterator[SchemaFault]:
     checker = kind(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER)
     for error in sorted(checker.iter_errors(schema), key=lambda error: error.json_path):
         path = tuple(error.absolute_path)
-        if path[-1:] == ("type",) and isinstance(error.instance, str):
-            hint = near_match(error.instance, _TYPES) or f"types are {', '.join(_TYPES)}"
-            yield SchemaFault(f"{quoted(error.instance)} is no type of JSON", path, hint)
+        strange = _strange_type(error.instance) if path[-1:] == ("type",) else None
+        if strange is not None:
+            hint = near_match(strange, _TYPES) or f"types are {', '.join(_TYPES)}"
+            yield SchemaFault(f"{quoted(strange)} is no type of JSON", path, hint)
         else:
             message = error.message
             if len(message) > _LONGEST:
                 message = message[: _LONGEST - 1] + "…"
             yield SchemaFault(f"this is no JSON Schema: {message}", path)
+
+
+def _strange_type(given: Any) -> str | None:
+    """The first word of a `type` that is none."""
+    words = given if isinstance(given, list) else [given]
+    return next((word for word in words if isinstance(word, str) and word not in _TYPES), None)
 
 
 def _references(schema: Mapping[str, Any]) -> Iterator[SchemaFault]:

@@ -176,10 +176,15 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
             waiting.extend(inner[::-1])
 
 
-def first_paragraph(function: Function) -> str:
-    """Of the docstring, on one line; empty without one."""
-    text = ast.get_docstring(function) or ""
-    return " ".join(text.strip().split("\n\n")[0].split())
+def docstring(function: Function) -> str:
+    """The whole docstring without its indentation; empty without one.
+
+    The same under every Python, which the cleaning of the standard library is not.
+    """
+    first, *rest = (ast.get_docstring(function, clean=False) or "").expandtabs().split("\n")
+    margin = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
+    lines = [first.strip(), *(line[margin:].rstrip() for line in rest)]
+    return "\n".join(lines).strip()
 
 
 class StrayImport(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,7 +69,9 @@ def parse(text: str) -> Condition:
     if len(text) > MAX_LENGTH:
         raise ConditionFault(f"a condition is at most {MAX_LENGTH} characters long")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python thinks of "\\d" is no matter here
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = error.offset if isinstance(error, SyntaxError) and error.offset else 1
         raise ConditionFault("this is not a condition", column) from None

@@ -108,12 +108,15 @@ def tool(folder: Path, code: str, entry: str = "{module: mine, call: f}") -> lis
 
 
 def test_a_tool_is_described_by_its_docstring(tmp_path: Path) -> None:
-    code = 'async def f(x: int) -> str:\n    """Does\n    much.\n\n    And more."""\n'
+    code = (
+        'async def f(x: int) -> str:\n    """Does\n    much. \n\n    - And\n      more.\n    """\n'
+    )
     files = {"agents/a.md": AGENT, "tools.yaml": "t: {module: mine, call: f, timeout: 3}"}
     project, found = read(tmp_path, files | {"tools/mine.py": code})
     assert found == []
     (one,) = project.tools
-    assert (one.description, one.timeout, one.source) == ("Does much.", 3, "bmad/tools/mine.py")
+    assert one.description == "Does\nmuch.\n\n- And\n  more."
+    assert (one.timeout, one.source) == (3, "bmad/tools/mine.py")
     assert project.tool_files == {"mine.py": code.encode()}
     files["tools.yaml"] = "t: {module: mine, call: f, description: Mine.}"
     project, _ = read(tmp_path, files)

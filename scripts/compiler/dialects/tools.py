@@ -161,7 +161,7 @@ def _describe(fields: Fields, tree: Any, module: str, call: str) -> _Found:
     if described.unclear:
         what = f"what {quoted(call)} takes as {_listed(described.unclear)} cannot be described"
         _warn_unclear(fields, what)
-    description = toolmodule.first_paragraph(function)
+    description = toolmodule.docstring(function)
     clean = stray_character(description) is None
     return _Found(described.schema, description if clean else "", None)
 

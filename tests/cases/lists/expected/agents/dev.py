@@ -1,0 +1,11 @@
+# Generated from bmad/agents/dev.md. Edit that file, then run bmad2pf.
+
+from ..runtime.node import AgentNode
+
+PROMPT = """\
+D"""
+
+
+class Dev(AgentNode):
+    id = "dev"
+    prompt = PROMPT

@@ -1,0 +1,12 @@
+# Generated from bmad/agents/ux.md. Edit that file, then run bmad2pf.
+
+from ..runtime.node import AgentNode
+
+PROMPT = """\
+You are ux.
+"""
+
+
+class Ux(AgentNode):
+    id = "ux"
+    prompt = PROMPT
