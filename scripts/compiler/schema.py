@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from . import cycles
 from .diagnostics import near_match, quoted
 
 MAX_SIZE: Final = 100_000  # characters of JSON
@@ -14,6 +15,8 @@ MAX_SHOWN: Final = 10
 _TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 _VALUES: Final = frozenset({"const", "default", "enum", "examples"})  # data, not schemas
 _LONGEST: Final = 160
+_ADDED: Final = frozenset({"not", "if", "then", "else"})
+_LISTED: Final = frozenset({"allOf", "anyOf", "oneOf", "dependentSchemas"})
 
 Path = tuple[str | int, ...]
 
@@ -82,7 +85,6 @@ def _strange_type(given: Any) -> str | None:
 
 
 def _references(schema: Mapping[str, Any]) -> Iterator[SchemaFault]:
-    anchors = {node[key] for _, node in _nodes(schema) for key in ("$anchor",) if key in node}
     for path, node in _nodes(schema):
         if path and "$id" in node:
             yield SchemaFault('an inner "$id" is not supported', (*path, "$id"), "remove it")
@@ -94,12 +96,37 @@ def _references(schema: Mapping[str, Any]) -> Iterator[SchemaFault]:
                 message = f"{quoted(target)} stands elsewhere, and nothing is fetched"
                 hint = 'copy it under "$defs" and write "#/$defs/<name>"'
                 yield SchemaFault(message, (*path, key), hint)
-            elif target[1:] not in anchors and pointed(schema, target) is None:
+            elif pointed(schema, target) is None:
                 message = f"the schema has nothing at {quoted(target)}"
                 yield SchemaFault(message, (*path, key), 'write "#/$defs/<name>"')
-            elif resolved(schema, node) is None:
-                message = f"{quoted(target)} leads back to itself"
-                yield SchemaFault(message, (*path, key), "say what it is")
+    yield from _circles(schema)
+
+
+def _circles(schema: Mapping[str, Any]) -> Iterator[SchemaFault]:
+    """Schemas that are looked at again for the same part of an answer, without end."""
+    nodes = list(_nodes(schema))
+    number = {path: str(place) for place, (path, _) in enumerate(nodes)}
+    place_of = {id(node): str(place) for place, (_, node) in enumerate(nodes)}
+    after: dict[str, list[str]] = {name: [] for name in number.values()}
+    for path, node in nodes:
+        above = _adding(path)
+        if above in number:
+            after[number[above]].append(number[path])
+        for key in ("$ref", "$dynamicRef"):
+            target = pointed(schema, node[key]) if isinstance(node.get(key), str) else None
+            if id(target) in place_of:
+                after[number[path]].append(place_of[id(target)])
+    for circle in cycles.components(after, after):
+        inside = [nodes[int(name)] for name in circle]
+        path = next(path for path, node in inside if node.keys() & {"$ref", "$dynamicRef"})
+        yield SchemaFault("this leads back to itself without end", path, "say what it is")
+
+
+def _adding(path: Path) -> Path | None:
+    """Where the schema stands that adds the one at `path` for the same part of an answer."""
+    if path[-1:] and path[-1] in _ADDED:
+        return path[:-1]
+    return path[:-2] if len(path) > 1 and path[-2] in _LISTED else None
 
 
 def _nodes(schema: Any, path: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:

@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import black
 import pytest
@@ -16,7 +18,21 @@ from hypothesis import strategies as st
 
 from scripts.compiler.formatter import ruff_program
 from scripts.compiler.graph import edges
-from scripts.compiler.model import Agent, AgentStep, Command, Flow, Group, Project, Tool
+from scripts.compiler.model import (
+    Agent,
+    AgentStep,
+    Asset,
+    Budget,
+    Command,
+    Flow,
+    Gate,
+    Group,
+    Project,
+    Step,
+    Subflow,
+    Tool,
+    Tuning,
+)
 from scripts.compiler.names import class_name, group_name, module_name, variable_name
 from scripts.compiler.render import RUNTIME, copied_files, render
 from scripts.runtime.spec import id_key, is_id
@@ -133,13 +149,17 @@ def test_every_attribute_of_an_agent_comes_in_its_order() -> None:
         wait_for_docs=("d",),
         wait_for_agents=("b",),
         commands=(Command("draft", "Draft it."), Command("check")),
+        assets=(Asset("tasks/t.md"), Asset("data/d.md", inline=True), Asset("data/e.md")),
         creates="doc",
         actions=("yes", "no"),
+        output={"type": "object"},
         model="openai:m",
+        fallback="mock",
         temperature=0.0,
         max_tokens=5,
         timeout=1.5,
         retries=1,
+        budget=Budget(10, 0.5),
     )
     (body,) = [
         node
@@ -154,14 +174,19 @@ def test_every_attribute_of_an_agent_comes_in_its_order() -> None:
         "memory_scope = 'shared:x'",
         "wait_for_docs = ('d',)",
         "wait_for_agents = ('b',)",
+        "assets = ('tasks/t.md', 'data/e.md')",
+        "inline = ('data/d.md',)",
         "commands = (('draft', 'Draft it.'), ('check', ''))",
         "creates = 'doc'",
         "actions = ('yes', 'no')",
+        "output = OUTPUT",
         "model = 'openai:m'",
+        "fallback = 'mock'",
         "temperature = 0.0",
         "max_tokens = 5",
         "timeout = 1.5",
         "retries = 1",
+        "budget = Budget(tokens=10, cost_usd=0.5)",
     ]
 
 
@@ -171,6 +196,27 @@ def test_an_open_outcome_follows_the_plain_order_to_the_end() -> None:
     text = _text("flows/default.py", Project("bmad", (REVIEWER,), (flow,)))
     assert '    end = End()\n\n    reviewer - "reject" >> end\n    reviewer >> end\n' in text
     assert "from ..runtime.flow import End\n" in text
+
+
+def test_a_step_that_may_be_skipped_always_goes_on() -> None:
+    on = (("approve", "end"), ("reject", "end"))
+    step = AgentStep("reviewer", "reviewer", on=on, when="inputs.full")
+    flow = Flow("default", (step,), path="bmad/workflow.yaml")
+    text = _text("flows/default.py", Project("bmad", (REVIEWER,), (flow,)))
+    assert '    reviewer = Reviewer(when="inputs.full")\n' in text
+    assert text.endswith("    reviewer >> end\n\n    return AsyncFlow(start=reviewer)\n")
+
+
+def test_no_step_hides_the_flow_that_another_runs() -> None:
+    inner = Flow("publish", (AgentStep("ux", "ux"),), on_missing_doc="error")
+    steps = (Subflow("publish", flow="publish"), AgentStep("build-flow", "ux"))
+    outer = Flow("default", (*steps, Subflow("last", flow="build")))
+    build = Flow("build", (AgentStep("ux", "ux"),))
+    text = _text("flows/default.py", Project("bmad", AGENTS, (outer, inner, build)))
+    assert "from . import build as build_flow\nfrom . import publish\n" in text
+    assert '    publish_ = Subflow("publish", publish.build, on_missing_doc="error")\n' in text
+    assert '    build_flow_ = Ux(id="build-flow")\n' in text
+    assert '    last = Subflow("last", build_flow.build)\n' in text
 
 
 def test_tools_with_one_function_name_stay_apart() -> None:
@@ -222,34 +268,53 @@ _SCHEMAS = st.recursive(
 )
 
 
-def _group(ids: list[str]) -> Group:
-    return Group(tuple(AgentStep(id, id) for id in ids))
+def _without(step: Step, targets: list[str]) -> Step:
+    return replace(step, on=tuple(pair for pair in step.on if pair[1] not in targets))
 
 
-def _without(step: AgentStep, targets: list[str]) -> AgentStep:
-    on = tuple(pair for pair in step.on if pair[1] not in targets)
-    return AgentStep(step.id, step.agent, requires=step.requires, on=on, max_visits=step.max_visits)
+_WHEN = st.one_of(st.none(), st.sampled_from(["inputs.a", 'story_id != "\\"" and not results.b']))
+_TUNING = st.builds(
+    Tuning,
+    memory_scope=st.sampled_from([None, "isolated", "shared:x"]),
+    model=st.one_of(st.none(), _IDS),
+    timeout=st.one_of(st.none(), st.floats(1, 9)),
+    budget=st.sampled_from([None, Budget(tokens=5), Budget(cost_usd=0.5)]),
+)
+
+
+@st.composite
+def _steps(draw: st.DrawFn, id: str, agent: Agent, ids: list[str]) -> Step:
+    """A step of any kind, with actions that lead anywhere; agents' own are theirs."""
+    kind = draw(st.sampled_from(["agent", "agent", "gate", "flow"]))
+    common: dict[str, Any] = {"when": draw(_WHEN), "max_visits": draw(st.sampled_from([None, 3]))}
+    if kind == "flow":
+        return Subflow(id, flow="inner-flow", **common)
+    actions = agent.actions
+    if kind == "gate":
+        actions = tuple(draw(st.lists(_IDS, min_size=1, max_size=3, unique=True)))
+    chosen = draw(st.lists(st.sampled_from(actions), unique=True)) if actions else []
+    on = tuple((action, draw(st.sampled_from([*ids, "end"]))) for action in chosen)
+    if kind == "gate":
+        question = draw(st.one_of(st.just(""), TEXTS))
+        return Gate(id, on=on, question=question, actions=actions, **common)
+    return AgentStep(id, agent.id, draw(_NAMES), on=on, tuning=draw(_TUNING), **common)
 
 
 @st.composite
 def projects(draw: st.DrawFn) -> Project:
-    """Valid projects of every shape: long names, groups, branches, tools, hostile texts."""
+    """Valid projects of every shape: long names, groups, gates, flows, tools, hostile texts."""
     ids = draw(st.lists(_IDS, min_size=1, max_size=4, unique_by=id_key))
     agents = tuple(draw(_agents(id)) for id in sorted(ids))
-    steps = [AgentStep(id, id, requires=draw(_NAMES)) for id in ids]
-    for place, step in enumerate(steps):
-        agent = next(agent for agent in agents if agent.id == ids[place])
-        if agent.actions:
-            chosen = draw(st.lists(st.sampled_from(agent.actions), min_size=1, unique=True))
-            targets = st.sampled_from([*ids, "end"])
-            on = tuple((action, draw(targets)) for action in chosen)
-            steps[place] = AgentStep(step.id, step.agent, on=on, max_visits=3)
-    stages: list[AgentStep | Group] = [*steps]
+    of = {agent.id: agent for agent in agents}
+    steps: list[Step] = [draw(_steps(id, of[id], ids)) for id in ids]
+    stages: list[Step | Group] = [*steps]
     if len(ids) > 2:
-        stages = [_group(ids[:2]), *(_without(step, ids[:2]) for step in steps[2:])]
+        members = tuple(AgentStep(id, id, when=draw(_WHEN)) for id in ids[:2])
+        stages = [Group(members), *(_without(step, ids[:2]) for step in steps[2:])]
     flow = Flow("default", tuple(stages), draw(st.one_of(st.just(""), LINES)), path="bmad/w.yaml")
+    inner = Flow("inner-flow", (AgentStep(ids[0], ids[0]),), path="bmad/w.yaml")
     tools = draw(st.lists(_tools(), max_size=2, unique_by=lambda tool: tool.name))
-    return Project("bmad", agents, (flow,), tuple(tools))
+    return Project("bmad", agents, (flow, inner), tuple(tools))
 
 
 @st.composite
@@ -265,7 +330,9 @@ def _agents(draw: st.DrawFn, id: str) -> Agent:
         commands=tuple(Command(name, draw(LINES)) for name in draw(_NAMES)),
         creates=draw(st.one_of(st.none(), _IDS)),
         actions=tuple(dict.fromkeys(draw(_NAMES))),
+        output=draw(st.one_of(st.none(), st.dictionaries(_IDS, _SCHEMAS, max_size=4))),
         temperature=draw(st.one_of(st.none(), st.floats(0, 2))),
+        budget=draw(st.sampled_from([None, Budget(tokens=5)])),
     )
 
 
@@ -320,6 +387,8 @@ def test_what_was_written_is_what_the_class_holds(project: Project) -> None:
             if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name)
         }
         assert ast.literal_eval(values["PROMPT"]) == agent.prompt
+        output = ast.literal_eval(values["OUTPUT"]) if "OUTPUT" in values else None
+        assert output == agent.output
         persona = values.get("PERSONA", values.get("persona", ast.Constant("")))
         assert ast.literal_eval(persona) == agent.persona
         assert class_name(agent.id) in {
@@ -330,7 +399,7 @@ def test_what_was_written_is_what_the_class_holds(project: Project) -> None:
 @settings(max_examples=25, phases=_NO_SHRINKING)
 @given(project=projects())
 def test_the_wiring_has_the_edges_of_the_flow(project: Project) -> None:
-    (flow,) = project.flows
+    flow, _ = project.flows
     found: set[tuple[str, str, str]] = set()
     module = ast.parse(render(project)["flows/default.py"])
     for node in ast.walk(module):
