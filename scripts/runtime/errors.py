@@ -13,10 +13,12 @@
         ├── OutputError          the model's answer does not fit the step's schema
         ├── ModelError           the model failed
         │   ├── RateLimitError   it asked us to come back later
+        │   ├── ProviderUnavailable  it failed so often that it is left alone for a while
         │   └── ModelTimeout     it took too long
         ├── RunTimeout           the run took longer than runs.timeout
         ├── ToolError            a tool failed, was unknown or was called wrongly
-        ├── BudgetExceeded       the run would cost more than it may
+        ├── BudgetExceeded       an agent would use more than it may
+        ├── PriceUnknown         a budget is in dollars, the price of its model is not known
         └── StoreError           memory or documents could not be read or written
 
 Each carries its facts as attributes, a stable `code` and the HTTP `status` that
@@ -183,6 +185,17 @@ class RateLimitError(ModelError):
         self.retry_after = retry_after
 
 
+class ProviderUnavailable(ModelError):
+    """It failed again and again; it is asked again after `retry_after` seconds."""
+
+    code = "provider_unavailable"
+    status = 503
+
+    def __init__(self, message: str, *, provider: str, retry_after: float) -> None:
+        super().__init__(message, provider=provider, retryable=True)
+        self.retry_after = retry_after
+
+
 class ModelTimeout(ModelError):
     """No answer within `seconds`."""
 
@@ -216,10 +229,40 @@ class ToolError(RunError):
 
 
 class BudgetExceeded(RunError):
-    """The next call would go over the budget."""
+    """The next call could go over what `agent` may use in a run.
+
+    `budget`, `spent` and `wanted` are in `unit`: tokens or USD.
+    """
 
     code = "budget_exceeded"
     status = 402
+
+    def __init__(
+        self, agent: str, *, unit: str, budget: float, spent: float, wanted: float
+    ) -> None:
+        super().__init__(
+            f"agent {agent!r} may use {budget:,} {unit} in a run: "
+            f"{spent:,} are used, and the next call may need {wanted:,} (max_tokens bounds that)"
+        )
+        self.agent = agent
+        self.unit = unit
+        self.budget = budget
+        self.spent = spent
+        self.wanted = wanted
+
+
+class PriceUnknown(RunError):
+    """`agent` has a budget in dollars, and nobody knows what `model` costs."""
+
+    code = "price_unknown"
+
+    def __init__(self, agent: str, *, model: str) -> None:
+        super().__init__(
+            f"agent {agent!r} has a budget in dollars, but the price of the model {model!r} "
+            "is not known: set llm.prices, or a budget in tokens"
+        )
+        self.agent = agent
+        self.model = model
 
 
 class StoreError(RunError):

@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -85,6 +85,25 @@ class _Section(BaseModel):
     )
 
 
+Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
+PerMinute = Annotated[int, Field(ge=1, le=10**12)]
+
+
+class PriceSettings(_Section):
+    """One model of `llm.prices:`; US dollars for a million tokens, `cached` else as `input`."""
+
+    input: Dollars
+    output: Dollars
+    cached: Dollars | None = None
+
+
+class LimitSettings(_Section):
+    """One provider of `llm.limits:`; None is no limit."""
+
+    requests_per_minute: PerMinute | None = None
+    tokens_per_minute: PerMinute | None = None
+
+
 class LLMSettings(_Section):
     """`llm:`; times in seconds, `retries` counts attempts."""
 
@@ -94,7 +113,8 @@ class LLMSettings(_Section):
     timeout: float = Field(default=120, gt=0, le=86_400)
     retries: int = Field(default=3, ge=1, le=20)
     max_concurrency: int = Field(default=16, ge=1, le=10_000)
-    prices: dict[str, Any] = Field(default_factory=dict, max_length=0)
+    prices: dict[Text, PriceSettings] = Field(default_factory=dict, max_length=10_000)
+    limits: dict[Text, LimitSettings] = Field(default_factory=dict, max_length=1_000)
 
 
 class PromptSettings(_Section):
@@ -201,7 +221,6 @@ class Settings(_Section):
 SECTIONS: Final = ("llm", "prompt", "memory", "documents", "on_missing_doc", "runs", "server")
 LATER: Final[Mapping[tuple[str, str], Callable[[Any], bool]]] = {
     ("llm", "provider"): lambda value: value in ("anthropic", "google") or _is_module(value),
-    ("llm", "prices"): bool,
     ("memory", "backend"): lambda value: value == "redis" or _is_module(value),
     ("memory", "default_scope"): lambda value: str(value).startswith("shared"),
     ("runs", "database_url"): lambda value: True,
@@ -299,13 +318,15 @@ def _validated(data: Mapping[str, Any], where: Where) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
+        faults = error.errors(include_url=False, include_input=False)
+    # A misspelt key explains why the right one is missing.
+    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
     path = fault["loc"]
     name = ".".join(map(str, path))
     if fault["type"] == "extra_forbidden":
         hint = _near(str(path[-1]), _keys_at(path[:-1]))
         raise SettingsError(f"unknown key {_shown(name)}", where=where(path), hint=hint)
-    message = f"{name} {_plain(fault['type'], fault['msg'])}"
+    message = f"{_shown(name)} {_plain(fault['type'], fault['msg'])}"
     hint = _near(str(_at(data, path)), _CHOICE.findall(fault["msg"]))
     raise SettingsError(message, where=where(path), hint=hint)
 
@@ -313,6 +334,8 @@ def _validated(data: Mapping[str, Any], where: Where) -> Settings:
 def _plain(kind: str, said: str) -> str:
     if kind in ("model_type", "dict_type"):
         return "should be a mapping"
+    if kind == "missing":
+        return "is missing"
     if kind == "tuple_type":
         return "should be a list"
     said = said.removeprefix("Value error, ")
@@ -347,14 +370,20 @@ def _warnings(settings: Settings, given: Mapping[str, Given]) -> list[str]:
 
 def _at(data: object, path: Iterable[str | int]) -> object:
     for part in path:
-        data = data[part] if isinstance(data, dict | list) else None  # type: ignore[index]
+        if isinstance(data, dict):
+            data = data.get(part)
+        else:
+            data = data[part] if isinstance(data, list) and isinstance(part, int) else None
     return data
 
 
 def _keys_at(path: Iterable[str | int]) -> Iterable[str]:
     model: Any = Settings
     for part in path:
-        model = model.model_fields[part].annotation
+        if get_origin(model) is dict:
+            model = get_args(model)[1]
+        else:
+            model = model.model_fields[part].annotation
     return SECTIONS if model is Settings else tuple(model.model_fields)
 
 

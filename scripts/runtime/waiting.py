@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Generator
 from typing import Any, TypeVar
@@ -66,20 +67,22 @@ class Places:
             return True
         return False
 
-    async def take(self) -> None:
-        """A place, when one is free."""
+    async def take(self) -> float:
+        """A place, when one is free. Returns how many seconds that took."""
         if self.take_now():
-            return
+            return 0.0
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
+        began = time.monotonic()
         try:
             await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled():
+            if not future.cancelled():
                 self.give()  # it was ours already
-            else:
+            elif future in self._waiting:
                 self._waiting.remove(future)
             raise
+        return time.monotonic() - began
 
     def give(self) -> None:
         """Leave a place to the next."""

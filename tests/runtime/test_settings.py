@@ -46,6 +46,28 @@ def test_nothing_at_all_gives_the_defaults(tmp_path: Path) -> None:
     assert (settings.memory_dir, settings.documents_dir) == (tmp_path / "memory", tmp_path / "docs")
 
 
+def test_prices_and_limits(root: Path) -> None:
+    llm = load(
+        root,
+        """
+llm:
+  prices:
+    my-model: {input: 1, output: 2.5}
+    openai:gpt-x: {input: 0.1, output: 1, cached: 0}
+  limits:
+    openai: {requests_per_minute: 60, tokens_per_minute: 90000}
+    anthropic: {requests_per_minute: 5}
+""",
+    ).llm
+    prices = {name: (each.input, each.output, each.cached) for name, each in llm.prices.items()}
+    assert prices == {"my-model": (1, 2.5, None), "openai:gpt-x": (0.1, 1, 0)}
+    limits = {
+        name: (each.requests_per_minute, each.tokens_per_minute)
+        for name, each in llm.limits.items()
+    }
+    assert limits == {"openai": (60, 90000), "anthropic": (5, None)}
+
+
 def test_defaults_are_those_of_the_specification() -> None:
     settings = Settings()
     assert (settings.llm.timeout, settings.llm.retries, settings.llm.max_concurrency) == (
@@ -202,6 +224,12 @@ class TestFaults:
             ("memory:\n  redis:\n    urll: x\n", 3, "memory.redis.urll (did you mean url?)"),
             ("llm:\n  provider: opnai\n", 2, "(did you mean openai?)"),
             ("on_missing_doc: skp\n", 1, "(did you mean skip?)"),
+            ("llm:\n  prices:\n    m: {inptu: 1}\n", 3, "llm.prices.m.inptu (did you mean input?)"),
+            ("llm:\n  prices:\n    m:\n      input: 1\n", 3, "llm.prices.m.output is missing"),
+            ("llm:\n  prices: {m: {input: -1, output: 1}}\n", 2, "llm.prices.m.input should be"),
+            ("llm:\n  prices: {m: 1}\n", 2, "llm.prices.m should be a mapping"),
+            ("llm:\n  limits: {openai: {tokens_per_minute: 0}}\n", 2, "should be greater than"),
+            ("llm:\n  limits: {openai: {rpm: 6}}\n", 2, "unknown key llm.limits.openai.rpm"),
             ("server:\n  port: 70000\n", 2, "server.port should be less than or equal to 65535"),
             ("server:\n  port: '80'\n", 2, "server.port should be a valid integer"),
             ("server:\n  port: true\n", 2, "valid integer"),
@@ -239,7 +267,6 @@ class TestFaults:
             "llm: {provider: anthropic}",
             "llm: {provider: google}",
             "llm: {provider: my_models.local}",
-            "llm: {prices: {gpt: 1}}",
             "memory: {backend: redis}",
             "memory: {backend: my_stores.mongo}",
             "memory: {default_scope: 'shared:all'}",

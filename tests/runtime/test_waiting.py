@@ -109,3 +109,23 @@ def test_a_place_given_to_someone_cancelled_at_that_moment_is_handed_on() -> Non
         await asyncio.wait_for(second, 5)
 
     asyncio.run(main())
+
+
+def test_one_who_is_cancelled_before_its_place_comes_is_passed_over() -> None:
+    async def main() -> None:
+        places = Places(1)
+        assert places.take_now()
+        first = asyncio.create_task(places.take())
+        second = asyncio.create_task(places.take())
+        await asyncio.sleep(0)
+        first.cancel()
+        places.give()  # in the same turn: the first has not yet left by itself
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        await asyncio.wait_for(second, 5)
+
+    asyncio.run(main())
+
+
+def test_a_place_that_is_free_takes_no_time() -> None:
+    assert asyncio.run(Places(1).take()) == 0.0
