@@ -13,6 +13,7 @@
         ├── OutputError          the model's answer does not fit the step's schema
         ├── ModelError           the model failed
         │   ├── RateLimitError   it asked us to come back later
+        │   ├── ContextTooLong   it was given more than it can read
         │   └── ModelTimeout     it took too long
         ├── RunTimeout           the run took longer than runs.timeout
         ├── ToolError            a tool failed, was unknown or was called wrongly
@@ -181,6 +182,15 @@ class RateLimitError(ModelError):
     def __init__(self, message: str, *, provider: str, retry_after: float | None = None) -> None:
         super().__init__(message, provider=provider, retryable=True, http_status=429)
         self.retry_after = retry_after
+
+
+class ContextTooLong(ModelError):
+    """The request is longer than the model can read; asking again would not help."""
+
+    code = "context_too_long"
+
+    def __init__(self, message: str, *, provider: str, http_status: int | None = None) -> None:
+        super().__init__(message, provider=provider, http_status=http_status)
 
 
 class ModelTimeout(ModelError):
