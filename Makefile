@@ -60,7 +60,8 @@ lock: python ## Resolve pyproject.toml anew into requirements*.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(UV)
 	@$(lock) --extra service --extra openai --output-file requirements.txt
-	@$(lock) --extra service --extra openai --extra dev --output-file requirements-dev.txt
+	@$(lock) --extra service --extra openai --extra anthropic --extra google --extra dev \
+		--output-file requirements-dev.txt
 	@echo "requirements.txt and requirements-dev.txt are up to date"
 
 clean: ## Remove what make made: environments, generated/, caches (data in memory/ and docs/ stays)

@@ -20,7 +20,10 @@ from .wiring import wire
 PACKAGE: Final = Path(__file__).parent.parent
 TEMPLATES: Final = PACKAGE / "templates"
 RUNTIME: Final = PACKAGE / "runtime"
-COPIED: Final = ("requirements.txt", "requirements-openai.txt")
+COPIED: Final = (
+    "requirements.txt",
+    *(f"requirements-{extra}.txt" for extra in ("anthropic", "google", "openai")),
+)
 
 
 def render(project: Project, keep: Collection[str] = ()) -> dict[str, bytes]:

@@ -28,6 +28,11 @@ VARIABLES: Final = (
     Variable("LLM_MODEL", ("llm", "model")),
     Variable("OPENAI_API_KEY", ("secrets", "openai_api_key")),
     Variable("OPENAI_BASE_URL", ("llm", "base_url")),
+    Variable("ANTHROPIC_API_KEY", ("secrets", "anthropic_api_key")),
+    Variable("ANTHROPIC_BASE_URL", ("llm", "anthropic", "base_url")),
+    Variable("GEMINI_API_KEY", ("secrets", "gemini_api_key")),
+    Variable("GOOGLE_GEMINI_BASE_URL", ("llm", "google", "base_url")),
+    Variable("GOOGLE_GENAI_API_VERSION", ("llm", "google", "api_version")),
     Variable("MEMORY_BACKEND", ("memory", "backend")),
     Variable("REDIS_URL", ("memory", "redis", "url")),
     Variable("BMAD_DATA_DIR", ("data_dir",)),
@@ -40,8 +45,7 @@ VARIABLES: Final = (
     Variable("PORT", ("server", "port"), number=True),
     Variable("TESTING", ("testing",)),
 )
-OTHER_PROVIDERS: Final = {"ANTHROPIC_API_KEY": "anthropic", "GEMINI_API_KEY": "google"}
-NAMES: Final = tuple(variable.name for variable in VARIABLES) + tuple(OTHER_PROVIDERS)
+NAMES: Final = tuple(variable.name for variable in VARIABLES)
 
 
 def overrides(given: Mapping[str, Given]) -> dict[Path, tuple[object, str]]:
@@ -58,7 +62,7 @@ def _typed(variable: Variable, value: str) -> object:
     if variable.name == "TESTING":
         return True
     if variable.name in ("LOG_LEVEL", "BMAD_AUTH", "LLM_PROVIDER", "MEMORY_BACKEND"):
-        return value.lower()
+        return value if ":" in value else value.lower()  # a class has a module and capitals
     if variable.number and value.isascii() and value.isdecimal() and len(value) < 20:
         return int(value)
     return value

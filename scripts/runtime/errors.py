@@ -16,6 +16,7 @@
         ├── ModelError           the model failed
         │   ├── RateLimitError   it asked us to come back later
         │   ├── ProviderUnavailable  it failed so often that it is left alone for a while
+        │   ├── ContextTooLong   it was given more than it can read
         │   └── ModelTimeout     it took too long
         ├── RunTimeout           the run took longer than runs.timeout
         ├── ToolError            a tool failed, was unknown or was called wrongly
@@ -218,6 +219,15 @@ class ProviderUnavailable(ModelError):
     def __init__(self, message: str, *, provider: str, retry_after: float) -> None:
         super().__init__(message, provider=provider, retryable=True)
         self.retry_after = retry_after
+
+
+class ContextTooLong(ModelError):
+    """The request is longer than the model can read; asking again would not help."""
+
+    code = "context_too_long"
+
+    def __init__(self, message: str, *, provider: str, http_status: int | None = None) -> None:
+        super().__init__(message, provider=provider, http_status=http_status)
 
 
 class ModelTimeout(ModelError):

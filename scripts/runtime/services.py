@@ -9,6 +9,7 @@ from pathlib import Path
 from .assets import Assets
 from .models.mock import MockLLM
 from .models.protocol import Model
+from .models.select import Models
 from .settings import Settings
 from .stores.protocol import DocumentStore, MemoryStore
 from .tool import Tool
@@ -17,7 +18,10 @@ from .waiting import Places
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Shared by all runs of a process. Without stores nothing outlives the run."""
+    """Shared by all runs of a process. Without stores nothing outlives the run.
+
+    `model` is the default one; `models` finds it, and those that agents ask for by name.
+    """
 
     model: Model = field(default_factory=MockLLM)
     memory: MemoryStore | None = None
@@ -25,15 +29,17 @@ class Services:
     tools: Mapping[str, Tool] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     assets: Assets = field(default_factory=lambda: Assets(Path("assets")))
+    models: Models = field(init=False)
     calls: Places = field(init=False)
     keeps: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "models", Models(self.settings, self.model))
         object.__setattr__(self, "keeps", bool(self.memory or self.documents))
         object.__setattr__(self, "calls", Places(self.settings.llm.max_concurrency))
 
     async def close(self) -> None:
         """Give back connections and files."""
-        await self.model.close()
+        await self.models.close()
         if self.memory is not None:
             await self.memory.close()

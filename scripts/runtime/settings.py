@@ -24,19 +24,26 @@ from pydantic import (
 )
 
 from .configfile import read_config, read_text
-from .environment import NAMES, OTHER_PROVIDERS, Given, overrides
+from .environment import NAMES, Given, overrides
 from .errors import SettingsError
 from .secrets import parse_secrets
 
 CONFIG_FILE: Final = "config/runtime.yaml"
 SECRETS_FILE: Final = "config/secrets.env"
 
-Provider = Literal["openai", "openai-compatible", "mock"]
+PROVIDERS: Final = ("openai", "openai-compatible", "anthropic", "google", "mock")
+# The providers that need a key, in the order in which `auto` looks for one.
+KEYS: Final[Mapping[str, str]] = {
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "google": "GEMINI_API_KEY",
+}
 OnMissingDoc = Literal["wait", "skip", "error"]
 Where = Callable[[Sequence[str | int]], str]
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
+_CLASS = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,12})\s*([A-Za-z]{0,3})")
 
 
@@ -62,6 +69,13 @@ def _check_url(value: str) -> str:
 def _check_text(value: str) -> str:
     if not value.isprintable():
         raise ValueError("should hold printable characters only")
+    return value
+
+
+def _check_provider_name(value: str) -> str:
+    if value not in ("auto", *PROVIDERS) and not _CLASS.fullmatch(value):
+        known = ", ".join(f"'{name}'" for name in ("auto", *PROVIDERS))
+        raise ValueError(f"should be {known}, or a class of your own as package.module:Class")
     return value
 
 
@@ -104,17 +118,37 @@ class LimitSettings(_Section):
     tokens_per_minute: PerMinute | None = None
 
 
-class LLMSettings(_Section):
-    """`llm:`; times in seconds, `retries` counts attempts."""
+class AnthropicSettings(_Section):
+    """`llm.anthropic:`; another server that speaks Anthropic's API."""
 
-    provider: Literal["auto", "openai", "openai-compatible", "mock"] = "auto"
+    base_url: Url | None = None
+
+
+class GoogleSettings(_Section):
+    """`llm.google:`; another server that speaks Gemini's API, and the version it speaks."""
+
+    base_url: Url | None = None
+    api_version: Text | None = None
+
+
+class LLMSettings(_Section):
+    """`llm:`; times in seconds, `retries` counts attempts.
+
+    `base_url` is that of a server that speaks OpenAI's API; `script` a file below the root.
+    """
+
+    provider: Annotated[Text, AfterValidator(_check_provider_name)] = "auto"
     model: Text = "auto"
     base_url: Url | None = None
+    anthropic: AnthropicSettings = AnthropicSettings()
+    google: GoogleSettings = GoogleSettings()
     timeout: float = Field(default=120, gt=0, le=86_400)
+    first_token_timeout: float | None = Field(default=60, gt=0, le=86_400)
     retries: int = Field(default=3, ge=1, le=20)
     max_concurrency: int = Field(default=16, ge=1, le=10_000)
     prices: dict[Text, PriceSettings] = Field(default_factory=dict, max_length=10_000)
     limits: dict[Text, LimitSettings] = Field(default_factory=dict, max_length=1_000)
+    script: Text | None = None
 
 
 class PromptSettings(_Section):
@@ -176,6 +210,8 @@ class Secrets(_Section):
     """What only the environment or `config/secrets.env` may hold."""
 
     openai_api_key: Key | None = None
+    anthropic_api_key: Key | None = None
+    gemini_api_key: Key | None = None
     api_keys: SecretStr | None = None
 
 
@@ -197,15 +233,30 @@ class Settings(_Section):
     warnings: tuple[str, ...] = ()
 
     @property
-    def provider(self) -> Provider:
-        """The provider that answers: `auto` decided, and `testing` always the mock."""
+    def provider(self) -> str:
+        """The provider that answers: `auto` decided, and `testing` always the mock.
+
+        One of PROVIDERS, or `package.module:Class`.
+        """
         if self.testing:
             return "mock"
         if self.llm.provider != "auto":
             return self.llm.provider
         if self.llm.base_url is not None:
             return "openai-compatible"
-        return "openai" if self.secrets.openai_api_key is not None else "mock"
+        return next((name for name in KEYS if self.key_of(name) is not None), "mock")
+
+    def key_of(self, provider: str) -> str | None:
+        """The provider's key, None without one."""
+        secrets = self.secrets
+        keys = {
+            "openai": secrets.openai_api_key,
+            "openai-compatible": secrets.openai_api_key,
+            "anthropic": secrets.anthropic_api_key,
+            "google": secrets.gemini_api_key,
+        }
+        key = keys.get(provider)
+        return None if key is None else key.get_secret_value()
 
     @property
     def memory_dir(self) -> Path:
@@ -220,7 +271,6 @@ class Settings(_Section):
 
 SECTIONS: Final = ("llm", "prompt", "memory", "documents", "on_missing_doc", "runs", "server")
 LATER: Final[Mapping[tuple[str, str], Callable[[Any], bool]]] = {
-    ("llm", "provider"): lambda value: value in ("anthropic", "google") or _is_module(value),
     ("memory", "backend"): lambda value: value == "redis" or _is_module(value),
     ("memory", "default_scope"): lambda value: str(value).startswith("shared"),
     ("runs", "database_url"): lambda value: True,
@@ -343,13 +393,12 @@ def _plain(kind: str, said: str) -> str:
 
 
 def _check_provider(settings: Settings, where: Where) -> None:
-    path = ("llm", "provider")
-    if settings.provider == "openai" and settings.secrets.openai_api_key is None:
-        message = "the provider openai needs OPENAI_API_KEY"
-        raise SettingsError(
-            message, where=where(path), hint="a server of your own: openai-compatible"
-        )
-    if settings.provider == "openai-compatible" and settings.llm.base_url is None:
+    path, provider = ("llm", "provider"), settings.provider
+    if provider in KEYS and settings.key_of(provider) is None:
+        hint = "a server of your own: openai-compatible" if provider == "openai" else None
+        message = f"the provider {provider} needs {KEYS[provider]}"
+        raise SettingsError(message, where=where(path), hint=hint)
+    if provider == "openai-compatible" and settings.llm.base_url is None:
         message = "the provider openai-compatible needs llm.base_url or OPENAI_BASE_URL"
         raise SettingsError(message, where=where(path))
 
@@ -357,12 +406,8 @@ def _check_provider(settings: Settings, where: Where) -> None:
 def _warnings(settings: Settings, given: Mapping[str, Given]) -> list[str]:
     """What was set and does nothing, so that nobody wonders why."""
     found = []
-    if settings.llm.provider == "auto" and settings.provider == "mock":
-        found += [
-            f"{given[name].where}: the provider {provider} is not supported yet; the mock answers"
-            for name, provider in OTHER_PROVIDERS.items()
-            if name in given
-        ]
+    if settings.llm.script is not None and settings.provider != "mock":
+        found.append(f"llm.script: not used, the provider is {settings.provider}")
     if "REDIS_URL" in given:
         found.append(f"{given['REDIS_URL'].where}: not used, memory.backend is file")
     return found
@@ -372,18 +417,18 @@ def _at(data: object, path: Iterable[str | int]) -> object:
     for part in path:
         if isinstance(data, dict):
             data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
         else:
-            data = data[part] if isinstance(data, list) and isinstance(part, int) else None
+            return None
     return data
 
 
 def _keys_at(path: Iterable[str | int]) -> Iterable[str]:
     model: Any = Settings
     for part in path:
-        if get_origin(model) is dict:
-            model = get_args(model)[1]
-        else:
-            model = model.model_fields[part].annotation
+        is_table = get_origin(model) is dict
+        model = get_args(model)[1] if is_table else model.model_fields[part].annotation
     return SECTIONS if model is Settings else tuple(model.model_fields)
 
 

@@ -435,13 +435,13 @@ def _variable(flow: Flow, step: str) -> str:
 def test_the_pins_are_the_projects_own() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = declared["optional-dependencies"]
-    core, openai = (
-        copied_files(PROJECT)[name].decode().split()
-        for name in ("requirements.txt", "requirements-openai.txt")
-    )
+    files = copied_files(PROJECT)
+    core = files["requirements.txt"].decode().split()
     lower = {pin.lower() for pin in extras["service"]}
     assert {pin.lower() for pin in core} == lower
-    assert openai == ["-r", "requirements.txt", *extras["openai"]]
+    for extra in ("openai", "anthropic", "google"):
+        pins = files[f"requirements-{extra}.txt"].decode().split()
+        assert pins == ["-r", "requirements.txt", *extras[extra]]
     assert all("==" in pin for pin in core)
 
 

@@ -69,7 +69,7 @@ def test_every_pin_of_a_lock_has_a_hash(lock: str) -> None:
     ("lock", "extras"),
     [
         ("requirements.txt", ("service", "openai")),
-        ("requirements-dev.txt", ("service", "openai", "dev")),
+        ("requirements-dev.txt", ("service", "openai", "anthropic", "google", "dev")),
     ],
 )
 def test_locks_hold_the_pins_of_pyproject(lock: str, extras: tuple[str, ...]) -> None:
@@ -105,10 +105,11 @@ def test_generated_requirements_are_those_of_pyproject(
     made = project({"agents/analyst.md": "---\nid: analyst\n---\nAnalyse.\n"}).generate()
     extras = _project()["optional-dependencies"]
     core = _requirements(made / "requirements.txt")
-    openai = _requirements(made / "requirements-openai.txt")
     assert sorted(map(_pin, core)) == sorted(map(_pin, extras["service"]))
-    assert openai[0] == "-r requirements.txt"
-    assert sorted(map(_pin, openai[1:])) == sorted(map(_pin, extras["openai"]))
+    for extra in ("openai", "anthropic", "google"):
+        first, *pins = _requirements(made / f"requirements-{extra}.txt")
+        assert first == "-r requirements.txt"
+        assert sorted(map(_pin, pins)) == sorted(map(_pin, extras[extra]))
 
 
 def _requirements(file: Path) -> list[str]:

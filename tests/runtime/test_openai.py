@@ -12,9 +12,11 @@ import pytest
 from pydantic import SecretStr
 
 from scripts.runtime.errors import ModelError, ModelTimeout, RateLimitError, SettingsError
+from scripts.runtime.models.adapter import Access
 from scripts.runtime.models.faults import retry_after, without_secrets
 from scripts.runtime.models.openai import OpenAIModel
 from scripts.runtime.models.protocol import Message, ModelReply, ModelRequest, ToolCall, ToolSpec
+from scripts.runtime.models.select import make_model
 from scripts.runtime.settings import LLMSettings, Secrets, Settings
 from tests.runtime.provider import events, http, provider
 from tests.stand_in import StandIn
@@ -57,7 +59,7 @@ def ask(
 
     async def run() -> ModelReply:
         async with provider(answer, hangs=hangs) as server:
-            model = OpenAIModel(api_key=KEY, base_url=server.url, timeout=timeout)
+            model = OpenAIModel(access=Access(KEY, server.url, timeout))
             try:
                 if not stream:
                     return await model.complete(request)
@@ -84,7 +86,7 @@ def ask_stand_in(
     aimock: StandIn, request: ModelRequest = HELLO, *, stream: bool = False
 ) -> ModelReply:
     async def run() -> ModelReply:
-        model = OpenAIModel(api_key="sk-made-up", base_url=f"{aimock.base_url}/v1", name="m-1")
+        model = OpenAIModel(access=Access("sk-made-up", f"{aimock.base_url}/v1"), name="m-1")
         try:
             if not stream:
                 return await model.complete(request)
@@ -290,7 +292,7 @@ class TestFaults:
         async def run() -> None:
             async with provider(b"") as server:
                 pass
-            model = OpenAIModel(base_url=server.url)
+            model = OpenAIModel(access=Access(base_url=server.url))
             with pytest.raises(ModelError, match="connection failed") as caught:
                 await model.complete(HELLO)
             await model.close()
@@ -350,7 +352,7 @@ class TestFaults:
         async def run() -> None:
             answer = events(chunk({"content": "a"}), done=False)
             async with provider(answer, hangs=True) as server:
-                model = OpenAIModel(base_url=server.url)
+                model = OpenAIModel(access=Access(base_url=server.url))
                 stream = model.stream(HELLO)
                 assert await anext(stream) == "a"
                 await stream.aclose()
@@ -362,7 +364,7 @@ class TestFaults:
     def test_cancelling_closes_the_connection(self) -> None:
         async def run() -> None:
             async with provider(b"", hangs=True) as server:
-                model = OpenAIModel(base_url=server.url)
+                model = OpenAIModel(access=Access(base_url=server.url))
                 call = asyncio.create_task(model.complete(HELLO))
                 await asyncio.wait_for(server.asked.wait(), 10)
                 call.cancel()
@@ -379,7 +381,7 @@ HELLO_FAST = HELLO._replace(timeout=0.2)
 
 class TestNames:
     def test_openai_gets_the_new_name_of_the_token_limit(self) -> None:
-        model = OpenAIModel(api_key=KEY)
+        model = OpenAIModel(access=Access(KEY))
         assert (model.provider, model.name) == ("openai", "gpt-5.4-mini")
         arguments = model._arguments(HELLO._replace(max_tokens=5))
         assert arguments["max_completion_tokens"] == 5
@@ -395,11 +397,11 @@ class TestNames:
         ],
     )
     def test_prefix(self, asked: str, sent: str) -> None:
-        model = OpenAIModel(api_key=KEY)
+        model = OpenAIModel(access=Access(KEY))
         assert model._arguments(HELLO._replace(model=asked))["model"] == sent
 
     def test_model_of_another_provider(self) -> None:
-        model = OpenAIModel(api_key=KEY)
+        model = OpenAIModel(access=Access(KEY))
         with pytest.raises(ModelError, match="asks for anthropic:claude, but the provider is"):
             asyncio.run(model.complete(HELLO._replace(model="anthropic:claude")))
 
@@ -409,7 +411,7 @@ class TestNames:
             secrets=Secrets(openai_api_key=SecretStr(KEY)),
         )
         with pytest.raises(SettingsError, match="not a model of the provider openai"):
-            OpenAIModel.from_settings(settings)
+            make_model(settings)
 
 
 class TestRetryAfter:

@@ -109,7 +109,11 @@ def test_settings_are_frozen() -> None:
         ("LLM_PROVIDER", "mock", "llm.provider", "mock"),
         ("LLM_PROVIDER", "Mock", "llm.provider", "mock"),
         ("LLM_MODEL", "llama3:8b", "llm.model", "llama3:8b"),
+        ("LLM_PROVIDER", "my_models.local:MyModel", "llm.provider", "my_models.local:MyModel"),
         ("OPENAI_BASE_URL", "http://h:1/v1/", "llm.base_url", "http://h:1/v1"),
+        ("ANTHROPIC_BASE_URL", "http://h:1/", "llm.anthropic.base_url", "http://h:1"),
+        ("GOOGLE_GEMINI_BASE_URL", "http://h:1", "llm.google.base_url", "http://h:1"),
+        ("GOOGLE_GENAI_API_VERSION", "beta", "llm.google.api_version", "beta"),
         ("MEMORY_BACKEND", "file", "memory.backend", "file"),
         ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
         ("MAX_WORKERS", "7", "runs.max_parallel_agents", 7),
@@ -142,6 +146,9 @@ def test_secret_variables(root: Path) -> None:
     secrets = settings.secrets
     assert secrets.openai_api_key is not None
     assert secrets.openai_api_key.get_secret_value() == CANARY
+    for provider in ("openai", "openai-compatible", "anthropic", "google"):
+        assert settings.key_of(provider) == CANARY
+    assert settings.key_of("mock") is None
     assert secrets.api_keys is not None
     assert secrets.api_keys.get_secret_value() == CANARY
     for shown in (repr(settings), str(settings), settings.model_dump_json(), f"{settings.memory}"):
@@ -160,6 +167,18 @@ def test_environment_wins_over_secrets_and_those_over_the_file(root: Path) -> No
     settings = load(root, yaml, secrets, PORT="3")
     assert (settings.server.port, settings.runs.max_parallel_agents) == (3, 2)
     assert settings.server.host == "a"
+
+
+def test_prices(root: Path) -> None:
+    yaml = "llm: {prices: {gpt-x: {input: 1, output: 4.5, cached: 0}, m: {input: 0, output: 0}}}"
+    prices = load(root, yaml).llm.prices
+    assert (prices["gpt-x"].input, prices["gpt-x"].output, prices["gpt-x"].cached) == (1, 4.5, 0)
+    assert prices["m"].cached is None
+
+
+def test_first_token_timeout(root: Path) -> None:
+    assert load(root).llm.first_token_timeout == 60
+    assert load(root, "llm: {first_token_timeout: null}").llm.first_token_timeout is None
 
 
 def test_folders_are_relative_to_the_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +209,14 @@ class TestProvider:
             ({"OPENAI_API_KEY": "k", "LLM_PROVIDER": "mock"}, "mock"),
             ({"LLM_PROVIDER": "openai", "OPENAI_API_KEY": "k"}, "openai"),
             ({"LLM_PROVIDER": "openai", "TESTING": "1"}, "mock"),
+            ({"ANTHROPIC_API_KEY": "k"}, "anthropic"),
+            ({"GEMINI_API_KEY": "k"}, "google"),
             ({"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}, "openai"),
+            ({"ANTHROPIC_API_KEY": "k", "GEMINI_API_KEY": "k"}, "anthropic"),
+            ({"OPENAI_BASE_URL": "http://h", "ANTHROPIC_API_KEY": "k"}, "openai-compatible"),
+            ({"ANTHROPIC_BASE_URL": "http://h"}, "mock"),
+            ({"LLM_PROVIDER": "google", "GEMINI_API_KEY": "k", "OPENAI_API_KEY": "k"}, "google"),
+            ({"LLM_PROVIDER": "a.b:C", "OPENAI_API_KEY": "k"}, "a.b:C"),
         ],
     )
     def test_auto(self, root: Path, environ: dict[str, str], provider: str) -> None:
@@ -198,18 +224,23 @@ class TestProvider:
         assert settings.provider == provider
         assert settings.warnings == ()
 
-    @pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "GEMINI_API_KEY"])
-    def test_a_key_without_its_provider_is_told(self, root: Path, name: str) -> None:
-        settings = load(root, **{name: CANARY})
-        assert settings.provider == "mock"
-        assert len(settings.warnings) == 1
-        assert settings.warnings[0].startswith(f"{name}: the provider")
-        assert "not supported yet" in settings.warnings[0]
-
-    def test_openai_without_a_key(self, root: Path) -> None:
-        error = refused(root, "llm:\n  provider: openai\n")
+    @pytest.mark.parametrize(
+        ("provider", "name"),
+        [
+            ("openai", "OPENAI_API_KEY"),
+            ("anthropic", "ANTHROPIC_API_KEY"),
+            ("google", "GEMINI_API_KEY"),
+        ],
+    )
+    def test_a_provider_without_its_key(self, root: Path, provider: str, name: str) -> None:
+        error = refused(root, f"llm:\n  provider: {provider}\n")
         assert error.where == "config/runtime.yaml:2"
-        assert "OPENAI_API_KEY" in str(error)
+        assert f"{provider} needs {name}" in str(error)
+
+    def test_a_script_that_nobody_plays_is_told(self, root: Path) -> None:
+        settings = load(root, "llm: {script: config/mock.yaml}", OPENAI_API_KEY=CANARY)
+        assert settings.warnings == ("llm.script: not used, the provider is openai",)
+        assert load(root, "llm: {script: config/mock.yaml}").warnings == ()
 
     def test_compatible_without_a_url(self, root: Path) -> None:
         assert refused(root, LLM_PROVIDER="openai-compatible").where == "LLM_PROVIDER"
@@ -223,11 +254,23 @@ class TestFaults:
             ("memroy:\n  backend: file\n", 1, "unknown key memroy (did you mean memory?)"),
             ("memory:\n  redis:\n    urll: x\n", 3, "memory.redis.urll (did you mean url?)"),
             ("llm:\n  provider: opnai\n", 2, "(did you mean openai?)"),
+            ("llm:\n  provider: my_models.local\n", 2, "package.module:Class"),
+            ("llm:\n  provider: my models:C\n", 2, "package.module:Class"),
+            ("llm:\n  anthropic:\n    base_url: h\n", 3, "http or https"),
+            ("llm:\n  google:\n    versoin: 1\n", 3, "unknown key llm.google.versoin"),
+            ("llm:\n  first_token_timeout: 0\n", 2, "greater than 0"),
+            ("llm:\n  prices: {m: 1}\n", 2, "llm.prices.m should be a mapping"),
+            ("llm:\n  prices:\n    m: {input: 1}\n", 3, "llm.prices.m.output is missing"),
+            ("llm:\n  prices:\n    m: {input: -1, output: 1}\n", 3, "greater than or equal to 0"),
+            (
+                "llm:\n  prices:\n    m:\n      inptu: 1\n      input: 1\n      output: 1\n",
+                4,
+                "unknown key llm.prices.m.inptu (did you mean input?)",
+            ),
             ("on_missing_doc: skp\n", 1, "(did you mean skip?)"),
             ("llm:\n  prices:\n    m: {inptu: 1}\n", 3, "llm.prices.m.inptu (did you mean input?)"),
             ("llm:\n  prices:\n    m:\n      input: 1\n", 3, "llm.prices.m.output is missing"),
             ("llm:\n  prices: {m: {input: -1, output: 1}}\n", 2, "llm.prices.m.input should be"),
-            ("llm:\n  prices: {m: 1}\n", 2, "llm.prices.m should be a mapping"),
             ("llm:\n  limits: {openai: {tokens_per_minute: 0}}\n", 2, "should be greater than"),
             ("llm:\n  limits: {openai: {rpm: 6}}\n", 2, "unknown key llm.limits.openai.rpm"),
             ("server:\n  port: 70000\n", 2, "server.port should be less than or equal to 65535"),
@@ -264,9 +307,6 @@ class TestFaults:
     @pytest.mark.parametrize(
         "yaml",
         [
-            "llm: {provider: anthropic}",
-            "llm: {provider: google}",
-            "llm: {provider: my_models.local}",
             "memory: {backend: redis}",
             "memory: {backend: my_stores.mongo}",
             "memory: {default_scope: 'shared:all'}",

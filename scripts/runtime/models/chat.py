@@ -1,15 +1,15 @@
-"""An answer of OpenAI's chat API, whole or in pieces, read without trusting its shape."""
+"""An answer of OpenAI's chat API, whole or in pieces."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from ..errors import ModelError
-from .protocol import FinishReason, ModelReply, ToolCall, Usage
+from .answer import Answer, Wish
+from .protocol import FinishReason, Usage
+from .reading import clean, count, items, text
 
-MAX_CHARACTERS: Final = 16 * 2**20
+FORM: Final = "a chat completion"
 _REASONS: Final[dict[str, FinishReason]] = {
     "stop": "stop",
     "length": "length",
@@ -20,118 +20,57 @@ _REASONS: Final[dict[str, FinishReason]] = {
 }
 
 
-@dataclass(slots=True)
-class _Call:
-    id: str = ""
-    name: str = ""
-    arguments: str = ""
+class ChatAnswer(Answer):
+    """Fed with a completion or its chunks."""
 
+    form = FORM
+    reasons = _REASONS
 
-@dataclass(slots=True)
-class Answer:
-    """Fed with a completion or its chunks, it becomes the reply."""
+    def whole(self, answer: object) -> None:
+        self._take(answer, "message")
 
-    provider: str
-    model: str = ""
-    texts: list[str] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
-    calls: dict[int, _Call] = field(default_factory=dict)
-    usage: Usage = field(default_factory=Usage)
-    reason: str = ""
-    size: int = 0
+    def piece(self, part: object) -> str:
+        return self._take(part, "delta")
 
-    def add(self, piece: object, part: str) -> str:
-        """Take a completion (`part` is message) or a chunk (delta); returns its text."""
-        self.model = _text(piece, "model") or self.model
+    def _take(self, piece: object, part: str) -> str:
+        self.model = text(piece, "model") or self.model
         usage = getattr(piece, "usage", None)
         if usage is not None:
             self.usage = _usage(usage)
-        choices = _items(piece, "choices")
+        choices = items(piece, "choices")
         if not choices:
             return ""
-        self.reason = _text(choices[0], "finish_reason") or self.reason
+        self.reason = text(choices[0], "finish_reason") or self.reason
         message = getattr(choices[0], part, None)
-        text = _content(message)
-        self.texts.append(text)
-        self.refusals.append(_text(message, "refusal"))
-        for position, call in enumerate(_items(message, "tool_calls")):
-            self._add_call(call, position)
-        self.size += len(text)
-        if self.size > MAX_CHARACTERS:
-            raise self._fault("the answer is endless")
-        return text
+        self.is_refused |= bool(text(message, "refusal").strip())
+        for position, call in enumerate(items(message, "tool_calls")):
+            self._take_call(call, position)
+        return self.say(_content(message))
 
-    def _add_call(self, piece: object, position: int) -> None:
+    def _take_call(self, piece: object, position: int) -> None:
         index = getattr(piece, "index", None)
-        call = self.calls.setdefault(index if isinstance(index, int) else position, _Call())
+        wish = self.wishes.setdefault(index if isinstance(index, int) else position, Wish())
         function = getattr(piece, "function", None)
-        call.id = _text(piece, "id") or call.id
-        call.name = _text(function, "name") or call.name
+        wish.id = text(piece, "id") or wish.id
+        wish.name = text(function, "name") or wish.name
         arguments = getattr(function, "arguments", None)
-        more = json.dumps(arguments) if isinstance(arguments, dict) else _clean(arguments)
-        call.arguments += more
-        self.size += len(more)
-
-    def reply(self) -> ModelReply:
-        """The whole of it. Raises ModelError for an answer that says nothing."""
-        text = "".join(self.texts)
-        calls = tuple(
-            ToolCall(call.id or f"call_{index}", call.name, call.arguments or "{}")
-            for index, call in sorted(self.calls.items())
-        )
-        if any(not call.name for call in calls):
-            raise self._fault("the model called a tool without a name")
-        reason = "tool_calls" if calls else _REASONS.get(self.reason, "stop")
-        if not text.strip() and not calls:
-            raise self._silence(reason)
-        return ModelReply(text, calls, self.usage, reason, self.model)
-
-    def _silence(self, reason: FinishReason) -> ModelError:
-        refusal = "".join(self.refusals).strip()
-        if refusal or reason == "content_filter":
-            return self._fault("the model refused to answer", retryable=False)
-        if reason == "length":
-            message = "the tokens were used up before the model wrote anything: raise max_tokens"
-            return self._fault(message, retryable=False)
-        return self._fault("the answer is empty or not in the form of a chat completion")
-
-    def _fault(self, message: str, *, retryable: bool = True) -> ModelError:
-        return ModelError(message, provider=self.provider, retryable=retryable)
-
-
-def _items(holder: object, name: str) -> list[Any]:
-    found = getattr(holder, name, None)
-    return found if isinstance(found, list) else []
-
-
-def _text(holder: object, name: str) -> str:
-    return _clean(getattr(holder, name, None))
+        more = json.dumps(arguments) if isinstance(arguments, dict) else clean(arguments)
+        wish.arguments += more
+        self.grow(len(more))
 
 
 def _content(message: object) -> str:
     content = getattr(message, "content", None)
     if isinstance(content, list):  # some servers answer in parts
         parts = (part.get("text") for part in content if isinstance(part, dict))
-        return "".join(map(_clean, parts))
-    return _clean(content)
-
-
-def _clean(value: object) -> str:
-    """Text that can be stored: a lone surrogate, which JSON lets through, becomes `?`."""
-    if not isinstance(value, str):
-        return ""
-    return value if value.isascii() else value.encode(errors="replace").decode()
+        return "".join(map(clean, parts))
+    return clean(content)
 
 
 def _usage(usage: object) -> Usage:
     details = getattr(usage, "prompt_tokens_details", None)
     return Usage(
-        _count(usage, "prompt_tokens"),
-        _count(usage, "completion_tokens"),
-        _count(details, "cached_tokens"),
+        count(usage, "prompt_tokens"),
+        count(usage, "completion_tokens"),
+        count(details, "cached_tokens"),
     )
-
-
-def _count(holder: object, name: str) -> int:
-    found = getattr(holder, name, None)
-    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else 0

@@ -9,13 +9,26 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote
 
-from ..errors import ModelError, RateLimitError
+from ..errors import ContextTooLong, ModelError, RateLimitError
 
 MAX_MESSAGE: Final = 500
 
 _RETRYABLE: Final = frozenset({408, 409, 425, 429})
 _NO_MONEY: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
-_KEY_LIKE: Final = re.compile(r"\bsk-[\w*.-]{4,}|\b(?:Bearer|Basic)\s+[^\s\"',}]+", re.IGNORECASE)
+_KEY_LIKE: Final = re.compile(
+    r"\bsk-[\w*.-]{4,}|\bAIza[\w*-]{4,}|\b(?:Bearer|Basic)\s+[^\s\"',}]+", re.IGNORECASE
+)
+_REFUSALS: Final = frozenset({400, 413, 422})
+_TOO_LONG: Final = re.compile(
+    r"context[ _](?:length|window|size)|prompt is too long|input token count"
+    r"|input (?:is|are) too long|request_too_large|request too large",
+    re.IGNORECASE,
+)
+_NO_SCHEMA: Final = re.compile(
+    r"response_?(?:format|schema|json_?schema)|json[_ ]?schema|output_(?:config|format)"
+    r"|response[_ ]?mime|structured output|grammar",
+    re.IGNORECASE,
+)
 
 
 def without_secrets(text: str, *secrets: str) -> str:
@@ -35,8 +48,16 @@ def status_fault(
     message = f"{provider} answered {status}: {message}" if message else f"{provider}: {status}"
     if status == 429 and code not in _NO_MONEY:
         return RateLimitError(message, provider=provider, retry_after=retry_after(headers))
+    if status == 413 or (status in _REFUSALS and _TOO_LONG.search(f"{code} {message}")):
+        return ContextTooLong(message, provider=provider, http_status=status)
     is_retryable = status >= 500 or (status in _RETRYABLE and code not in _NO_MONEY)
     return ModelError(message, provider=provider, retryable=is_retryable, http_status=status)
+
+
+def refuses_schema(error: ModelError) -> bool:
+    """Whether the provider took offence at the schema of the answer, and at nothing else."""
+    is_refusal = error.http_status in _REFUSALS and not isinstance(error, ContextTooLong)
+    return is_refusal and _NO_SCHEMA.search(error.message) is not None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

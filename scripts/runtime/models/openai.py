@@ -2,139 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-import httpx2
-from openai import (
-    APIConnectionError,
-    APIError,
-    APIStatusError,
-    APITimeoutError,
-    AsyncOpenAI,
-    OpenAIError,
-)
+from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI, OpenAIError
 
-from ..errors import ModelError, ModelTimeout, SettingsError
+from ..errors import ModelError
 from ..settings import Settings
-from .chat import Answer
-from .faults import status_fault, without_secrets
-from .protocol import Message, ModelReply, ModelRequest
+from .adapter import Access, Adapter
+from .chat import ChatAnswer
+from .faults import status_fault
+from .protocol import Message, ModelRequest
+from .schema import as_object, strict
 
 DEFAULT_MODEL: Final = "gpt-5.4-mini"
 DEFAULT_URL: Final = "https://api.openai.com/v1"
-CONNECT_SECONDS: Final = 10.0
 
-_OURS: Final = ("openai", "openai-compatible")
-_OTHERS: Final = ("anthropic", "google", "mock")
 _NO_KEY: Final = "no-key"  # the SDK wants one; a server of one's own does not
 
 
-class OpenAIModel:
-    """One client for all calls; retries are the caller's."""
+class OpenAIModel(Adapter):
+    """Chat completions; `provider` tells OpenAI itself from a server that is compatible."""
+
+    own = ("openai", "openai-compatible")
+    sdk_faults = (OpenAIError,)
+    answer = ChatAnswer
 
     def __init__(
         self,
         *,
         name: str = DEFAULT_MODEL,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        timeout: float = 120,
+        access: Access = Access(),  # noqa: B008 - it is frozen
         provider: str | None = None,
     ) -> None:
-        """`timeout` is in seconds, for silence; the whole call is bounded by its caller."""
-        self._provider = provider or ("openai-compatible" if base_url else "openai")
-        self._name = name
-        self._key = api_key or ""
-        self._timeout = timeout
+        """Opens no connection yet."""
+        provider = provider or ("openai-compatible" if access.base_url else "openai")
+        super().__init__(provider, name, access)
         self._client = AsyncOpenAI(
-            api_key=api_key or _NO_KEY,
-            base_url=base_url or DEFAULT_URL,
+            api_key=access.api_key or _NO_KEY,
+            base_url=access.base_url or DEFAULT_URL,
             max_retries=0,
-            timeout=_timeout(timeout),
+            timeout=access.timeout,
         )
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> OpenAIModel:
-        """The model that the settings name. Raises SettingsError for another provider's."""
-        key = settings.secrets.openai_api_key
-        llm = settings.llm
-        prefix, _, rest = llm.model.partition(":")
-        if prefix in _OTHERS and rest:
-            message = f"{llm.model} is not a model of the provider {settings.provider}"
-            raise SettingsError(message, where="llm.model")
-        return cls(
-            name=DEFAULT_MODEL if llm.model == "auto" else _plain_name(llm.model),
-            api_key=key.get_secret_value() if key else None,
-            base_url=llm.base_url,
-            timeout=llm.timeout,
-            provider=settings.provider,
-        )
-
-    structured = False
-
-    @property
-    def provider(self) -> str:
-        """openai or openai-compatible."""
-        return self._provider
-
-    @property
-    def name(self) -> str:
-        """The model that answers when a request names none."""
-        return self._name
-
-    async def complete(self, request: ModelRequest) -> ModelReply:
-        """The whole answer at once."""
-        answer = Answer(self._provider, self._model_of(request))
-        arguments = self._arguments(request)
-        with self._faults(request):
-            completion = await self._client.chat.completions.create(**arguments)
-        answer.add(completion, "message")
-        return answer.reply()
-
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
-        """Text as it comes, then the whole reply."""
-        answer = Answer(self._provider, self._model_of(request))
-        arguments = self._arguments(request)
-        arguments |= {"stream": True, "stream_options": {"include_usage": True}}
-        with self._faults(request):
-            stream = await self._client.chat.completions.create(**arguments)
-        chunks = aiter(stream)
-        try:
-            while True:
-                with self._faults(request):
-                    chunk = await anext(chunks, None)
-                if chunk is None:
-                    break
-                text = answer.add(chunk, "delta")
-                if text:
-                    yield text
-        finally:
-            await stream.close()
-        if not answer.reason:
-            message = "the stream ended before the answer did"
-            raise ModelError(message, provider=self._provider, retryable=True)
-        yield answer.reply()
 
     async def close(self) -> None:
         """Give back connections."""
         await self._client.close()
 
-    def _model_of(self, request: ModelRequest) -> str:
-        if request.model is None:
-            return self._name
-        prefix, _, rest = request.model.partition(":")
-        if prefix in _OTHERS and rest:
-            message = f"the agent asks for {request.model}, but the provider is {self._provider}"
-            raise ModelError(message, provider=self._provider)
-        return _plain_name(request.model)
+    async def _ask(self, request: ModelRequest) -> object:
+        return await self._client.chat.completions.create(**self._arguments(request))
+
+    async def _stream(self, request: ModelRequest) -> AsyncGenerator[Any, None]:
+        arguments = self._arguments(request)
+        arguments |= {"stream": True, "stream_options": {"include_usage": True}}
+        async with await self._client.chat.completions.create(**arguments) as stream:
+            async for chunk in stream:
+                yield chunk
 
     def _arguments(self, request: ModelRequest) -> dict[str, Any]:
         messages = [_message(message) for message in request.messages]
         if request.system:
             messages.insert(0, {"role": "system", "content": request.system})
-        found: dict[str, Any] = {"model": self._model_of(request), "messages": messages}
+        found: dict[str, Any] = {
+            "model": self._model_of(request),
+            "messages": messages,
+            "timeout": self._limits(request),
+        }
         if request.tools:
             found["tools"] = [
                 {
@@ -153,30 +86,16 @@ class OpenAIModel:
             # OpenAI's newer models refuse the old name, other servers do not know the new one.
             is_openai = self._provider == "openai"
             found["max_completion_tokens" if is_openai else "max_tokens"] = request.max_tokens
-        if request.timeout is not None:
-            found["timeout"] = _timeout(request.timeout)
+        if request.schema is not None:
+            found["response_format"] = _response_format(request.schema)
         return found
 
-    @contextmanager
-    def _faults(self, request: ModelRequest) -> Iterator[None]:
-        """Whatever the SDK raises leaves as a ModelError; the original may hold the key."""
-        try:
-            yield
-        except (APITimeoutError, httpx2.TimeoutException):
-            seconds = request.timeout or self._timeout
-            message = f"{self._provider} was silent for {seconds:g} seconds"
-            raise ModelTimeout(message, provider=self._provider, seconds=seconds) from None
-        except APIStatusError as error:
-            raise self._status_fault(error) from None
-        except APIConnectionError as error:
-            said = str(error.__cause__ or error.message)
-            raise self._fault(f"the connection failed: {said}") from None
-        except APIError as error:
-            raise self._fault(error.message) from None
-        except (OpenAIError, httpx2.HTTPError, httpx2.StreamError) as error:
-            raise self._fault(str(error)) from None
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            raise self._fault("the answer is not in the form of a chat completion") from None
+    def _sdk_fault(self, error: Exception) -> ModelError | None:
+        if isinstance(error, APIStatusError):
+            return self._status_fault(error)
+        if isinstance(error, APIConnectionError):
+            return None
+        return self._fault(error.message if isinstance(error, APIError) else str(error))
 
     def _status_fault(self, error: APIStatusError) -> ModelError:
         body = error.body if isinstance(error.body, dict) else {}
@@ -189,21 +108,18 @@ class OpenAIModel:
             headers=error.response.headers,
         )
 
-    def _fault(self, message: str) -> ModelError:
-        return ModelError(self._clean(message), provider=self._provider, retryable=True)
 
-    def _clean(self, text: str) -> str:
-        return without_secrets(text, self._key)
-
-
-def _timeout(seconds: float) -> httpx2.Timeout:
-    return httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+def make_openai(settings: Settings, provider: str, name: str | None) -> OpenAIModel:
+    """The adapter as the settings want it; `provider` is openai or openai-compatible."""
+    access = Access.of(settings, provider, settings.llm.base_url)
+    return OpenAIModel(name=name or DEFAULT_MODEL, access=access, provider=provider)
 
 
-def _plain_name(model: str) -> str:
-    """`openai:gpt-x` without its provider; `llama3:8b` has none."""
-    prefix, _, rest = model.partition(":")
-    return rest if prefix in _OURS and rest else model
+def _response_format(schema: Any) -> dict[str, Any]:
+    whole = as_object(schema)
+    bound = strict(whole)
+    found = {"name": "answer", "schema": bound or whole, "strict": bound is not None}
+    return {"type": "json_schema", "json_schema": found}
 
 
 def _message(message: Message) -> dict[str, Any]:

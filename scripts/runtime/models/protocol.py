@@ -36,11 +36,15 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model's wish; `arguments` is the JSON text that it wrote, unchecked."""
+    """The model's wish; `arguments` is the JSON text that it wrote, unchecked.
+
+    `note` is opaque: what the provider wants to see again together with this call.
+    """
 
     id: str
     name: str
     arguments: str
+    note: str = ""
 
 
 class Message(NamedTuple):
@@ -53,7 +57,12 @@ class Message(NamedTuple):
 
 
 class ModelRequest(NamedTuple):
-    """One call. None means: the provider's or the configuration's default."""
+    """One call. None means: the provider's or the configuration's default.
+
+    `schema` is a JSON Schema that the answer has to fit, for a model that is `structured`.
+    `agent`, `run` and `visit` (from 1, 0 when unknown) say whose call this is; no provider
+    is told, a rehearsal answers by them.
+    """
 
     system: str
     messages: tuple[Message, ...]
@@ -65,6 +74,9 @@ class ModelRequest(NamedTuple):
     max_tokens: int | None = None
     timeout: float | None = None
     schema: Mapping[str, Any] | None = None
+    agent: str = ""
+    run: str = ""
+    visit: int = 0
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -83,7 +95,7 @@ class Model(Protocol):
 
     @property
     def provider(self) -> str:
-        """openai, openai-compatible, mock, …: what `/health` and errors say."""
+        """openai, openai-compatible, anthropic, google, mock, …: what `/health` and errors say."""
         ...
 
     @property

@@ -1,26 +1,201 @@
-"""The model that the settings ask for; an SDK is imported only when it is chosen."""
+"""The models that the settings and the agents name; an SDK is imported only when it is needed."""
 
 from __future__ import annotations
 
-from ..errors import SettingsError
-from ..settings import Settings
+import difflib
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Final
+
+from ..configfile import read_text
+from ..errors import ModelError, SettingsError
+from ..settings import KEYS, PROVIDERS, Settings
 from .mock import MockLLM
 from .protocol import Model
+from .script import parse_script
+
+MEMBERS: Final = ("provider", "name", "structured", "complete", "stream", "close")
+_WHERE: Final = "llm.provider"
+_PACKAGES: Final = {
+    "openai": "openai",
+    "openai-compatible": "openai",
+    "anthropic": "anthropic",
+    "google": "google-genai",
+}
+_SDK_MODULES: Final = ("openai", "anthropic", "google", "google.genai", "httpx2")
+_FAMILY: Final = ("openai", "openai-compatible")  # one adapter, at one address
+
+
+class Models:
+    """The default model, and those of other providers that agents ask for by name.
+
+    An adapter is opened when it is first asked for, once, and closed with all others.
+    """
+
+    __slots__ = ("_opened", "_settings", "default")
+
+    def __init__(self, settings: Settings, default: Model) -> None:
+        self.default = default
+        self._settings = settings
+        self._opened: dict[str, Model] = {}
+
+    def find(self, reference: str | None) -> tuple[Model, str | None]:
+        """The model behind `provider:model`, a model's name or None, and what to ask it for.
+
+        The name is None for the provider's default. Where the mock is the default it answers
+        for everyone. Raises ModelError for a provider that is unknown or not set up.
+        """
+        if reference is None or reference == "auto":
+            return self.default, None
+        prefix, colon, rest = reference.partition(":")
+        if self._settings.provider == "mock":
+            return self.default, reference
+        if prefix in PROVIDERS and colon:
+            if not rest:
+                raise self._fault(f"{reference!r} names no model")
+            return self._of(prefix), None if rest == "auto" else rest
+        if colon and not self._may_hold_colons(prefix):
+            raise self._fault(f"there is no provider {prefix!r}{_near(prefix)}")
+        return self.default, reference
+
+    async def close(self) -> None:
+        """Give back all connections."""
+        for model in (self.default, *self._opened.values()):
+            await model.close()
+        self._opened.clear()
+
+    def _of(self, provider: str) -> Model:
+        default = self._settings.provider
+        if provider == default or {provider, default} <= set(_FAMILY):
+            return self.default
+        name = "openai" if provider in _FAMILY else provider
+        if name not in self._opened:
+            try:
+                self._opened[name] = self._open(provider)
+            except SettingsError as error:
+                raise self._fault(error.message) from None
+        return self._opened[name]
+
+    def _open(self, provider: str) -> Model:
+        settings = self._settings
+        if provider in _FAMILY:
+            provider = "openai-compatible" if settings.llm.base_url else "openai"
+        if provider in KEYS and settings.key_of(provider) is None:
+            message = f"an agent asks for the provider {provider}, which needs {KEYS[provider]}"
+            raise SettingsError(message, where=_WHERE)
+        return open_model(settings, provider)
+
+    def _may_hold_colons(self, prefix: str) -> bool:
+        """`llama3:8b` is a name for many servers, `ft:…` for OpenAI."""
+        provider = self._settings.provider
+        if provider == "openai":
+            return prefix == "ft"
+        return provider not in ("anthropic", "google")
+
+    def _fault(self, message: str) -> ModelError:
+        return ModelError(message, provider=self.default.provider)
 
 
 def make_model(settings: Settings) -> Model:
-    """The mock, or an adapter over the provider's SDK. Raises SettingsError without the SDK."""
-    provider = settings.provider
+    """The default model. Raises SettingsError without its SDK or for a class that is no model."""
+    return open_model(settings, settings.provider, settings.llm.model)
+
+
+def open_model(settings: Settings, provider: str, model: str = "auto") -> Model:
+    """A provider's adapter, the mock, or an object of the user's own class."""
     if provider == "mock":
-        return MockLLM()
-    if provider not in ("openai", "openai-compatible"):
-        raise SettingsError(f"provider {provider} is not supported yet", where="llm.provider")
+        return _mock(settings)
+    if provider not in PROVIDERS:
+        return _custom(settings, provider)
     try:
-        from .openai import OpenAIModel  # importing the adapter imports the SDK
+        make = _maker(provider)  # importing the adapter imports the SDK
     except ModuleNotFoundError as error:
-        if error.name not in ("openai", "httpx2"):
+        if error.name not in _SDK_MODULES:
             raise
-        message = f"the provider {provider} needs the package openai"
-        hint = "pip install -r requirements-openai.txt"
-        raise SettingsError(message, where="llm.provider", hint=hint) from None
-    return OpenAIModel.from_settings(settings)
+        message = f"the provider {provider} needs the package {_PACKAGES[provider]}"
+        extra = "openai" if provider in _FAMILY else provider
+        hint = f"pip install -r requirements-{extra}.txt"
+        raise SettingsError(message, where=_WHERE, hint=hint) from None
+    return make(settings, provider, _own_name(model, provider))
+
+
+def _maker(provider: str) -> Callable[[Settings, str, str | None], Model]:
+    if provider == "anthropic":
+        from .anthropic import make_anthropic
+
+        return make_anthropic
+    if provider == "google":
+        from .google import make_google
+
+        return make_google
+    from .openai import make_openai
+
+    return make_openai
+
+
+def _own_name(model: str, provider: str) -> str | None:
+    """The model's name without its provider, None for `auto`."""
+    if model == "auto":
+        return None
+    prefix, _, rest = model.partition(":")
+    if not rest or prefix not in PROVIDERS:
+        return model
+    if prefix != provider and not {prefix, provider} <= set(_FAMILY):
+        message = f"{model} is not a model of the provider {provider}"
+        raise SettingsError(message, where="llm.model")
+    return rest
+
+
+def _mock(settings: Settings) -> MockLLM:
+    name = settings.llm.script
+    if name is None:
+        return MockLLM()
+    text = read_text(settings.root, name)
+    if text is None:
+        raise SettingsError(f"there is no file {name}", where="llm.script")
+    return MockLLM(script=parse_script(text, name))
+
+
+def _custom(settings: Settings, path: str) -> Model:
+    """An object of `package.module:Class`, made with the `llm` settings."""
+    module, _, name = path.partition(":")
+    try:
+        made = getattr(import_module(module), name)
+    except ImportError as error:
+        raise SettingsError(f"{module} cannot be imported: {error}", where=_WHERE) from None
+    except AttributeError:
+        raise SettingsError(f"{module} has no {name}", where=_WHERE) from None
+    return _checked(_constructed(made, settings, path), path)
+
+
+def _constructed(made: Any, settings: Settings, path: str) -> Any:
+    if not callable(made):
+        raise SettingsError(f"{path} is no class", where=_WHERE)
+    try:
+        return made(settings.llm)
+    except Exception as error:
+        # Its text may hold a secret: it stays the cause, for a traceback.
+        kind = type(error).__name__
+        message = f"{path} cannot be made with the llm settings: {kind}"
+        raise SettingsError(message, where=_WHERE) from error
+
+
+def _checked(model: Any, path: str) -> Model:
+    missing = [name for name in MEMBERS if not hasattr(model, name)]
+    if missing:
+        hint = "runtime/models/protocol.py says what a model is"
+        message = f"{path} has no {', '.join(missing)}"
+        raise SettingsError(message, where=_WHERE, hint=hint)
+    for name in ("provider", "name"):
+        if not isinstance(getattr(model, name), str):
+            raise SettingsError(f"{path}: {name} should be a text", where=_WHERE)
+    for name in ("complete", "stream", "close"):
+        if not callable(getattr(model, name)):
+            raise SettingsError(f"{path}: {name} should be a method", where=_WHERE)
+    found: Model = model
+    return found
+
+
+def _near(name: str) -> str:
+    close = difflib.get_close_matches(name, PROVIDERS, n=1)
+    return f", did you mean {close[0]!r}?" if close else f": there are {', '.join(PROVIDERS)}"
