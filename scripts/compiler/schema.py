@@ -15,6 +15,7 @@ MAX_SHOWN: Final = 10
 _TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 _VALUES: Final = frozenset({"const", "default", "enum", "examples"})  # data, not schemas
 _LONGEST: Final = 160
+_REFERENCES: Final = ("$ref", "$dynamicRef")
 _ADDED: Final = frozenset({"not", "if", "then", "else"})
 _LISTED: Final = frozenset({"allOf", "anyOf", "oneOf", "dependentSchemas"})
 
@@ -88,7 +89,7 @@ def _references(schema: Mapping[str, Any]) -> Iterator[SchemaFault]:
     for path, node in _nodes(schema):
         if path and "$id" in node:
             yield SchemaFault('an inner "$id" is not supported', (*path, "$id"), "remove it")
-        for key in ("$ref", "$dynamicRef"):
+        for key in _REFERENCES:
             target = node.get(key)
             if not isinstance(target, str):
                 continue
@@ -112,13 +113,13 @@ def _circles(schema: Mapping[str, Any]) -> Iterator[SchemaFault]:
         above = _adding(path)
         if above in number:
             after[number[above]].append(number[path])
-        for key in ("$ref", "$dynamicRef"):
+        for key in _REFERENCES:
             target = pointed(schema, node[key]) if isinstance(node.get(key), str) else None
             if id(target) in place_of:
                 after[number[path]].append(place_of[id(target)])
     for circle in cycles.components(after, after):
         inside = [nodes[int(name)] for name in circle]
-        path = next(path for path, node in inside if node.keys() & {"$ref", "$dynamicRef"})
+        path = next((*p, key) for p, node in inside for key in _REFERENCES if key in node)
         yield SchemaFault("this leads back to itself without end", path, "say what it is")
 
 

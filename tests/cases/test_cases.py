@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,27 @@ def test_files_are_those_recorded(name: str, tmp_path: Path) -> None:
     assert sorted(generated) == sorted(recorded)
     for path, data in recorded.items():
         assert generated[path].decode() == data.decode(), path
+
+
+NEWER = (
+    "conditions",
+    "gates",
+    "lists",
+    "settings-of-steps",
+    "sub-flows",
+    "the-language-in-one-flow",
+)
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_the_runtime_takes_what_flows_say(name: str, tmp_path: Path) -> None:
+    """What is recorded is not only text: its classes are there, and take these arguments."""
+    assert walk.run(name, tmp_path / "generated").returncode == 0
+    code = "from generated.flows import FLOWS\nfor flow in FLOWS.values(): flow.build()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_every_case_records_something() -> None:
