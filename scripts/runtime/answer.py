@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from .errors import BMADError, RunError
 from .events import Event
+from .prices import NOTHING, added, dollars, exact
 
 _STATUS: Final = {
     "run.completed": "success",
@@ -49,13 +51,17 @@ def answer(
     items: dict[str, dict[int, Any]] = {}
     skipped: dict[str, None] = {}
     usage = {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "calls": 0}
+    cost: Decimal | None = NOTHING
     models: set[str] = set()
     for event in events:
         if event.type in PAID:
             if event.type == "step.completed":
                 _add_result(results, items, event)
             for key, count in event.data.get("usage", _NO_DATA).items():
-                usage[key] += count
+                if key == "cost_usd":
+                    cost = added(cost, None if count is None else exact(count))
+                else:
+                    usage[key] += count
             if "provider" in event.data:
                 models.add(event.data["provider"])
         elif event.type == "step.skipped":
@@ -70,7 +76,7 @@ def answer(
         "pending_gates": list(data.get("pending_gates", ())),
         "error": data.get("error"),
         "skipped": list(skipped),
-        "usage": {**usage, "providers": sorted(models)},
+        "usage": {**usage, "cost_usd": dollars(cost), "providers": sorted(models)},
         "duration_ms": round(max(0.0, ended - began) * 1000, 3),
     }
 

@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
+from .budget import Budget, Payer, estimate
 from .context import FlowContext
 from .deltas import AnswerText, Deltas
 from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
@@ -24,6 +26,7 @@ MAX_OUTCOME_ROUNDS: Final = 3
 NO_USAGE: Final = Usage()
 NO_REPLY: Final = ModelReply("")
 NO_TOOLS: Final[Mapping[str, Tool]] = MappingProxyType({})
+NOBODY: Final = Payer("", "")
 NO_REQUEST: Final = ModelRequest("", ())
 
 
@@ -38,9 +41,9 @@ class Conversation:
     """
 
     __slots__ = (
-        *("action", "attempts", "calls", "context", "cut", "fallback", "item", "items"),
-        *("missing", "output", "reply", "request", "result", "skipped", "ticket", "timeout"),
-        *("tools", "usage"),
+        *("action", "attempts", "budget", "calls", "context", "cut", "fallback", "item", "items"),
+        *("missing", "model", "output", "payer", "reply", "request", "result", "skipped"),
+        *("ticket", "timeout", "tools", "usage"),
     )
 
     def __init__(self, context: FlowContext, ticket: Ticket) -> None:
@@ -53,6 +56,9 @@ class Conversation:
         self.cut: tuple[str, ...] = ()
         self.missing: tuple[str, ...] = ()
         self.attempts = 1
+        self.budget: Budget | None = None
+        self.payer = NOBODY
+        self.model: Model | None = None
         self.timeout = 0.0
         self.usage = NO_USAGE
         self.calls = 0
@@ -157,14 +163,45 @@ class Conversation:
         await self.context.runner.event("step.retrying", self.ticket.step, facts)
 
     async def _once(self) -> ModelReply:
-        services = self.context.services
-        model, places = services.model, services.calls
-        if not places.take_now():
-            await places.take()
+        services, request = self.context.services, self.request
+        model = services.model
+        if request.model is not None:
+            model, name = services.models.find(request.model)
+            request = request._replace(model=name)
+        if model.structured and (self.output is not None or request.actions):
+            request = request._replace(schema=answer_schema(self.output, request.actions))
+        self.model = model
+        if self.budget is not None:
+            return await self._paid(model, request, self.budget)
+        return await self._sent(model, request)
+
+    async def _paid(self, model: Model, request: ModelRequest, budget: Budget) -> ModelReply:
+        """The same, out of a budget: a share is held before, what was used is charged after."""
+        name = request.model or model.name
+        share = await self.context.ledger.reserve(
+            self.payer, budget, model.provider, name, estimate(request)
+        )
+        if share.waited > 0:
+            await self._queued("budget", share.waited)
         try:
-            request = self.request
-            if model.structured and (self.output is not None or request.actions):
-                request = request._replace(schema=answer_schema(self.output, request.actions))
+            reply = await self._sent(model, request)
+        except BaseException as error:
+            share.failed(error)
+            raise
+        share.settle(reply)
+        return reply
+
+    async def _sent(self, model: Model, request: ModelRequest) -> ModelReply:
+        lane = self.context.services.lanes.of(model.provider)
+        return await lane.call(
+            self.context.places,
+            partial(_tokens, request),
+            partial(self._send, model, request),
+            self._queued,
+        )
+
+    async def _send(self, model: Model, request: ModelRequest) -> ModelReply:
+        try:
             if self.context.runner.streaming:
                 return await within(self.timeout, self._streamed(model, request))
             return await within(self.timeout, model.complete(request))
@@ -174,8 +211,10 @@ class Conversation:
                 provider=model.provider,
                 seconds=self.timeout,
             ) from None
-        finally:
-            places.give()
+
+    async def _queued(self, reason: str, waited: float) -> None:
+        facts = {"reason": reason, "waited_ms": round(waited * 1000, 3)}
+        await self.context.runner.event("step.queued", self.ticket.step, facts)
 
     async def _streamed(self, model: Model, request: ModelRequest) -> ModelReply:
         deltas = Deltas(self._delta)
@@ -215,3 +254,8 @@ class Conversation:
         if tool is None:
             raise ToolError(f"there is no tool {call.name!r} for this agent", tool=call.name)
         return await tool.call(call.arguments)
+
+
+def _tokens(request: ModelRequest) -> int:
+    wanted = estimate(request)
+    return wanted.input_tokens + wanted.output_tokens

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .budget import Ledger
 from .errors import DependencyError
 from .events import EventLog
 from .runner import MemoryRunner, Runner, StepBlocked
@@ -31,6 +32,7 @@ class FlowContext:
 
     input: str
     story_id: str = "local"
+    run_id: str = ""
     services: Services = field(default_factory=Services)
     runner: Runner = field(default_factory=_offline_runner)
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -45,9 +47,11 @@ class FlowContext:
     changed: frozenset[str] = frozenset()
     path: str = ""
     places: Places = field(init=False)
+    ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
         self.places = Places(self.services.settings.runs.max_parallel_agents)
+        self.ledger = Ledger(self.services.prices)
 
     def inside(self, step: str, on_missing_doc: str | None) -> FlowContext:
         """The context of a flow that is one step of this one: its own results, the same run.
@@ -67,6 +71,7 @@ class FlowContext:
             path=f"{self.path}{step}.",
         )
         inner.places = self.places
+        inner.ledger = self.ledger
         return inner
 
     @classmethod

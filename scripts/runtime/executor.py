@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
+from .answer import PAID
 from .clock import uuid7
 from .context import FlowContext
 from .continuing import Course, changed_names, course
@@ -118,6 +119,7 @@ class Executor:
         return FlowContext(
             input=request.input,
             story_id=request.story_id,
+            run_id=run.run_id,
             services=self.services,
             runner=MemoryRunner(run.log, _records(run.log.events), run.decision, run.keep),
             inputs=request.inputs,
@@ -128,6 +130,7 @@ class Executor:
 
     async def _execute(self, run: Run, flow: Flow | None, graph: AnyFlow) -> None:
         context = self._context(run, flow)
+        context.ledger.spent_before(e.data for e in run.log.events if e.type in PAID)
         try:
             await self._bounded(run, context, graph)
         except StepBlocked as blocked:

@@ -7,10 +7,11 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .ask import Conversation
-from .budget import Budget
+from .budget import Budget, Payer
 from .context import FlowContext
 from .errors import RunError
 from .models.protocol import Message, ModelRequest
+from .prices import dollars
 from .prompt import Sight, as_text, system_text, user_text
 from .runner import Record, Ticket
 from .schedule import NO_WAITS, Schedule
@@ -173,6 +174,9 @@ class AgentNode(StepNode):
         talk.timeout = self.timeout or settings.llm.timeout
         talk.fallback = self.fallback
         talk.output = self.output
+        if self.budget is not None:
+            talk.budget = self.budget
+            talk.payer = Payer(self.id, talk.ticket.step, own="budget" in self.__dict__)
         if self.tools or self.assets:
             talk.tools = self._tools(context)
         talk.missing = sight.missing
@@ -188,6 +192,10 @@ class AgentNode(StepNode):
             self.temperature,
             self.max_tokens,
             self.timeout,
+            None,
+            self.id,
+            context.run_id,
+            talk.ticket.visit,
         )
 
     def _system(self, context: FlowContext, errand: bool) -> str:
@@ -287,7 +295,9 @@ class AgentNode(StepNode):
             places.give()
         if services.keeps and not context.command:
             await self._keep(talk)
-        usage = talk.usage
+        usage, model = talk.usage, talk.model or services.model
+        names = (talk.reply.model, talk.request.model or model.name)
+        cost = services.prices.cost(model.provider, names, usage)
         return {
             "name": talk.ticket.name,
             "agent": self.id,
@@ -299,9 +309,10 @@ class AgentNode(StepNode):
                 "output_tokens": usage.output_tokens,
                 "cached_tokens": usage.cached_tokens,
                 "calls": talk.calls,
+                "cost_usd": dollars(cost),
             },
-            "model": talk.reply.model or services.model.name,
-            "provider": services.model.provider,
+            "model": talk.reply.model or model.name,
+            "provider": model.provider,
             "finish_reason": talk.reply.finish_reason,
         }
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .assets import Assets
+from .lanes import Lanes
 from .models.mock import MockLLM
 from .models.protocol import Model
 from .models.select import Models
+from .prices import Prices
 from .settings import Settings
 from .stores.protocol import DocumentStore, MemoryStore
 from .tool import Tool
-from .waiting import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,16 @@ class Services:
     settings: Settings = field(default_factory=Settings)
     assets: Assets = field(default_factory=lambda: Assets(Path("assets")))
     models: Models = field(init=False)
-    calls: Places = field(init=False)
+    lanes: Lanes = field(init=False)
+    prices: Prices = field(init=False)
     keeps: bool = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", Models(self.settings, self.model))
         object.__setattr__(self, "keeps", bool(self.memory or self.documents))
-        object.__setattr__(self, "calls", Places(self.settings.llm.max_concurrency))
+        llm = self.settings.llm
+        object.__setattr__(self, "lanes", Lanes(llm.max_concurrency, llm.limits))
+        object.__setattr__(self, "prices", Prices(llm.prices, llm.base_url))
 
     async def close(self) -> None:
         """Give back connections and files."""

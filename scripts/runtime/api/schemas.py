@@ -45,6 +45,8 @@ class RunUsage(BaseModel):
     output_tokens: int
     cached_tokens: int
     calls: int
+    cost_usd: float | None
+    providers: list[str]
 
 
 class PendingGate(BaseModel):
