@@ -16,8 +16,8 @@ import pytest
 from pydantic import BaseModel
 
 from scripts.compiler.arguments import FLAGS
-from scripts.compiler.dialects import flows, native, tools
-from scripts.runtime.environment import NAMES, OTHER_PROVIDERS, VARIABLES
+from scripts.compiler.dialects import flows, native, steps, tools
+from scripts.runtime.environment import NAMES, VARIABLES
 from scripts.runtime.errors import Conflict, InvalidName, NotFound, RunError
 from scripts.runtime.settings import Settings
 from tests.conftest import MakeProject, StartService
@@ -203,7 +203,7 @@ def test_sample_has_nothing_to_say(compiled_sample: Path) -> None:
 
 def test_table_of_agent_keys() -> None:
     named = {key for row in table(GUIDE / "agents.md", *TABLE_OF_KEYS) for key in codes(row[0])}
-    later = {"memory_recall", *native.NOT_YET, *native.NOT_YET_LISTS}
+    later = {"memory_recall"}
     known = {*native.KEYS, "wait_for.docs", "wait_for.agents"} - {"wait_for"}
     assert named == known - later
     said = (GUIDE / "agents.md").read_text("utf-8")
@@ -220,7 +220,8 @@ def test_tables_of_flow_and_tool_keys() -> None:
         key for row in table(GUIDE / "flows.md", "key of a step", "type") for key in codes(row[0])
     }
     assert in_flows == set(flows.FLOW_KEYS)
-    assert in_steps == {*flows.STEP_KEYS, "parallel"}
+    known = {*steps.AGENT_KEYS, *steps.GATE_KEYS, *steps.FLOW_KEYS, "parallel"}
+    assert in_steps == known
 
 
 def test_table_of_settings() -> None:
@@ -230,7 +231,7 @@ def test_table_of_settings() -> None:
     for key, default in _settings(Settings):
         assert _default_fits(keys[key][2], default), f"{key}: {keys[key][2]}, but it is {default!r}"
     variables = {name: row for row in rows for name in codes(row[1])}
-    assert variables.keys() == set(NAMES) - OTHER_PROVIDERS.keys()
+    assert variables.keys() == set(NAMES)
     for variable in VARIABLES:
         key = ".".join(variable.path)
         if key in keys:
