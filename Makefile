@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+SRC ?= bmad
 export PORT
 
 VENV := .venv
@@ -18,6 +19,9 @@ dev_stamp := $(VENV)/bmad2pf-dev-$(version)-$(call checksum,requirements-dev.txt
 lock = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
 
+home = $(patsubst %/,%,$(dir $(SRC:/=)))
+run_python = '$(CURDIR)/$(BIN)/python'
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench lock clean
 .PHONY: python lint types generated-check stand-in aimock
@@ -29,14 +33,15 @@ help: ## Say what make can do
 	@echo
 	@echo "  PYTHON=python3.12   the Python to use, 3.11 or newer (now: $(PYTHON))"
 	@echo "  PORT=9000           where 'make run' serves (now: $(PORT))"
+	@echo "  SRC=../shop/bmad    what 'make run' compiles (now: $(SRC)); all it makes goes beside that"
 	@echo "  OPENAI_API_KEY=...  ask OpenAI; with OPENAI_BASE_URL anything that speaks its API."
 	@echo "                      Without a key an offline model answers."
 
-run: $(run_stamp) ## Compile bmad/ and serve it on port $PORT (8000)
-	@echo "==> compiling bmad/ into generated/"
-	@$(BIN)/python scripts/bmad2pf.py
+run: $(run_stamp) ## Compile $SRC (bmad) and serve it on port $PORT (8000)
+	@echo "==> compiling $(SRC) into $(home)/generated"
+	@cd '$(home)' && $(run_python) '$(CURDIR)/scripts/bmad2pf.py' --src '$(notdir $(SRC:/=))'
 	@echo "==> serving it; Ctrl-C ends it"
-	@exec $(BIN)/python -m generated
+	@cd '$(home)' && exec $(run_python) -m generated
 
 test: $(dev_stamp) lint types generated-check stand-in ## Run every check and every test, with coverage
 	@echo "==> tests"

@@ -24,6 +24,14 @@ def main() -> None:
         # Whoever read us has gone: there is nobody to tell.
         sys.stdout = sys.stderr
         sys.exit(MISUSED)
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith(("scripts.", "bmad2pf.")):
+            raise
+        sys.stderr.write(
+            f"bmad2pf: the package {error.name} is missing: "
+            "install requirements.txt first (pip install -r requirements.txt)\n"
+        )
+        sys.exit(MISUSED)
     except Exception:  # noqa: BLE001  our own fault keeps its traceback; only the code is ours
         sys.excepthook(*sys.exc_info())
         sys.exit(MISUSED)

@@ -1,33 +1,40 @@
-"""`python -m generated`: serve the tree, or print its OpenAPI document."""
+"""`python -m generated`: serve the tree, or print its OpenAPI document.
+
+Only the standard library is imported before the tree is known to be what the compiler
+wrote: a file that was edited or lost could break any other import.
+"""
 
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import importlib
 import json
 import socket
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from . import logs
-from .errors import BMADError
-
 MISUSE: Final = 2
-_EXAMPLE: Final = '{"input": "A shopping list for two", "story_id": "S-1"}'
+INTERRUPTED: Final = 130
+_TREE: Final = Path(__file__).resolve().parent.parent
 
 
 def main(package: str, arguments: Sequence[str] | None = None) -> None:
     """Run the command that was typed and exit: 0, or 2 with one line on stderr."""
     parsed = _parser(package).parse_args(arguments)
     try:
-        code = _openapi(package) if parsed.command == "openapi" else _serve(package)
-    except BMADError as error:
-        sys.stderr.write(f"{package}: {error.message}\n")
-        code = MISUSE
+        code = _damage() or _run(package, parsed.command)
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED
+    except ModuleNotFoundError as error:
+        code = _missing(error)
+    if isinstance(code, str):
+        sys.stderr.write(f"{package}: {code}\n")
+        code = MISUSE
     sys.exit(code)
 
 
@@ -41,6 +48,48 @@ def _parser(package: str) -> argparse.ArgumentParser:
     commands.add_parser("serve", help="serve (what happens without a command)")
     commands.add_parser("openapi", help="print the OpenAPI document as JSON")
     return parser
+
+
+def _damage() -> str | None:
+    """What is wrong with the tree's files; None when they are as the compiler wrote them."""
+    try:
+        from .errors import TreeError
+        from .manifest import verify
+    except (SyntaxError, ImportError, AttributeError, NameError) as error:
+        # They need nothing but Python, so it is they that were changed.
+        return f"{_TREE.name} is not what the compiler wrote ({error}): run bmad2pf again"
+    try:
+        verify(_TREE)
+    except TreeError as error:
+        return error.message
+    return None
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """One line on a package that is not installed, and who wants it."""
+    module = str(error.name).partition(".")[0]
+    inside = [
+        Path(frame.filename).relative_to(_TREE)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(_TREE)
+    ]
+    if inside and inside[-1].parts[0] == "tools":
+        return f"{inside[-1]} imports {module}, which is not installed"
+    requirements = f"{_TREE.name}/requirements.txt"
+    return (
+        f"the package {module} is missing: "
+        f"install {requirements} first (pip install -r {requirements})"
+    )
+
+
+def _run(package: str, command: str | None) -> int | str:
+    """The exit code, or what stands in the way."""
+    from .errors import BMADError
+
+    try:
+        return _openapi(package) if command == "openapi" else _serve(package)
+    except BMADError as error:
+        return error.message
 
 
 def _application(package: str) -> Any:
@@ -62,8 +111,10 @@ def _openapi(package: str) -> int:
 
 
 def _serve(package: str) -> int:
+    from . import logs
     from .api.auth import check_bind
     from .api.connection import make_server
+    from .welcome import report
 
     app = _application(package)
     service = app.state.service
@@ -71,37 +122,23 @@ def _serve(package: str) -> int:
     logs.configure(service.settings.log_level, everything=True)
     service.open()
     listener = _listen(service.settings.server.host, service.settings.server.port)
-    sys.stderr.write(_report(service, listener))
+    sys.stderr.write(report(service, listener))
     sys.stderr.flush()
     make_server(app, service.settings).run(sockets=[listener])
+    logs.stopped()
     return 0
 
 
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that is bound, so that the report can name its port. Raises BMADError."""
+    from .errors import BMADError
+
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        reason = error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            reason = "it is in use; set PORT to another, e.g. make run PORT=9000"
+        else:
+            reason = error.strerror or str(error)
         raise BMADError(f"cannot listen on {host} port {port}: {reason}") from None
-
-
-def _report(service: Any, listener: socket.socket) -> str:
-    """What a person wants to know at the start, ending with a request to try."""
-    settings, model = service.settings, service.services.model
-    host, port = listener.getsockname()[:2]
-    name = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  (named, not bound)
-    address = f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
-    mock = " (offline answers: no provider's key is set)" if model.provider == "mock" else ""
-    lines = [
-        f"bmad2pf   serving {address}  (documentation at {address}/docs)",
-        f"agents    {', '.join(sorted(service.agents)) or 'none'}",
-        f"flows     {', '.join(service.flows) or 'none'}",
-        f"model     {model.provider}: {model.name}{mock}",
-        f"memory    {service.memory.backend}, {settings.memory_dir}",
-        f"documents {settings.documents_dir}",
-        *(f"warning   {warning}" for warning in settings.warnings),
-        f"try       curl {address}/run -H 'content-type: application/json' -d '{_EXAMPLE}'",
-    ]
-    return "\n".join(lines) + "\n"

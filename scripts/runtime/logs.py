@@ -1,4 +1,4 @@
-"""Log lines: one JSON object a line on stderr, whatever the characters in it.
+"""Log lines on stderr: one JSON object a line, or short lines for people on a terminal.
 
 No line holds a prompt, an answer, a document or a secret: run events are cut down to
 their facts here, and of an unforeseen fault only its kind and places are written (its text
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -38,6 +40,11 @@ _LEVELS: Final = {
     "run.failed": logging.ERROR,
     "run.cancelled": logging.WARNING,
 }
+_FAULTS: Final = frozenset({"step.failed", "step.retrying"})  # a tool's text is its author's
+_QUOTES_THE_ANSWER: Final = frozenset({"output_invalid"})
+_MAX_FAULT: Final = 500  # characters of a fault's message
+_COLOURS: Final = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "31"}
+_SHOWN: Final = ("status", "action", "tool", "attempt", "wait_s", "pending_docs", "code", "error")
 
 
 class JSONFormatter(logging.Formatter):
@@ -59,6 +66,40 @@ class JSONFormatter(logging.Formatter):
             if logging.getLogger(ROOT).isEnabledFor(logging.DEBUG):
                 line["error"]["text"] = str(record.exc_info[1])
         return json.dumps(line, default=str)
+
+
+class TerminalFormatter(logging.Formatter):
+    """A record as a short line: time, level, step, milliseconds, message, what it is about."""
+
+    def __init__(self, *, colour: bool) -> None:
+        super().__init__()
+        self.colour = colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = getattr(record, "facts", {})
+        took = facts.get("duration_ms")
+        line = " ".join(
+            [
+                time.strftime("%H:%M:%S", time.localtime(record.created)),
+                f"{record.levelname.lower():8}",
+                f"{facts.get('step') or '-':18}",
+                f"{took:9.1f} ms" if isinstance(took, int | float) else " " * 12,
+                "",
+                record.getMessage(),
+                *(f"{name}={facts[name]}" for name in _SHOWN if facts.get(name)),
+                *_shown_fault(record),
+            ]
+        )
+        line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+        code = _COLOURS.get(record.levelname) if self.colour else None
+        return f"\x1b[{code}m{line}\x1b[0m" if code else line
+
+
+def _shown_fault(record: logging.LogRecord) -> list[str]:
+    if not record.exc_info or record.exc_info[1] is None:
+        return []
+    fault = describe(record.exc_info[1])
+    return [fault["kind"], *(f"at {place}" for place in fault["at"][-1:])]
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -90,7 +131,7 @@ class _Stderr(logging.StreamHandler[TextIO]):
 def configure(level: str, *, everything: bool = False) -> None:
     """Send our lines to stderr; with `everything`, also those of the server and the libraries."""
     handler = _Stderr()
-    handler.setFormatter(JSONFormatter())
+    handler.setFormatter(_formatter())
     ours = logging.getLogger(ROOT)
     ours.handlers = [handler]
     ours.propagate = False
@@ -98,6 +139,17 @@ def configure(level: str, *, everything: bool = False) -> None:
     if everything:
         logging.root.handlers = [handler]
         logging.root.setLevel(max(ours.level, logging.WARNING))
+
+
+def _formatter() -> logging.Formatter:
+    if sys.stderr.isatty():
+        return TerminalFormatter(colour=not os.environ.get("NO_COLOR"))
+    return JSONFormatter()
+
+
+def stopped() -> None:
+    """The last line of a service that was told to end."""
+    logging.getLogger(f"{ROOT}.api.service").info("stopped")
 
 
 def run_event(event: Event, *, run_id: str, story_id: str) -> None:
@@ -111,8 +163,8 @@ def run_event(event: Event, *, run_id: str, story_id: str) -> None:
     facts |= {key: data[key] for key in _FACTS.get(event.type, ()) if key in data}
     if event.type.startswith("run."):
         facts |= _outcome(data.get("answer"))
-    elif data.get("error") is not None:
-        facts |= _fault(data["error"])
+    elif event.type in _FAULTS:
+        facts |= _fault(data.get("error"))
     _log.log(level, event.type, extra={"facts": facts})
 
 
@@ -124,7 +176,13 @@ def _outcome(answer: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _fault(error: object) -> dict[str, Any]:
-    """Code and step of a fault; its message may quote the provider, so it is left out."""
+    """Code, message and attempts of a fault; no message that quotes the model's answer."""
+    if isinstance(error, str):
+        return {"error": error[:_MAX_FAULT]}
     if not isinstance(error, Mapping):
         return {}
-    return {"code": error.get("code"), "attempts": error.get("attempts")}
+    code, message = error.get("code"), error.get("message")
+    facts = {"code": code, "attempts": error.get("attempts")}
+    if isinstance(message, str) and code not in _QUOTES_THE_ANSWER:
+        facts["error"] = message[:_MAX_FAULT]
+    return facts

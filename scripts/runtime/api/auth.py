@@ -17,6 +17,7 @@ from ..settings import Settings
 from .problems import respond
 
 CALLER: Final = "bmad.caller"  # the key's name, in the scope of an authorised request
+SHORT: Final = 16  # characters; what is shorter can be guessed
 _WHERE: Final = "BMAD_API_KEYS"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
@@ -30,6 +31,7 @@ class Key:
 
     name: str
     digest: bytes
+    is_short: bool = False
 
 
 def read_keys(settings: Settings) -> tuple[Key, ...]:
@@ -54,16 +56,34 @@ def _key(entry: str, place: int) -> Key:
         )
     if "@" in name or "+" in name:
         raise SettingsError(
-            f"entry {place}: tenants (@) and scopes (+) are not supported yet", where=_WHERE
+            f"entry {place}: tenants (@) and scopes (+) before the colon are not supported yet",
+            where=_WHERE,
+            hint="name:<key>; behind the colon all of it is the key",
         )
     if not _NAME.fullmatch(name):
         raise SettingsError(f"entry {place} has a name that does not fit", where=_WHERE)
     if not value.startswith("sha256="):
-        return Key(name, hashlib.sha256(value.encode("utf-8", "surrogateescape")).digest())
+        digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).digest()
+        return Key(name, digest, is_short=len(value) < SHORT)
     match = _SHA256.fullmatch(value)
     if match is None:
         raise SettingsError(f"entry {place}: sha256= needs 64 hex digits", where=_WHERE)
     return Key(name, bytes.fromhex(match[1]))
+
+
+def access(settings: Settings) -> list[str]:
+    """Who may call, for the start-up report: one line, and a warning for each short key."""
+    keys = read_keys(settings)
+    if not keys:
+        closed = "open to this machine only (no BMAD_API_KEYS)"
+        return ["off: anyone who reaches it may call" if settings.server.auth == "off" else closed]
+    names = ", ".join(key.name for key in keys)
+    short = [
+        f"{_WHERE}: the key of {key.name} has fewer than {SHORT} characters"
+        for key in keys
+        if key.is_short
+    ]
+    return [f"{len(keys)} key{'s' if len(keys) > 1 else ''} ({names})", *short]
 
 
 def is_loopback(host: str) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
+from shlex import quote
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -12,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from .openapi import document
+from .service import service_of
 
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
@@ -37,6 +40,11 @@ details { margin: .5rem 0; border: 1px solid var(--line); border-radius: .5rem;
 summary { display: flex; flex-wrap: wrap; gap: .2rem .8rem; align-items: baseline;
   padding: .55rem .8rem; cursor: pointer; list-style: none }
 summary::-webkit-details-marker { display: none }
+summary::before { content: "\\25b8"; width: .8rem; color: var(--soft) }
+details[open] > summary::before { content: "\\25be" }
+summary:hover .path { text-decoration: underline }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 1rem 0 }
+dt { color: var(--soft) } dd { margin: 0 }
 details > div { padding: 0 .8rem .9rem; border-top: 1px solid var(--line) }
 code, pre, .path { font: .88rem/1.5 ui-monospace, SFMono-Regular, Menlo, monospace }
 pre { margin: .3rem 0; padding: .7rem; overflow-x: auto; border: 1px solid var(--line);
@@ -55,11 +63,17 @@ router = APIRouter()
 @router.get("/docs", include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
     """The documentation as a page."""
-    return HTMLResponse(page(document(request.app)), headers=_HEADERS)
+    service = service_of(request)
+    names = {"Agents": sorted(service.agents), "Flows": list(service.flows)}
+    address = str(request.base_url).rstrip("/")
+    return HTMLResponse(page(document(request.app), names, address), headers=_HEADERS)
 
 
-def page(schema: Mapping[str, Any]) -> str:
-    """The whole page; every text of the document is escaped."""
+def page(schema: Mapping[str, Any], names: Mapping[str, Iterable[str]], address: str) -> str:
+    """The whole page; every text of the document, of `names` and of `address` is escaped.
+
+    `names` are what this service has, by kind; requests to try go to `address`.
+    """
     info = schema["info"]
     title = escape(info["title"])
     parts = [
@@ -67,25 +81,36 @@ def page(schema: Mapping[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}</title><style>{_STYLE}</style></head><body>",
         f'<h1>{title} <span class="soft">{escape(info["version"])}</span></h1>',
-        f'<p class="soft">{escape(info.get("description", ""))}</p>',
+        f'<p class="soft">{_text(info.get("description", ""))}</p>',
+        f"<dl>{''.join(_names(kind, of_it) for kind, of_it in names.items())}</dl>",
         '<p>The same for programs: <a href="openapi.json">openapi.json</a></p>',
     ]
     for tag in schema["tags"]:
         parts.append(f"<h2>{escape(tag['name'])}</h2>")
-        parts.append(f'<p class="soft">{escape(tag["description"])}</p>')
-        parts.extend(_operations(schema, tag["name"]))
+        parts.append(f'<p class="soft">{_text(tag["description"])}</p>')
+        parts.extend(_operations(schema, tag["name"], address))
     return "".join([*parts, "</body></html>\n"])
 
 
-def _operations(schema: Mapping[str, Any], tag: str) -> Iterable[str]:
+def _names(kind: str, names: Iterable[str]) -> str:
+    shown = ", ".join(f"<code>{escape(name)}</code>" for name in names) or "none"
+    return f"<dt>{escape(kind)}</dt><dd>{shown}</dd>"
+
+
+def _text(text: str) -> str:
+    """Escaped, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def _operations(schema: Mapping[str, Any], tag: str, address: str) -> Iterable[str]:
     for path, operations in schema["paths"].items():
         for verb, operation in operations.items():
             if tag in operation["tags"]:
-                yield _operation(schema, path, verb, operation)
+                yield _operation(schema, path, verb, operation, address)
 
 
 def _operation(
-    schema: Mapping[str, Any], path: str, verb: str, operation: Mapping[str, Any]
+    schema: Mapping[str, Any], path: str, verb: str, operation: Mapping[str, Any], address: str
 ) -> str:
     text = operation.get("description") or operation["summary"]
     body = operation.get("requestBody")
@@ -94,20 +119,38 @@ def _operation(
             f'<details id="{escape(operation["operationId"])}"><summary>',
             f'<span class="verb {escape(verb)}">{escape(verb)}</span>',
             f'<span class="path">{escape(path)}</span>',
-            f'<span class="soft">{escape(text.splitlines()[0])}</span></summary><div>',
+            f'<span class="soft">{_text(text.splitlines()[0])}</span></summary><div>',
             _parameters(operation.get("parameters", ())),
             _body(schema, body) if body else "",
             _answers(schema, operation["responses"]),
+            f"<h4>Try it</h4><pre>{escape(_curl(schema, path, verb, operation, address))}</pre>",
             "</div></details>",
         ]
     )
 
 
+def _curl(
+    schema: Mapping[str, Any], path: str, verb: str, operation: Mapping[str, Any], address: str
+) -> str:
+    """The request as a command; `{id}` and its like are left to be filled in."""
+    words = ["curl", *(["-X", verb.upper()] if verb not in ("get", "post") else [])]
+    words.append(quote(address + path))
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        model = _resolve(schema, content.get("schema", {}))
+        examples = [*model.get("examples", ()), *_example(content), "…"]
+        sent = examples[0] if isinstance(examples[0], str) else json.dumps(examples[0])
+        words += ["-H", quote(f"content-type: {kind}"), "--data-binary", quote(sent)]
+        break
+    return " ".join(words)
+
+
 def _parameters(parameters: Iterable[Mapping[str, Any]]) -> str:
-    rows = [
-        (f"{item['name']}", f"{item['in']}. {item.get('description', '')}") for item in parameters
-    ]
+    rows = [(item["name"], _joined(item["in"], item.get("description", ""))) for item in parameters]
     return _table("Parameters", rows)
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(filter(None, parts))
 
 
 def _body(schema: Mapping[str, Any], body: Mapping[str, Any]) -> str:
@@ -122,7 +165,7 @@ def _body(schema: Mapping[str, Any], body: Mapping[str, Any]) -> str:
 
 def _answers(schema: Mapping[str, Any], responses: Mapping[str, Any]) -> str:
     rows = [
-        (status, f"{response['description']} {' | '.join(response.get('content', ()))}")
+        (status, _joined(response["description"], ", ".join(response.get("content", ()))))
         for status, response in responses.items()
     ]
     fields = []
@@ -134,7 +177,10 @@ def _answers(schema: Mapping[str, Any], responses: Mapping[str, Any]) -> str:
 def _fields(model: Mapping[str, Any]) -> list[tuple[str, str]]:
     required = model.get("required", ())
     return [
-        (name + ("" if name in required else "?"), f"{_kind(field)} {field.get('description', '')}")
+        (
+            name + ("" if name in required else "?"),
+            _joined(_kind(field), field.get("description", "")),
+        )
         for name, field in model.get("properties", {}).items()
     ]
 
@@ -167,6 +213,6 @@ def _shown(example: Any) -> str:
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
     cells = "".join(
-        f"<tr><td>{escape(left)}</td><td>{escape(right)}</td></tr>" for left, right in rows
+        f"<tr><td>{escape(left)}</td><td>{_text(right)}</td></tr>" for left, right in rows
     )
     return f"<h4>{escape(title)}</h4><table>{cells}</table>" if cells else ""

@@ -20,6 +20,7 @@ from .jsontext import dump
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+CODE: Final = "bmad.code"  # the code of the problem that was answered, in the request's scope
 RETRY_SECONDS: Final = "5"
 
 _CODES: Final = {
@@ -67,7 +68,8 @@ def respond(
     headers: Mapping[str, str] | None = None,
     errors: Sequence[Mapping[str, Any]] = (),
 ) -> Response:
-    """The response of a problem that happened at `scope`'s path."""
+    """The response of a problem that happened at `scope`'s path; its log line gets the code."""
+    scope[CODE] = code
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

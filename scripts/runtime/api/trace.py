@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import time
+from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..clock import uuid7
 from ..logs import REQUEST_ID
-from .problems import respond
+from .problems import CODE, respond
 
 _log = logging.getLogger(__name__)
 _SANE: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
@@ -62,8 +63,18 @@ def _request_id(scope: Scope) -> str:
 
 
 def _write_line(scope: Scope, status: int, seconds: float) -> None:
-    level = logging.DEBUG if scope["path"].startswith(_QUIET) else logging.INFO
+    level = _level(scope["path"], status)
     if _log.isEnabledFor(level):
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         facts = {"status": status, "duration_ms": round(seconds * 1000, 3)}
+        if CODE in scope:
+            facts["code"] = scope[CODE]
         _log.log(level, "%s %s", scope["method"], path, extra={"facts": facts})
+
+
+def _level(path: str, status: int) -> int:
+    if path.startswith(_QUIET):
+        return logging.DEBUG
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return logging.WARNING  # what a service that stops answers, on purpose
+    return logging.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO

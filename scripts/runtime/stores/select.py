@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from ..settings import Settings
 from .documents import FileDocuments
+from .folder import try_folder
 from .memory import FileMemory
 from .protocol import DocumentStore, MemoryStore
 
 
 def make_memory(settings: Settings) -> MemoryStore:
-    """Memory in files below the data folder."""
+    """Memory in files below the data folder. Raises StoreError when it cannot be written."""
+    try_folder(settings.memory_dir, store="memory")
     return FileMemory(settings.memory_dir, settings.memory.durability)
 
 
 def make_documents(settings: Settings) -> DocumentStore:
-    """Documents as Markdown files."""
+    """Documents as Markdown files. Raises StoreError when their folder cannot be written."""
+    try_folder(settings.documents_dir, store="documents")
     return FileDocuments(settings.documents_dir, settings.memory.durability)

@@ -1,0 +1,56 @@
+"""What a person wants to know when the service starts, ending with a request to try."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from .api.auth import access
+from .settings import Settings
+
+_EXAMPLE: Final = '{"input": "A shopping list for two", "story_id": "S-1"}'
+_KEY_HEADER: Final = ' -H "X-API-Key: …"'
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  (named, not bound)
+
+
+def report(service: Any, listener: socket.socket) -> str:
+    """The lines for `service`, which `listener` is about to serve."""
+    settings: Settings = service.settings
+    host, port = listener.getsockname()[:2]
+    name = "127.0.0.1" if host in _EVERYWHERE else host
+    address = f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    where = f"port {port} of all addresses, here {address}" if name != host else address
+    allowed, *short = access(settings)
+    has_keys = settings.secrets.api_keys is not None
+    header = _KEY_HEADER if has_keys else ""
+    request = f"curl {address}/run{header} -H 'content-type: application/json' -d '{_EXAMPLE}'"
+    lines = [
+        f"bmad2pf   serving {where}",
+        f"access    {allowed}",
+        *(() if has_keys else (f"manual    {address}/docs",)),
+        f"agents    {', '.join(sorted(service.agents)) or 'none'}",
+        f"flows     {', '.join(service.flows) or 'none'}",
+        f"model     {_model(settings, service.services.model)}",
+        f"memory    {service.memory.backend}, {settings.memory_dir}",
+        f"documents {settings.documents_dir}",
+        *(f"warning   {warning}" for warning in (*settings.warnings, *short)),
+        f"try       {request}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _model(settings: Settings, model: Any) -> str:
+    if model.provider == "mock":
+        return f"offline mock ({_why_mock(settings)})"
+    base_url = settings.llm.base_url
+    at = f" at {urlsplit(base_url).netloc}" if base_url else ""
+    return f"{model.provider}: {model.name}{at}"
+
+
+def _why_mock(settings: Settings) -> str:
+    if settings.testing:
+        return "TESTING is set"
+    if settings.llm.provider == "mock":
+        return "llm.provider says so"
+    return "no key is set"
