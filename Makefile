@@ -19,7 +19,7 @@ dev_stamp := $(VENV)/bmad2pf-dev-$(version)-$(call checksum,requirements-dev.txt
 lock = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
 
-home = $(patsubst %/,%,$(dir $(SRC:/=)))
+home = $(shell dirname '$(SRC)')
 run_python = '$(CURDIR)/$(BIN)/python'
 
 .DEFAULT_GOAL := help
@@ -39,7 +39,7 @@ help: ## Say what make can do
 
 run: $(run_stamp) ## Compile $SRC (bmad) and serve it on port $PORT (8000)
 	@echo "==> compiling $(SRC) into $(home)/generated"
-	@cd '$(home)' && $(run_python) '$(CURDIR)/scripts/bmad2pf.py' --src '$(notdir $(SRC:/=))'
+	@cd '$(home)' && $(run_python) '$(CURDIR)/scripts/bmad2pf.py' --src "$$(basename '$(SRC)')"
 	@echo "==> serving it; Ctrl-C ends it"
 	@cd '$(home)' && exec $(run_python) -m generated
 

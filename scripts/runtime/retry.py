@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from .errors import ModelError, RateLimitError
+from .errors import ModelError, ProviderUnavailable, RateLimitError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -66,6 +66,6 @@ def _wait(state: RetryCallState) -> float:
 
     error = state.outcome.exception() if state.outcome else None
     backoff = tenacity.wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT)(state)
-    if isinstance(error, RateLimitError) and error.retry_after is not None:
+    if isinstance(error, RateLimitError | ProviderUnavailable) and error.retry_after is not None:
         return min(max(error.retry_after, 0.0), LONGEST_WAIT * 4)
     return backoff
