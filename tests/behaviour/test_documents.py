@@ -156,6 +156,8 @@ def test_examples_of_agents_compile(project: MakeProject) -> None:
         "agents/market-researcher.md": "Research.",
         "agents/writer.md": "---\ncreates: prd.md\n---\nWrite.",
         "agents/teller.md": "---\ncreates: stories.md\nwait_for: {docs: [prd.md]}\n---\nTell.",
+        "tasks/review.md": "How to review.",
+        "checklists/done.md": "What done means.",
         "tools.yaml": "check_stories: {module: stories, call: check_stories}",
         "tools/stories.py": (ROOT / "bmad/tools/stories.py").read_bytes(),
     }
