@@ -5,7 +5,9 @@
     ├── TreeError                the generated folder does not match its manifest
     ├── NotFound                 no such agent, flow, document or memory entry
     ├── InvalidName              an id that a client gave cannot name anything
+    ├── DecisionError            a decision for a gate or with an action that there is not
     ├── Conflict                 the same thing is being done already, or has changed
+    │   └── SourcesChanged       the sources of a run that could go on have changed
     └── RunError                 a run could not go on
         ├── DependencyError      a document that the step needs is missing
         ├── VisitsExceeded       a loop went round too often
@@ -96,6 +98,28 @@ class Conflict(BMADError):
         self.what = what
         self.code = code
         self.status = status
+
+
+class SourcesChanged(Conflict):
+    """`changed` are the paths that were added, removed or edited since the run began."""
+
+    def __init__(self, changed: Sequence[str]) -> None:
+        super().__init__(
+            "the sources have changed since this run began: say on_change restart or continue",
+            what="sources",
+            code="sources_changed",
+        )
+        self.changed = tuple(changed)
+
+
+class DecisionError(BMADError):
+    """The message names what is possible; `code` is gate_unknown or action_not_offered."""
+
+    status = 422
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class RunError(BMADError):

@@ -1,17 +1,26 @@
-"""The event log of a run: append-only, numbered from 1, the one source of every answer."""
+"""The event log of a run: numbered from 1, bounded, the one source of every answer."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 from .clock import rfc3339
 
+MAX_EVENTS: Final = 10_000  # of one run
 TERMINAL: Final = frozenset({"run.completed", "run.pending", "run.failed", "run.cancelled"})
+
+_KEPT: Final = MAX_EVENTS * 3 // 4  # what is left when the bound is met
+_DELTA: Final = "step.delta"
+# What may go when there are no more deltas; results, failures and the run's own events never do.
+_PASSING: Final = frozenset({"step.started", "step.tool", "step.retrying", "step.queued"})
 _NOTHING: Final[Mapping[str, Any]] = {}
+_seq = attrgetter("seq")
 
 
 @dataclass(slots=True)
@@ -33,18 +42,22 @@ class Event:
 
 
 class EventLog:
-    """All events of one run, and whoever follows them.
+    """The events of one run, and whoever follows them.
 
-    `listeners` are called at each event, in the run's own time: for logs and metrics.
+    Numbers only ever grow; they have gaps where the oldest deltas had to go, since a log holds
+    MAX_EVENTS. `listeners` are called at each event, in the run's own time: for logs and metrics.
     """
 
-    __slots__ = ("_waiting", "events", "followers", "listeners", "run_id")
+    __slots__ = ("_limit", "_waiting", "events", "followers", "listeners", "run_id", "seq")
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, events: Sequence[Event] = (), seq: int = 0) -> None:
+        """`events` and `seq`, the highest number so far, are what is known of earlier attempts."""
         self.run_id = run_id
-        self.events: list[Event] = []
+        self.events: list[Event] = list(events)
+        self.seq = seq
         self.followers = 0
         self.listeners: list[Callable[[Event], None]] = []
+        self._limit = MAX_EVENTS
         self._waiting: list[asyncio.Future[None]] = []
 
     @property
@@ -56,13 +69,35 @@ class EventLog:
         self, type: str, step: str | None = None, data: Mapping[str, Any] = _NOTHING
     ) -> Event:
         """Write down what happened now."""
-        event = Event(len(self.events) + 1, type, time.time(), step, data)
+        self.seq += 1
+        event = Event(self.seq, type, time.time(), step, data)
         self.events.append(event)
+        if len(self.events) > self._limit:
+            self._shrink()
         if self._waiting:
             self._wake()
         for listener in self.listeners:
             listener(event)
         return event
+
+    def since(self, seq: int) -> list[Event]:
+        """The events with higher numbers."""
+        events = self.events
+        if not events or events[-1].seq <= seq:
+            return []
+        return events[bisect_right(events, seq, key=_seq) :]
+
+    def forget_deltas(self) -> None:
+        """Let go of the pieces whose whole is in the results."""
+        self.events = [event for event in self.events if event.type != _DELTA]
+
+    def _shrink(self) -> None:
+        excess = len(self.events) - _KEPT
+        self.events = _without_deltas(self.events, excess)
+        excess = len(self.events) - _KEPT
+        if excess > 0:
+            self.events = _without_passing(self.events, excess)
+        self._limit = max(MAX_EVENTS, len(self.events) + MAX_EVENTS - _KEPT)
 
     def _wake(self) -> None:
         for future in self._waiting:
@@ -71,9 +106,10 @@ class EventLog:
         self._waiting.clear()
 
     def follow(self, after: int = 0) -> AsyncIterator[list[Event]]:
-        """Batches of the events behind `after` as they come; ends behind a terminal one.
+        """Batches of the events behind number `after` as they come; ends behind a terminal one.
 
-        Counts as followed from this call on, not from the first read.
+        Counts as followed from this call on, not from the first read. A reader that is late
+        costs nothing: it misses deltas that had to go.
         """
         self.followers += 1
         return self._follow(after)
@@ -81,9 +117,9 @@ class EventLog:
     async def _follow(self, after: int) -> AsyncIterator[list[Event]]:
         try:
             while True:
-                batch = self.events[after:]
+                batch = self.since(after)
                 if batch:
-                    after += len(batch)
+                    after = batch[-1].seq
                     yield batch
                     if batch[-1].type in TERMINAL:
                         return
@@ -93,3 +129,35 @@ class EventLog:
                     await future
         finally:
             self.followers -= 1
+
+
+def _without_deltas(events: Sequence[Event], excess: int) -> list[Event]:
+    """Without the oldest deltas; in each step's place of the last of them stands how many."""
+    dropped: dict[str | None, tuple[int, int]] = {}
+    for event in events[:-1]:
+        if excess <= 0:
+            break
+        if event.type == _DELTA:
+            excess -= 1
+            count = dropped.get(event.step, (0, 0))[0]
+            dropped[event.step] = (count + event.data.get("dropped", 1), event.seq)
+    found = []
+    for event in events:
+        count, last = dropped.get(event.step, (0, 0))
+        if event.type == _DELTA and event.seq < last:
+            continue
+        if event.type == _DELTA and event.seq == last:
+            data = {"text": "", "dropped": count}
+            event = Event(event.seq, _DELTA, event.time, event.step, data)
+        found.append(event)
+    return found
+
+
+def _without_passing(events: Sequence[Event], excess: int) -> list[Event]:
+    found = []
+    for event in events:
+        if excess > 0 and event.type in _PASSING:
+            excess -= 1
+        else:
+            found.append(event)
+    return found

@@ -3,112 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
 
-from .answer import answer, error_json
 from .clock import uuid7
 from .context import FlowContext
+from .continuing import Course, changed_names, course
 from .errors import BMADError, Conflict, NotFound, RunError, RunTimeout
 from .events import Event, EventLog
 from .flow import AnyFlow, Flow
 from .node import AgentNode
-from .runner import Decision, MemoryRunner, Record, StepBlocked
+from .run import Run, RunRequest
+from .runner import MemoryRunner, Record, StepBlocked
 from .services import Services
 from .spec import story_document
+from .stores.runs import Kept, Line, MemoryRuns, RunRecord, RunStore, again_line, run_line
 from .waiting import within
 
-MAX_UNFINISHED: Final = 1000  # runs that can be continued; the oldest are forgotten first
-
-Identity = tuple[str | None, ...]
+__all__ = ["Executor", "Run", "RunRequest"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What a client asks for: a flow by name, or one agent (with a command of its) alone.
-
-    `documents` maps names to Markdown; `fresh` starts over even where a run could go on.
-    """
-
-    flow: str
-    input: str
-    story_id: str
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    documents: Mapping[str, str] = field(default_factory=dict)
-    fresh: bool = False
-    agent: str | None = None
-    command: str | None = None
-    decision: Decision | None = None
-
-    @property
-    def identity(self) -> Identity:
-        """Two requests with one identity are the same run."""
-        inputs = json.dumps(self.inputs, sort_keys=True) if self.inputs else ""
-        return (self.flow, self.agent, self.command, self.story_id, self.input, inputs)
-
-
-class Run:
-    """One execution. Its log outlives it, so that a later request can go on from there."""
-
-    def __init__(self, run_id: str, request: RunRequest, log: EventLog) -> None:
-        self.run_id = run_id
-        self.request = request
-        self.log = log
-        self.since = len(log.events)
-        self.http_status = 200
-        self.task: asyncio.Task[None] | None = None
-        self._answer: dict[str, Any] | None = None
-        self._until: int | None = None
-        self._reason = "the run was cancelled"
-
-    @property
-    def ended(self) -> bool:
-        return self._answer is not None
-
-    def events(self) -> Sequence[Event]:
-        """This attempt's events so far."""
-        return self.log.events[self.since : self._until]
-
-    def answer(self) -> dict[str, Any]:
-        """The JSON answer. Raises RuntimeError before the end."""
-        if self._answer is None:
-            raise RuntimeError("the run has not ended")
-        return self._answer
-
-    async def wait(self) -> dict[str, Any]:
-        """The JSON answer, at the end. Cancelling the waiter leaves the run alone."""
-        if self.task is not None and not self.task.done():
-            await asyncio.wait((self.task,))
-        return self.answer()
-
-    def cancel(self, reason: str = "the run was cancelled") -> None:
-        """Stop as soon as possible; finished steps are kept, a last event is sent."""
-        if self.task is not None and not self.ended:
-            self._reason = reason
-            self.task.cancel()
-
-    def end(self, type: str, data: Mapping[str, Any], http_status: int = 200) -> None:
-        """Write the last event, which carries the answer."""
-        self.http_status = http_status
-        self._answer = answer(
-            self.run_id, self.log.events, type, data, since=self.since, ended=time.time()
-        )
-        self._until = self.log.append(type, None, {"answer": self._answer}).seq
-
-    def fail(self, error: BMADError) -> None:
-        self.end("run.failed", {"error": error_json(error)}, error.status)
-
-    def end_cancelled(self) -> None:
-        error = RunError(self._reason)
-        error.code, error.status = "cancelled", 503
-        self.end("run.cancelled", {"error": error_json(error)}, error.status)
 
 
 class Executor:
@@ -119,14 +34,18 @@ class Executor:
         services: Services,
         flows: Mapping[str, Flow],
         agents: Sequence[type[AgentNode]] = (),
+        runs: RunStore | None = None,
+        sources: Mapping[str, str] | None = None,
     ) -> None:
+        """`runs` keeps what did not succeed, `sources` are what the flows were made of."""
         self.services = services
         self.flows = flows
         self.agents = {agent.id: agent for agent in agents}
         self.draining = False
         self.last_execution: dict[str, float] = {}
-        self._running: dict[Identity, Run] = {}
-        self._unfinished: OrderedDict[Identity, Run] = OrderedDict()
+        self._runs: RunStore = runs or MemoryRuns()
+        self._sources = sources or {}
+        self._running: dict[str, Run] = {}
 
     @property
     def active(self) -> int:
@@ -141,8 +60,9 @@ class Executor:
     def start(self, request: RunRequest) -> Run:
         """A run that has begun. Must be called on the event loop.
 
-        Raises NotFound for an unknown flow or agent, and Conflict for a twin that
-        is running (`run_in_progress`) or while the service stops (`draining`).
+        Raises NotFound for an unknown flow or agent, Conflict for a twin that is running
+        (`run_in_progress`), while the service stops (`draining`) or for a decision that nobody
+        waits for (`no_pending_gate`), SourcesChanged, DecisionError and StoreError.
         """
         if self.draining:
             raise Conflict("the service is stopping", what="service", code="draining", status=503)
@@ -154,12 +74,20 @@ class Executor:
                 what=self._running[identity].run_id,
                 code="run_in_progress",
             )
-        earlier = self._unfinished.pop(identity, None)
-        run = self._begin(request, None if request.fresh else earlier)
+        record = self._runs.claim(identity)
+        try:
+            way = course(request, record.kept, self._sources, graph)
+        except BaseException:
+            record.release()
+            raise
+        line = self._first_line(request, way)
+        run = _attempt(request, identity, record, way, line)
         self._running[identity] = run
         run.log.append("run.started", None, {"flow": request.flow, "story_id": request.story_id})
         run.task = asyncio.get_running_loop().create_task(self._execute(run, flow, graph))
         run.task.add_done_callback(lambda _: self._ended(run))
+        # Behind the task: a run that ends without waiting leaves nothing to be written.
+        record.begin(line, run.stop, afresh=way.kept is None)
         return run
 
     def _graph(self, request: RunRequest) -> tuple[Flow | None, AnyFlow]:
@@ -173,14 +101,17 @@ class Executor:
             raise NotFound("flow", request.flow)
         return flow, flow.build()
 
-    def _begin(self, request: RunRequest, earlier: Run | None) -> Run:
-        if earlier is not None:
-            return Run(earlier.run_id, request, earlier.log)
-        run_id = uuid7()
-        return Run(run_id, request, EventLog(run_id))
+    def _first_line(self, request: RunRequest, way: Course) -> Line | None:
+        now = time.time()
+        if way.kept is None:
+            names = {"flow": request.flow, "agent": request.agent, "story_id": request.story_id}
+            return run_line(uuid7(), now, self._sources, **names)
+        if way.moved or way.undo is not None:
+            return again_line(way.kept.seq, now, self._sources, way.undo)
+        return None
 
     def _context(self, run: Run, flow: Flow | None) -> FlowContext:
-        request, recorded = run.request, finished_steps(run.log.events)
+        request = run.request
         command = request.command or ""
         if request.agent is not None and command:
             command = dict(self.agents[request.agent].commands).get(command) or command
@@ -188,7 +119,7 @@ class Executor:
             input=request.input,
             story_id=request.story_id,
             services=self.services,
-            runner=MemoryRunner(run.log, recorded, request.decision),
+            runner=MemoryRunner(run.log, _records(run.log.events), run.decision, run.keep),
             inputs=request.inputs,
             on_missing_doc=flow.on_missing_doc if flow else None,
             command=command,
@@ -239,16 +170,11 @@ class Executor:
     def _ended(self, run: Run) -> None:
         if not run.ended:  # cancelled before it could take its first step
             run.end_cancelled()
-        identity = run.request.identity
-        self._running.pop(identity, None)
+        self._running.pop(run.identity, None)
         for event in run.events():
             if event.type == "step.completed":
                 agent_id = str(event.data.get("agent", event.step))
                 self.last_execution[agent_id] = event.time
-        if run.answer()["status"] != "success":
-            self._unfinished[identity] = run
-            if len(self._unfinished) > MAX_UNFINISHED:
-                self._unfinished.popitem(last=False)
 
     async def drain(self, seconds: float) -> None:
         """Take no more runs; give the present ones so long, then cancel them."""
@@ -263,6 +189,17 @@ class Executor:
             await asyncio.wait(late)
 
 
-def finished_steps(events: Sequence[Event]) -> dict[str, Record]:
+def _attempt(
+    request: RunRequest, identity: str, record: RunRecord, way: Course, line: Line | None
+) -> Run:
+    """The run, with what is kept of it in its log; `line` is the first of this attempt."""
+    kept = way.kept or Kept()
+    if line is not None:
+        kept.apply(line)
+    log = EventLog(kept.run_id, kept.events, kept.seq)
+    return Run(log, request, identity, record, way.decision)
+
+
+def _records(events: Sequence[Event]) -> dict[str, Record]:
     """The records of all steps that a log says are done, by their ticket's name."""
     return {e.data["name"]: dict(e.data) for e in events if e.type == "step.completed"}

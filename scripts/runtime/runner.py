@@ -95,20 +95,25 @@ class Runner(Protocol):
 
 
 class MemoryRunner:
-    """Keeps everything in the process: no engine below, microseconds a step."""
+    """Keeps everything in the process: no engine below, microseconds a step.
 
-    __slots__ = ("_decision", "_log", "_recorded", "_visits")
+    `keep` is told of each finished step before anyone else; it may return what is to be awaited.
+    """
+
+    __slots__ = ("_decision", "_keep", "_log", "_recorded", "_visits")
 
     def __init__(
         self,
         log: EventLog,
         recorded: Mapping[str, Record] | None = None,
         decision: Decision | None = None,
+        keep: Callable[[str, Record], Awaitable[None] | None] | None = None,
     ) -> None:
         self._log = log
         self._recorded = recorded or {}
         self._visits: dict[str, int] = {}
         self._decision = decision
+        self._keep = keep
 
     @property
     def streaming(self) -> bool:
@@ -137,11 +142,13 @@ class MemoryRunner:
         began = log.append("step.started", ticket.step, facts).time
         try:
             record = await body(call)
+            record["duration_ms"] = round((time.time() - began) * 1000, 3)
+            if self._keep is not None and (waiting := self._keep(ticket.step, record)):
+                await waiting
         except RunError as error:
             error.step = error.step or ticket.step
             log.append("step.failed", ticket.step, {"error": error_json(error)})
             raise
-        record["duration_ms"] = round((time.time() - began) * 1000, 3)
         log.append("step.completed", ticket.step, record)
         return record
 
@@ -160,6 +167,8 @@ class MemoryRunner:
         self._decision = None  # a loop that comes back asks again
         output = {"action": decision.action, "comment": decision.comment}
         record = {"name": ticket.name, "output": output, "action": decision.action}
+        if self._keep is not None and (waiting := self._keep(ticket.step, record)):
+            await waiting
         self._log.append("step.completed", ticket.step, record)
         return record
 

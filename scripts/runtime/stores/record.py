@@ -1,4 +1,4 @@
-"""One line of a memory file: an ASCII JSON object that ends with its own checksum."""
+"""One line of a file that is only appended to: an ASCII JSON object with its checksum at its end."""
 
 from __future__ import annotations
 
@@ -46,25 +46,35 @@ def _is_shallow(value: Any) -> bool:
     return not layer
 
 
+def seal(text: str) -> bytes:
+    """The line of a JSON object that has fields and is ASCII: its checksum is added, and the LF."""
+    crc = zlib.crc32(text.encode("ascii"))
+    return f'{text[:-1]},"crc":"{crc:08x}"}}\n'.encode("ascii")
+
+
+def unseal(line: bytes) -> Any:
+    """The JSON of a sealed line without its LF. Raises BadLine."""
+    body = line[:-_CRC_LENGTH] + b"}"
+    if line[-_CRC_LENGTH:] != b',"crc":"%08x"}' % zlib.crc32(body):
+        raise BadLine("the checksum does not fit")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadLine("it is not JSON") from error
+
+
 def encode(entry: Entry, value: str) -> bytes:
     """The line of `entry`, whose value was encoded before; key and scope are checked names."""
     body = (
         f'{{"key":"{entry.key}","value":{value},"scope":"{entry.scope}",'
         f'"timestamp":"{entry.timestamp}","op":"{entry.op}","seq":{entry.seq}'
     )
-    crc = zlib.crc32(f"{body}}}".encode("ascii"))
-    return f'{body},"crc":"{crc:08x}"}}\n'.encode("ascii")
+    return seal(f"{body}}}")
 
 
 def decode(line: bytes) -> Entry:
     """The entry of a line without its LF. Raises BadLine."""
-    body = line[:-_CRC_LENGTH] + b"}"
-    if line[-_CRC_LENGTH:] != b',"crc":"%08x"}' % zlib.crc32(body):
-        raise BadLine("the checksum does not fit")
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadLine("it is not JSON") from error
+    fields = unseal(line)
     if not isinstance(fields, dict) or tuple(fields) != _FIELDS or type(fields["seq"]) is not int:
         raise BadLine("its fields are not those of a record")
     if fields["op"] not in ("set", "delete") or not isinstance(fields["key"], str):

@@ -1,0 +1,123 @@
+"""Whether a request goes on with a run, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import Conflict, DecisionError, SourcesChanged
+from .group import ParallelGroup
+from .node import AgentNode
+from .run import RunRequest
+from .runner import Decision
+from .spec import document_name, story_document
+from .stores.runs import Kept
+from .subflow import Subflow
+
+if TYPE_CHECKING:
+    from .flow import AnyFlow
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a request is met: `kept` is gone on with, None starts afresh.
+
+    `undo` is the number from which on finished steps run again; `moved` tells that the
+    sources are not those it was begun with; `decision` is what a gate is still to be told.
+    """
+
+    kept: Kept | None
+    decision: Decision | None = None
+    undo: int | None = None
+    moved: bool = False
+
+
+def course(
+    request: RunRequest, kept: Kept | None, sources: Mapping[str, str], graph: AnyFlow
+) -> Course:
+    """What is to be done. Raises SourcesChanged, Conflict or DecisionError."""
+    moved = ()
+    if kept is not None and not request.fresh:
+        moved = differing(kept.sources, sources)
+        if moved and (kept.steps or request.decision) and request.on_change != "continue":
+            if request.on_change is None:
+                raise SourcesChanged(moved)
+            kept = None
+    if request.fresh:
+        kept = None
+    decision = open_decision(request.decision, kept)
+    undo = first_reader(request, kept, graph) if kept and request.changed else None
+    return Course(kept, decision, undo, bool(moved))
+
+
+def differing(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """The paths that were added, removed or changed."""
+    return tuple(sorted(path for path in {**before, **now} if before.get(path) != now.get(path)))
+
+
+def open_decision(decision: Decision | None, kept: Kept | None) -> Decision | None:
+    """The decision, if a gate still waits for it; one that was taken before counts once.
+
+    Raises Conflict when no gate waits, DecisionError when it is another gate or action.
+    """
+    if decision is None:
+        return None
+    gates = kept.pending_gates if kept else {}
+    if decision.gate not in gates and kept is not None and _was_taken(decision, kept):
+        return None
+    if not gates:
+        message = "this run waits for no decision"
+        raise Conflict(message, what=decision.gate, code="no_pending_gate")
+    if decision.gate not in gates:
+        raise DecisionError("gate_unknown", f"this run waits at {_listed(gates)}")
+    actions = gates[decision.gate]
+    if decision.action not in actions:
+        message = f"gate {decision.gate!r} offers {_listed(actions)}"
+        raise DecisionError("action_not_offered", message)
+    return decision
+
+
+def _was_taken(decision: Decision, kept: Kept) -> bool:
+    taken = [
+        event.data.get("action")
+        for event in kept.steps
+        if event.step == decision.gate and event.data["name"].startswith("gate:")
+    ]
+    return taken[-1:] == [decision.action]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def first_reader(request: RunRequest, kept: Kept, graph: AnyFlow) -> int | None:
+    """The number of the first finished step that requires one of `request.changed`."""
+    changed = set(changed_names(request))
+    readers = {step for step, names in readings(graph) if changed & names}
+    return next((event.seq for event in kept.steps if event.step in readers), None)
+
+
+def changed_names(request: RunRequest) -> Iterator[str]:
+    """The documents as steps name them: without the story, without `.md`."""
+    prefix = story_document(request.story_id, "")
+    for name in request.changed:
+        yield document_name(name.removeprefix(prefix))
+
+
+def readings(graph: AnyFlow, path: str = "") -> Iterator[tuple[str, frozenset[str]]]:
+    """Each step of a flow and of those inside it, with the documents that it requires."""
+    todo: list[Any] = [graph.start_node]
+    seen: set[int] = set()
+    while todo:
+        node = todo.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        todo += node.successors.values()
+        if isinstance(node, ParallelGroup):
+            todo += node.members
+        elif isinstance(node, Subflow):
+            yield from readings(node.build(), f"{path}{node.step}.")
+        elif isinstance(node, AgentNode):
+            yield f"{path}{node.step}", frozenset(map(document_name, node.required))

@@ -1,0 +1,145 @@
+"""One execution of a flow or of an agent: what was asked for, and its log up to the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from bisect import bisect_right
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .answer import answer, error_json
+from .errors import BMADError, RunError
+from .events import Event, EventLog
+from .runner import Decision, Record
+from .stores.runs import RunRecord, end_line, step_line
+
+OnChange = Literal["restart", "continue"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a client asks for: a flow by name, or one agent (with a command of its) alone.
+
+    `documents` maps names to Markdown; `fresh` starts over even where a run could go on;
+    `changed` names documents whose readers shall run again; `on_change` says what becomes of
+    a run whose sources have changed since.
+    """
+
+    flow: str
+    input: str
+    story_id: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    documents: Mapping[str, str] = field(default_factory=dict)
+    fresh: bool = False
+    agent: str | None = None
+    command: str | None = None
+    decision: Decision | None = None
+    on_change: OnChange | None = None
+    changed: Sequence[str] = ()
+    tenant: str = ""
+
+    @property
+    def identity(self) -> str:
+        """A hash; two requests with one identity are the same run."""
+        inputs = json.dumps(self.inputs, sort_keys=True) if self.inputs else ""
+        names = (self.tenant, self.flow, self.agent, self.command, self.story_id)
+        head = json.dumps((*names, len(self.input)))
+        text = f"{head}{self.input}{inputs}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Run:
+    """One attempt. What it finished outlives it in its record, for a later attempt."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        request: RunRequest,
+        identity: str,
+        record: RunRecord,
+        decision: Decision | None = None,
+    ) -> None:
+        """`log` holds what earlier attempts finished; `decision` is what a gate still waits for."""
+        self.run_id = log.run_id
+        self.request = request
+        self.identity = identity
+        self.log = log
+        self.record = record
+        self.decision = decision
+        self.since = log.seq
+        self.http_status = 200
+        self.task: asyncio.Task[None] | None = None
+        self._answer: dict[str, Any] | None = None
+        self._reason = "the run was cancelled"
+        self._fault: BMADError | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self._answer is not None
+
+    @property
+    def decided(self) -> bool:
+        """Whether this attempt took the decision that came with its request."""
+        return self.decision is not None and any(
+            event.type == "step.completed" and event.data["name"].startswith("gate:")
+            for event in self.events()
+        )
+
+    def events(self) -> Sequence[Event]:
+        """This attempt's events so far."""
+        return self.log.since(self.since)
+
+    def answer(self) -> dict[str, Any]:
+        """The JSON answer. Raises RuntimeError before the end."""
+        if self._answer is None:
+            raise RuntimeError("the run has not ended")
+        return self._answer
+
+    async def wait(self) -> dict[str, Any]:
+        """The JSON answer, at the end. Cancelling the waiter leaves the run alone."""
+        if self.task is not None and not self.task.done():
+            await asyncio.wait((self.task,))
+        return self.answer()
+
+    def cancel(self, reason: str = "the run was cancelled") -> None:
+        """Stop as soon as possible; finished steps are kept, a last event is sent."""
+        if self.task is not None and not self.ended:
+            self._reason = reason
+            self.task.cancel()
+
+    def stop(self, fault: BMADError) -> None:
+        """Stop since what it does can no longer be kept."""
+        if self.task is not None and not self.ended:
+            self._fault = fault
+            self.task.cancel()
+
+    def keep(self, step: str, record: Record) -> Awaitable[None] | None:
+        """Keep a finished step, before anyone hears of it. Raises StoreError or Conflict."""
+        return self.record.add(step_line(self.log.seq + 1, time.time(), step, record))
+
+    def end(self, type: str, data: Mapping[str, Any], http_status: int = 200) -> None:
+        """Keep how it ended, then write the last event, which carries the answer."""
+        self.http_status = http_status
+        events, now = self.log.events, time.time()
+        since = bisect_right(events, self.since, key=lambda event: event.seq)
+        self._answer = answer(self.run_id, events, type, data, since=since, ended=now)
+        if type == "run.completed":
+            self.record.forget()
+        else:
+            self.record.end(end_line(self.log.seq + 1, now, type, data))
+        self.log.append(type, None, {"answer": self._answer})
+
+    def fail(self, error: BMADError) -> None:
+        self.end("run.failed", {"error": error_json(error)}, error.status)
+
+    def end_cancelled(self) -> None:
+        if self._fault is not None:
+            self.fail(self._fault)
+            return
+        error = RunError(self._reason)
+        error.code, error.status = "cancelled", 503
+        self.end("run.cancelled", {"error": error_json(error)}, error.status)

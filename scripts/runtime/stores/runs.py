@@ -1,0 +1,180 @@
+"""What is kept of runs that have not succeeded, so that the same request goes on from there."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from ..errors import BMADError
+from ..events import Event
+
+MAX_UNFINISHED: Final = 1000  # runs that can be continued; the oldest are forgotten first
+UNDONE: Final = "step.undone"  # a finished step that is to run again: paid, but no result
+
+# One line of a record: `op` is run, again, step or end; `seq` and `time` as in an event.
+Line = Mapping[str, Any]
+OnFault = Callable[[BMADError], None]
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is known of a run that did not succeed; `ending` is its last event, if it had one.
+
+    `steps` are its finished steps in order, as events; `undone` those that shall run again.
+    """
+
+    run_id: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    steps: list[Event] = field(default_factory=list)
+    undone: list[Event] = field(default_factory=list)
+    ending: Mapping[str, Any] | None = None
+    seq: int = 0
+
+    def apply(self, line: Line) -> None:
+        """Take in the next line. Raises KeyError, TypeError or ValueError for one that is none."""
+        op, seq, time = line["op"], int(line["seq"]), float(line["time"])
+        if op == "run":
+            self.run_id = str(line["run_id"])
+        elif op == "step":
+            record = {**line["record"]}
+            event = Event(max(seq, self.seq + 1), "step.completed", time, line["step"], record)
+            self.steps.append(event)
+        elif op == "again" and line["undo"] is not None:
+            undone = [event for event in self.steps if event.seq >= line["undo"]]
+            self.steps = self.steps[: len(self.steps) - len(undone)]
+            self.undone += [Event(e.seq, UNDONE, e.time, e.step, e.data) for e in undone]
+        if op in ("run", "again"):
+            self.sources = {**line["sources"]}
+        self.ending = line if op == "end" else None
+        self.seq = max(seq, self.seq + (op == "step"))
+
+    @property
+    def events(self) -> list[Event]:
+        """The finished steps of all attempts, in order."""
+        return sorted((*self.steps, *self.undone), key=lambda event: event.seq)
+
+    @property
+    def pending_gates(self) -> Mapping[str, tuple[str, ...]]:
+        """The gates it waits at, each with its actions."""
+        found = (self.ending or {}).get("pending_gates", ())
+        return {gate["gate"]: tuple(gate["actions"]) for gate in found}
+
+
+def run_line(run_id: str, time: float, sources: Mapping[str, str], **facts: Any) -> Line:
+    """The first line of a run; `facts` are for people who read the file."""
+    head = {"v": 1, "op": "run", "seq": 0, "time": time, "run_id": run_id}
+    return {**head, **facts, "sources": sources}
+
+
+def again_line(seq: int, time: float, sources: Mapping[str, str], undo: int | None) -> Line:
+    """A further attempt, on these sources; steps from number `undo` on are to run again."""
+    return {"op": "again", "seq": seq, "time": time, "undo": undo, "sources": sources}
+
+
+def step_line(seq: int, time: float, step: str, record: Mapping[str, Any]) -> Line:
+    """A finished step."""
+    return {"op": "step", "seq": seq, "time": time, "step": step, "record": record}
+
+
+def end_line(seq: int, time: float, type: str, data: Mapping[str, Any]) -> Line:
+    """How an attempt ended, other than by success."""
+    gates, documents = data.get("pending_gates", ()), data.get("pending_docs", ())
+    head = {"op": "end", "seq": seq, "time": time, "type": type}
+    return {**head, "pending_gates": gates, "pending_docs": documents, "error": data.get("error")}
+
+
+class RunRecord(Protocol):
+    """The record of one identity, ours from `claim` to `end`, `forget` or `release`."""
+
+    @property
+    def kept(self) -> Kept | None:
+        """What there was when it was claimed."""
+        ...
+
+    def begin(self, line: Line | None, on_fault: OnFault, *, afresh: bool) -> None:
+        """An attempt begins: `afresh` forgets what was kept.
+
+        `on_fault` hears of a write that failed later; the run must stop then.
+        """
+        ...
+
+    def add(self, line: Line) -> Awaitable[None] | None:
+        """Keep a finished step; to be awaited, if there is something to await.
+
+        Raises StoreError, and Conflict when another process has begun the same run.
+        """
+        ...
+
+    def end(self, line: Line) -> None:
+        """It ended, and can go on later."""
+        ...
+
+    def forget(self) -> None:
+        """It succeeded."""
+        ...
+
+    def release(self) -> None:
+        """It was not begun: nothing has changed."""
+        ...
+
+
+class RunStore(Protocol):
+    """Records by identity, a hash in hex."""
+
+    def claim(self, identity: str) -> RunRecord:
+        """The record, for us alone. Raises Conflict while the run is going on elsewhere."""
+        ...
+
+
+class MemoryRuns:
+    """Keeps records in the process: for runs without a data folder."""
+
+    def __init__(self, limit: int = MAX_UNFINISHED) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+
+    def claim(self, identity: str) -> MemoryRecord:
+        """The record; one process has no twins that its executor would not see."""
+        return MemoryRecord(self, identity, self._kept.get(identity))
+
+    def keep(self, identity: str, kept: Kept) -> None:
+        """Remember a run that can go on."""
+        self._kept[identity] = kept
+        self._kept.move_to_end(identity)
+        if len(self._kept) > self._limit:
+            self._kept.popitem(last=False)
+
+    def drop(self, identity: str) -> None:
+        """Forget a run."""
+        self._kept.pop(identity, None)
+
+
+class MemoryRecord:
+    """One of them."""
+
+    def __init__(self, store: MemoryRuns, identity: str, kept: Kept | None) -> None:
+        self._store = store
+        self._identity = identity
+        self._now = kept or Kept()
+        self.kept = kept
+
+    def begin(self, line: Line | None, on_fault: OnFault, *, afresh: bool) -> None:
+        if afresh:
+            self._now = Kept()
+        if line is not None:
+            self._now.apply(line)  # a line of ours may be applied twice
+
+    def add(self, line: Line) -> None:
+        self._now.apply(line)
+
+    def end(self, line: Line) -> None:
+        self._now.apply(line)
+        self._store.keep(self._identity, self._now)
+
+    def forget(self) -> None:
+        self._store.drop(self._identity)
+
+    def release(self) -> None:
+        return
