@@ -14,6 +14,8 @@ _STATUS: Final = {
     "run.failed": "error",
     "run.cancelled": "error",
 }
+# `step.undone` is a finished step that had to run again: its result is void, its cost is not.
+PAID: Final = frozenset({"step.completed", "step.undone"})
 _NO_DATA: Final[Mapping[str, Any]] = {}
 
 
@@ -49,8 +51,9 @@ def answer(
     usage = {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "calls": 0}
     models: set[str] = set()
     for event in events:
-        if event.type == "step.completed":
-            _add_result(results, items, event)
+        if event.type in PAID:
+            if event.type == "step.completed":
+                _add_result(results, items, event)
             for key, count in event.data.get("usage", _NO_DATA).items():
                 usage[key] += count
             if "provider" in event.data:

@@ -25,6 +25,7 @@ class FlowContext:
 
     `previous` names the steps whose outputs the next one sees when it waits for
     nobody in particular; `memory_at_start` is what the members of a running group see of memory.
+    `changed` names documents that are newer in the store than what finished steps made of them.
     `path` stands before the names of steps inside a sub-flow; `places` bounds the agents at work.
     """
 
@@ -41,6 +42,7 @@ class FlowContext:
     previous: tuple[str, ...] = ()
     memory_at_start: Mapping[str, list[Entry]] = field(default_factory=dict)
     outer: Mapping[str, Any] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
     path: str = ""
     places: Places = field(init=False)
 
@@ -87,6 +89,11 @@ class FlowContext:
     def last_output(self) -> Any:
         """What the flow came to: the output of its last step, of a group's last member."""
         return self.results[self.previous[-1]] if self.previous else None
+
+    def created(self, name: str, text: str, *, before: bool) -> None:
+        """A step made a document; `before` tells that it did so in an earlier attempt."""
+        if not (before and name in self.changed):
+            self.documents[name] = text
 
     async def document(self, name: str) -> str | None:
         """A document of this story, else of the project; None when there is none."""

@@ -37,7 +37,7 @@ def course(
     request: RunRequest, kept: Kept | None, sources: Mapping[str, str], graph: AnyFlow
 ) -> Course:
     """What is to be done. Raises SourcesChanged, Conflict or DecisionError."""
-    moved = ()
+    moved: tuple[str, ...] = ()
     if kept is not None and not request.fresh:
         moved = differing(kept.sources, sources)
         if moved and (kept.steps or request.decision) and request.on_change != "continue":

@@ -144,12 +144,11 @@ def _without_deltas(events: Sequence[Event], excess: int) -> list[Event]:
     found = []
     for event in events:
         count, last = dropped.get(event.step, (0, 0))
-        if event.type == _DELTA and event.seq < last:
-            continue
-        if event.type == _DELTA and event.seq == last:
+        if event.type != _DELTA or event.seq > last:
+            found.append(event)
+        elif event.seq == last:
             data = {"text": "", "dropped": count}
-            event = Event(event.seq, _DELTA, event.time, event.step, data)
-        found.append(event)
+            found.append(Event(event.seq, _DELTA, event.time, event.step, data))
     return found
 
 

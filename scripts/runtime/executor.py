@@ -123,6 +123,7 @@ class Executor:
             inputs=request.inputs,
             on_missing_doc=flow.on_missing_doc if flow else None,
             command=command,
+            changed=frozenset(changed_names(request)),
         )
 
     async def _execute(self, run: Run, flow: Flow | None, graph: AnyFlow) -> None:

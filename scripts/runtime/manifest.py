@@ -10,6 +10,8 @@ from .errors import TreeError
 
 NAME: Final = "manifest.sha256"
 _SHOWN: Final = 5
+_SOURCE: Final = "# source "
+_SHORT: Final = 16  # hex digits
 
 
 def verify(tree: Path) -> None:
@@ -27,6 +29,16 @@ def verify(tree: Path) -> None:
                 changed.append(path)
     if changed or missing:
         raise TreeError(_mismatch(tree.name, changed, missing), paths=[*changed, *missing])
+
+
+def sources(tree: Path) -> dict[str, str]:
+    """What the tree was made of: paths with hashes, short ones, since they tell versions apart."""
+    found = {}
+    for line in (tree / NAME).read_text(encoding="utf-8").splitlines():
+        digest, separator, path = line.removeprefix(_SOURCE).partition("  ")
+        if line.startswith(_SOURCE) and separator:
+            found[path] = digest[:_SHORT]
+    return found
 
 
 def _listed(tree: Path) -> list[tuple[str, str]]:

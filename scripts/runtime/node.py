@@ -132,7 +132,8 @@ class AgentNode(StepNode):
         context.results[self.step] = output
         context.agent_of[self.step] = self.id
         if self.creates is not None:
-            context.documents[document_name(self.creates)] = as_document(output)
+            before = prep_res.ticket.record is not None
+            context.created(document_name(self.creates), as_document(output), before=before)
         if self.group is None:
             context.previous = (self.step,)
         return self.following(exec_res["action"])

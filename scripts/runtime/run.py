@@ -46,9 +46,8 @@ class RunRequest:
     def identity(self) -> str:
         """A hash; two requests with one identity are the same run."""
         inputs = json.dumps(self.inputs, sort_keys=True) if self.inputs else ""
-        names = (self.tenant, self.flow, self.agent, self.command, self.story_id)
-        head = json.dumps((*names, len(self.input)))
-        text = f"{head}{self.input}{inputs}"
+        names = (self.tenant, self.flow, self.agent or "", self.command or "", self.story_id)
+        text = "\0".join((*names, inputs, self.input))  # only the input may hold a NUL
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

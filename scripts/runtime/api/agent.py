@@ -89,6 +89,7 @@ async def run_agent(
         story_id=story_id(body.story_id),
         agent=agent.id,
         command=_command(agent, body.command),
+        on_change="restart",  # one step: there is nothing to lose
     )
     return await respond(request, wanted, idempotency_key)
 

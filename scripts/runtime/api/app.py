@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from .service import Service
 from .trace import Trace
 
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
+_FILES: Final = 65_536
 _ROUTERS: Final = (
     run.router,
     doc.router,
@@ -103,6 +105,7 @@ def _cors(origins: Sequence[str]) -> list[Middleware]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    _allow_files()
     service.open()
     try:
         with _told_to_stop(service):
@@ -110,6 +113,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
     finally:
         await service.close()
+
+
+def _allow_files() -> None:
+    """Each run holds a file and each client a socket: take more of what the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -20,11 +20,15 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(slots=True)
 class Claim:
-    """What is known of a key: the body it came with, and its run once that is final."""
+    """What is known of a key: the body it came with, and its run once that is final.
+
+    `decided` tells that the decision in the body has been taken.
+    """
 
     digest: bytes
     busy: bool = True
     run: Run | None = None
+    decided: bool = False
 
 
 class Replays:
@@ -64,9 +68,11 @@ class Replays:
     def settle(self, claim: Claim, run: Run) -> None:
         """Its run has ended: kept when that was final, to be continued otherwise."""
         claim.busy = False
+        claim.decided = claim.decided or run.decided
         events = run.events()
         if events and events[-1].type in FINAL:
             claim.run = run
+            run.log.forget_deltas()
 
     def drop(self, caller: str, key: str) -> None:
         """The request was refused, so that the key was never used."""

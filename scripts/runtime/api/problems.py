@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from ..errors import BMADError
+from ..errors import BMADError, SourcesChanged
 from .jsontext import dump
 
 _log = logging.getLogger(__name__)
@@ -53,11 +53,6 @@ class Problem(HTTPException):
         self.errors = errors
 
 
-def not_supported_yet(field: str) -> Problem:
-    """A field of the specification that is not built."""
-    return Problem(422, "not_supported_yet", f"{field} is not supported yet")
-
-
 def respond(
     scope: Scope,
     status: int,
@@ -66,6 +61,7 @@ def respond(
     *,
     headers: Mapping[str, str] | None = None,
     errors: Sequence[Mapping[str, Any]] = (),
+    changed: Sequence[str] = (),
 ) -> Response:
     """The response of a problem that happened at `scope`'s path."""
     body: dict[str, Any] = {
@@ -78,6 +74,8 @@ def respond(
     }
     if errors:
         body["errors"] = list(errors)
+    if changed:
+        body["changed"] = list(changed)
     return Response(dump(body), status, dict(headers or {}), MEDIA_TYPE)
 
 
@@ -97,7 +95,10 @@ async def on_bmad_error(request: Request, exc: Exception) -> Response:
     if exc.status >= 500:
         _log.error(exc.code, extra={"facts": {"code": exc.code}}, exc_info=exc)
     headers = {"retry-after": RETRY_SECONDS} if exc.status in (429, 503) else None
-    return respond(request.scope, exc.status, exc.code, exc.message, headers=headers)
+    changed = exc.changed if isinstance(exc, SourcesChanged) else ()
+    return respond(
+        request.scope, exc.status, exc.code, exc.message, headers=headers, changed=changed
+    )
 
 
 async def on_invalid(request: Request, exc: Exception) -> Response:

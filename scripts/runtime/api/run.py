@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from dataclasses import replace
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -12,20 +13,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..executor import RunRequest
+from ..runner import Decision
 from .accept import choose
 from .auth import CALLER
 from .names import document_id, name_of, story_id
 from .openapi import answer
-from .problems import Problem, not_supported_yet
+from .problems import Problem
 from .route import Route
 from .service import Service, service_of
 from .stream import AnswerResponse, StreamResponse
 
 JSON: Final = "application/json"
 SSE: Final = "text/event-stream"
-_LATER: Final = ("decision", "changed", "on_change")
+_MAX_CHANGED: Final = 1000
 
 router = APIRouter(route_class=Route, tags=["runs"])
+
+
+class DecisionBody(BaseModel):
+    """What a person chose at a gate."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    gate: str = Field(description="As pending_gates names it.")
+    action: str = Field(description="One of the gate's actions.")
+    comment: str = ""
 
 
 class RunBody(BaseModel):
@@ -47,9 +59,15 @@ class RunBody(BaseModel):
     inputs: dict[str, JsonValue] = Field({}, description="Further values that agents see.")
     documents: dict[str, str] = Field({}, description="Markdown by name, kept for the story.")
     fresh: bool = Field(False, description="Start over where a run could be continued.")
-    decision: Any = Field(None, description="Not supported yet.")
-    changed: Any = Field(None, description="Not supported yet.")
-    on_change: Any = Field(None, description="Not supported yet.")
+    decision: DecisionBody | None = Field(None, description="For a gate of a pending run.")
+    changed: list[str] = Field(
+        [],
+        max_length=_MAX_CHANGED,
+        description="Documents that are new: finished steps that require one run again.",
+    )
+    on_change: Literal["restart", "continue"] | None = Field(
+        None, description="What to do with a run whose sources have changed since."
+    )
 
 
 _STREAM: Final[dict[str, Any]] = {
@@ -62,7 +80,7 @@ def run_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """How OpenAPI documents the answers that are a run's JSON rather than a problem."""
     described = {
         402: "The budget is used up",
-        409: "A document is missing, or the same run is going on",
+        409: "A document is missing, the same run is going on, or its sources have changed",
         500: "The run failed, by our fault",
         502: "The model failed",
         503: "Cancelled while the service stops, or not begun",
@@ -101,6 +119,8 @@ async def respond(request: Request, wanted: RunRequest, key: str | None) -> Resp
     claim = replays.claim(caller, key, await _digest(request))
     if claim.run is not None:
         return response(claim.run)
+    if claim.decided:  # what was chosen at a gate counts once, however often it is sent
+        wanted = replace(wanted, decision=None)
     try:
         run = service.start(wanted)
     except BaseException:
@@ -117,9 +137,6 @@ async def _digest(request: Request) -> bytes:
 
 def run_request(service: Service, body: RunBody) -> RunRequest:
     """The body as the executor takes it. Raises Problem or InvalidName."""
-    for field in _LATER:
-        if field in body.model_fields_set:
-            raise not_supported_yet(field)
     return RunRequest(
         flow=flow_name(service, body.flow),
         input=body.input,
@@ -127,7 +144,14 @@ def run_request(service: Service, body: RunBody) -> RunRequest:
         inputs=body.inputs,
         documents=supplied_documents(body.documents),
         fresh=body.fresh,
+        decision=_decision(body.decision),
+        on_change=body.on_change,
+        changed=tuple(document_id(name, "changed") for name in body.changed),
     )
+
+
+def _decision(body: DecisionBody | None) -> Decision | None:
+    return None if body is None else Decision(body.gate, body.action, body.comment)
 
 
 def flow_name(service: Service, name: str | None) -> str:

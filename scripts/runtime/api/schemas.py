@@ -23,6 +23,7 @@ class ProblemDetails(BaseModel):
     instance: str
     code: str
     errors: list[FieldProblem] | None = None
+    changed: list[str] | None = None
 
 
 class RunFault(BaseModel):
@@ -46,6 +47,14 @@ class RunUsage(BaseModel):
     calls: int
 
 
+class PendingGate(BaseModel):
+    """A person is asked; `actions` are what can be chosen."""
+
+    gate: str
+    question: str
+    actions: list[str]
+
+
 class RunAnswer(BaseModel):
     """The end of a run: `status` is success, pending or error."""
 
@@ -53,7 +62,7 @@ class RunAnswer(BaseModel):
     status: str
     results: dict[str, JsonValue]
     pending_docs: list[str]
-    pending_gates: list[JsonValue]
+    pending_gates: list[PendingGate]
     error: RunFault | None
     skipped: list[str]
     usage: RunUsage

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from .. import manifest
 from ..errors import BMADError
 from ..events import Event
 from ..executor import Executor, Run, RunRequest
@@ -20,7 +21,7 @@ from ..node import AgentNode
 from ..services import Services
 from ..settings import Settings
 from ..stores.protocol import DocumentStore, MemoryStore
-from ..stores.select import make_documents, make_memory
+from ..stores.select import make_documents, make_memory, make_runs
 from ..tool import Tool
 from .idempotency import Replays
 
@@ -61,7 +62,13 @@ class Service:
             tools=self.tools,
             settings=self.settings,
         )
-        self._executor = Executor(self._services, self.flows, tuple(self.agents.values()))
+        self._executor = Executor(
+            self._services,
+            self.flows,
+            tuple(self.agents.values()),
+            make_runs(self.settings),
+            manifest.sources(self.tree),
+        )
 
     async def close(self) -> None:
         """End what still runs and give everything back."""
@@ -131,7 +138,7 @@ def observe(run: Run) -> None:
 
     for event in run.events():
         write(event)
-    run.log.listeners[:] = [write]  # a continued run has the listener of its last attempt
+    run.log.listeners.append(write)
 
 
 def service_of(request: Request) -> Service:

@@ -1,4 +1,4 @@
-"""One line of a file that is only appended to: an ASCII JSON object with its checksum at its end."""
+"""One line of a file that only grows: an ASCII JSON object that ends with its own checksum."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ MAX_LINE: Final = 8_000_000  # bytes of one finished step
 _SPARE: Final = MAX_UNFINISHED // 10  # how many are forgotten at once
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_ENCODER: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _log = logging.getLogger(__name__)
 
 
@@ -44,6 +45,7 @@ class FileRuns:
         limit: int = MAX_UNFINISHED,
     ) -> None:
         self.folder = folder
+        self._start = f"{folder}/"
         self.durable = durability == "always"
         self._limit = limit
         self._count = 0
@@ -53,7 +55,7 @@ class FileRuns:
 
         Raises Conflict while the run is going on in another process, and StoreError.
         """
-        file = RunFile(self, self.folder / f"{identity}.jsonl")
+        file = RunFile(self, f"{self._start}{identity}.jsonl")
         file.open()
         return file
 
@@ -81,19 +83,19 @@ class FileRuns:
         if len(files) > self._limit:
             surplus = len(files) - self._limit + min(_SPARE, self._limit // 10)
             for _, path in sorted(files)[:surplus]:
-                self._count -= _removed(Path(path))
+                self._count -= _removed(path)
 
 
 def _is_ours(entry: os.DirEntry[str]) -> bool:
     return entry.name.endswith(".jsonl") and entry.is_file(follow_symlinks=False)
 
 
-def _removed(path: Path) -> bool:
+def _removed(path: str) -> bool:
     descriptor = -1
     try:
         descriptor = os.open(path, _FLAGS)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
+        Path(path).unlink()
     except OSError:
         return False  # it is going on, or gone
     finally:
@@ -105,7 +107,7 @@ def _removed(path: Path) -> bool:
 class RunFile:
     """The file of one run. It is made with the first line that has to be kept."""
 
-    def __init__(self, store: FileRuns, path: Path) -> None:
+    def __init__(self, store: FileRuns, path: str) -> None:
         self.kept: Kept | None = None
         self._store = store
         self._path = path
@@ -120,7 +122,8 @@ class RunFile:
 
     def open(self) -> None:
         """Lock the file and read it, if there is one."""
-        if self._lock(create=False):
+        # Asked first, since most runs are new, and an error costs more than an answer.
+        if os.access(self._path, os.F_OK) and self._lock(create=False):
             self._read()
 
     def begin(self, line: Line | None, on_fault: OnFault, *, afresh: bool) -> None:
@@ -157,7 +160,7 @@ class RunFile:
         """Remove the file, if it was ever made."""
         if self._fd >= 0:
             try:
-                self._path.unlink(missing_ok=True)
+                Path(self._path).unlink()
             except OSError as error:
                 # All its steps are kept: the same request gets the same answer, and tries again.
                 _log.warning("a finished run is not removed: %s", error.strerror)
@@ -200,9 +203,10 @@ class RunFile:
         if self._fd < 0:
             self._make()
         try:
-            if self._afresh:
+            if self._afresh and not self._new:  # ext4 makes a file dear that was cut to nothing
                 os.ftruncate(self._fd, 0)
-                self._afresh = self._torn = False
+                self._torn = False
+            self._afresh = False
             self._append(b"\n" + data if self._torn else data)
         except OSError as error:
             raise store_fault(error, store="runs", done="written") from error
@@ -237,12 +241,13 @@ class RunFile:
         flags = _FLAGS | os.O_CREAT if create else _FLAGS
         for _ in range(10):
             try:
-                if create:
-                    self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._fd = os.open(self._path, flags, 0o600)
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except FileNotFoundError:
-                return False
+                if not create:
+                    return False
+                self._make_folder()
+                continue
             except BlockingIOError:
                 run_id = self._named()
                 self.release()
@@ -253,12 +258,22 @@ class RunFile:
             status = os.fstat(self._fd)
             if not stat.S_ISREG(status.st_mode):
                 self.release()
-                raise StoreError(f"{self._path.name} is not a regular file", store="runs")
+                raise StoreError(f"{self._name} is not a regular file", store="runs")
             if status.st_nlink:
                 return True
             os.close(self._fd)  # it was removed while we waited for nothing
             self._fd = -1
         raise StoreError("the run's file is being replaced all the time", store="runs")
+
+    def _make_folder(self) -> None:
+        try:
+            self._store.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise store_fault(error, store="runs", done="created") from error
+
+    @property
+    def _name(self) -> str:
+        return self._path.rpartition("/")[2]
 
     def _named(self) -> str:
         first = os.pread(self._fd, 4096, 0).partition(b"\n")[0]
@@ -283,7 +298,7 @@ class RunFile:
         if kept.run_id:
             self.kept = kept
         elif data:
-            _log.warning("%s: its first line is lost, so the run starts afresh", self._path.name)
+            _log.warning("%s: its first line is lost, so the run starts afresh", self._name)
 
     def _take(self, kept: Kept, line: bytes, number: int) -> None:
         if not line:
@@ -291,9 +306,9 @@ class RunFile:
         try:
             kept.apply(unseal(line))
         except BadLine as reason:
-            _log.warning("%s: line %d is skipped: %s", self._path.name, number, reason)
+            _log.warning("%s: line %d is skipped: %s", self._name, number, reason)
         except (KeyError, TypeError, ValueError):
-            _log.warning("%s: line %d is skipped: it is none of ours", self._path.name, number)
+            _log.warning("%s: line %d is skipped: it is none of ours", self._name, number)
 
     async def _sync(self) -> None:
         descriptor = os.dup(self._fd)
@@ -307,7 +322,7 @@ class RunFile:
 
 def _sealed(line: Line) -> bytes:
     try:
-        data = seal(json.dumps(line, allow_nan=False, separators=(",", ":")))
+        data = seal(_ENCODER.encode(line))
     except (TypeError, ValueError, RecursionError) as error:
         raise StoreError("a step's output is no JSON", store="runs") from error
     if len(data) > MAX_LINE:

@@ -11,7 +11,6 @@ from ..errors import BMADError
 from ..events import Event
 
 MAX_UNFINISHED: Final = 1000  # runs that can be continued; the oldest are forgotten first
-UNDONE: Final = "step.undone"  # a finished step that is to run again: paid, but no result
 
 # One line of a record: `op` is run, again, step or end; `seq` and `time` as in an event.
 Line = Mapping[str, Any]
@@ -44,7 +43,7 @@ class Kept:
         elif op == "again" and line["undo"] is not None:
             undone = [event for event in self.steps if event.seq >= line["undo"]]
             self.steps = self.steps[: len(self.steps) - len(undone)]
-            self.undone += [Event(e.seq, UNDONE, e.time, e.step, e.data) for e in undone]
+            self.undone += [Event(e.seq, "step.undone", e.time, e.step, e.data) for e in undone]
         if op in ("run", "again"):
             self.sources = {**line["sources"]}
         self.ending = line if op == "end" else None
