@@ -1,8 +1,8 @@
 """Runs in files: `runs/{identity}.jsonl`, one line a finished step, locked while the run goes on.
 
-Lines end with a checksum, as memory's do, and a line that does not fit hides no other. What
-finishes within one turn of the event loop is written at its end, in one piece, before anyone
-outside can have heard of it: so a run that never waits leaves no trace, and costs none.
+Lines end with a checksum, as memory's do, and a line that does not fit hides no other. Where
+nobody follows a run, what finishes within one turn of the event loop is written at its end, in
+one piece: so a run that never waits leaves no trace, and costs none.
 """
 
 from __future__ import annotations
@@ -133,16 +133,17 @@ class RunFile:
         if line is not None:
             self._later(line)
 
-    def add(self, line: Line) -> Awaitable[None] | None:
+    def add(self, line: Line, *, at_once: bool) -> Awaitable[None] | None:
         """Keep a finished step. Raises StoreError or Conflict."""
         if self._fault is not None:
             raise self._fault
-        if not self._store.durable:
+        durable = self._store.durable
+        if not (at_once or durable):
             self._later(line)
             return None
         self._lines.append(line)
         self._write()
-        return self._sync()
+        return self._sync() if durable else None
 
     def end(self, line: Line) -> None:
         """Keep how it ended, and let go of the file."""
