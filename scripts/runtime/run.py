@@ -118,8 +118,7 @@ class Run:
 
     def keep(self, step: str, record: Record) -> Awaitable[None] | None:
         """Keep a finished step, before anyone hears of it. Raises StoreError or Conflict."""
-        line = step_line(self.log.seq + 1, time.time(), step, record)
-        return self.record.add(line, at_once=self.log.followers > 0)
+        return self.record.add(step_line(self.log.seq + 1, time.time(), step, record))
 
     def end(self, type: str, data: Mapping[str, Any], http_status: int = 200) -> None:
         """Keep how it ended, then write the last event, which carries the answer."""

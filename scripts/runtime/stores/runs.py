@@ -99,10 +99,9 @@ class RunRecord(Protocol):
         """
         ...
 
-    def add(self, line: Line, *, at_once: bool) -> Awaitable[None] | None:
+    def add(self, line: Line) -> Awaitable[None] | None:
         """Keep a finished step; to be awaited, if there is something to await.
 
-        Unless `at_once`, what finishes in one turn of the event loop may be kept at its end.
         Raises StoreError, and Conflict when another process has begun the same run.
         """
         ...
@@ -166,7 +165,7 @@ class MemoryRecord:
         if line is not None:
             self._now.apply(line)  # a line of ours may be applied twice
 
-    def add(self, line: Line, *, at_once: bool) -> None:
+    def add(self, line: Line) -> None:
         self._now.apply(line)
 
     def end(self, line: Line) -> None:
