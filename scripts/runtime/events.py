@@ -16,6 +16,7 @@ MAX_EVENTS: Final = 10_000  # of one run
 TERMINAL: Final = frozenset({"run.completed", "run.pending", "run.failed", "run.cancelled"})
 
 _KEPT: Final = MAX_EVENTS * 3 // 4  # what is left when the bound is met
+_ENOUGH: Final = MAX_EVENTS * 7 // 8  # with the marks of what has gone
 _DELTA: Final = "step.delta"
 # What may go when there are no more deltas; results, failures and the run's own events never do.
 _PASSING: Final = frozenset({"step.started", "step.tool", "step.retrying", "step.queued"})
@@ -92,11 +93,9 @@ class EventLog:
         self.events = [event for event in self.events if event.type != _DELTA]
 
     def _shrink(self) -> None:
-        excess = len(self.events) - _KEPT
-        self.events = _without_deltas(self.events, excess)
-        excess = len(self.events) - _KEPT
-        if excess > 0:
-            self.events = _without_passing(self.events, excess)
+        self.events = _without_deltas(self.events, len(self.events) - _KEPT)
+        if len(self.events) > _ENOUGH:
+            self.events = _without_passing(self.events, len(self.events) - _KEPT)
         self._limit = max(MAX_EVENTS, len(self.events) + MAX_EVENTS - _KEPT)
 
     def _wake(self) -> None:

@@ -150,6 +150,7 @@ class Executor:
             run.fail(RunError("the service failed; its log says more under this run's id"))
         else:
             run.end("run.completed", {})
+        self._ended(run)  # before anyone who hears of it can ask for the same again
 
     async def _bounded(self, run: Run, context: FlowContext, graph: AnyFlow) -> None:
         seconds = self.services.settings.runs.timeout
@@ -172,9 +173,11 @@ class Executor:
                 await store.put(story_document(request.story_id, name), text)
 
     def _ended(self, run: Run) -> None:
+        if self._running.get(run.identity) is not run:
+            return
         if not run.ended:  # cancelled before it could take its first step
             run.end_cancelled()
-        self._running.pop(run.identity, None)
+        del self._running[run.identity]
         for event in run.events():
             if event.type == "step.completed":
                 agent_id = str(event.data.get("agent", event.step))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -18,7 +19,14 @@ from pydantic import BaseModel
 from scripts.compiler.arguments import FLAGS
 from scripts.compiler.dialects import flows, native, steps, tools
 from scripts.runtime.environment import NAMES, VARIABLES
-from scripts.runtime.errors import Conflict, InvalidName, NotFound, RunError
+from scripts.runtime.errors import (
+    Conflict,
+    DecisionError,
+    InvalidName,
+    NotFound,
+    RunError,
+    SourcesChanged,
+)
 from scripts.runtime.settings import Settings
 from tests.conftest import MakeProject, StartService
 from tests.documents import CUT, GUIDE, README, Block, answer_fits, blocks, codes, requests, table
@@ -357,11 +365,20 @@ def _problems() -> Iterator[tuple[str, int]]:
     for path in sorted((ROOT / "scripts/runtime/api").glob("*.py")):
         for status, code in pair.findall(path.read_text("utf-8")):
             yield code, int(status)
-    conflict = re.compile(r'code="([a-z_]+)"(?:,\s*status=(\d+))?')
     for path in sorted((ROOT / "scripts/runtime").rglob("*.py")):
-        for call in re.findall(r"Conflict\((.*?)\n\s*\)", path.read_text("utf-8"), re.DOTALL):
-            for code, status in conflict.findall(call):
-                yield code, int(status or Conflict.status)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                yield from _raised(node.func.id, node)
+    yield SourcesChanged(()).code, SourcesChanged(()).status
+
+
+def _raised(name: str, call: ast.Call) -> Iterator[tuple[str, int]]:
+    given = {word.arg: word.value for word in call.keywords}
+    values = {name: node.value for name, node in given.items() if isinstance(node, ast.Constant)}
+    if name == "Conflict" and "code" in values:
+        yield str(values["code"]), int(str(values.get("status", Conflict.status)))
+    elif name == "DecisionError" and isinstance(call.args[0], ast.Constant):
+        yield str(call.args[0].value), DecisionError.status
 
 
 def test_table_of_run_errors() -> None:

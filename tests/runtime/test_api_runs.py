@@ -96,9 +96,9 @@ BAD_BODIES: dict[str, tuple[dict[str, Any], int, str]] = {
     "document twice": ({"documents": {"prd": "x", "prd.md": "y"}}, 422, "invalid"),
     "flow no name": ({"flow": "a b"}, 422, "invalid_name"),
     "flow unknown": ({"flow": "three"}, 404, "not_found"),
-    "decision": ({"decision": {"gate": "g", "action": "a"}}, 422, "not_supported_yet"),
-    "changed": ({"changed": ["prd"]}, 422, "not_supported_yet"),
-    "on_change null": ({"on_change": None}, 422, "not_supported_yet"),
+    "decision for nobody": ({"decision": {"gate": "g", "action": "a"}}, 409, "no_pending_gate"),
+    "changed outside": ({"changed": ["../prd"]}, 422, "invalid_name"),
+    "on_change unknown": ({"on_change": "ask"}, 422, "invalid"),
 }
 
 

@@ -1,8 +1,8 @@
 """Runs in files: `runs/{identity}.jsonl`, one line a finished step, locked while the run goes on.
 
-Lines end with a checksum, as memory's do, and a line that does not fit hides no other. What
-finishes within one turn of the event loop is written at its end, in one piece, before anyone
-outside can have heard of it: so a run that never waits leaves no trace, and costs none.
+Lines end with a checksum, as memory's do, and a line that does not fit hides no other. A step
+is written before the next one starts, but for those that finish before the run has ever waited:
+they are written when it first does. So a run that never waits leaves no trace, and costs none.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class RunFile:
         self._path = path
         self._fd = -1
         self._lines: list[Line] = []
-        self._due: asyncio.Handle | None = None
+        self._first_turn: asyncio.Handle | None = None
         self._afresh = False
         self._torn = False
         self._new = False
@@ -131,18 +131,20 @@ class RunFile:
         self._on_fault = on_fault
         self._afresh = afresh
         if line is not None:
-            self._later(line)
+            self._lines.append(line)
+        self._first_turn = asyncio.get_running_loop().call_soon(self._flush)
 
     def add(self, line: Line) -> Awaitable[None] | None:
         """Keep a finished step. Raises StoreError or Conflict."""
         if self._fault is not None:
             raise self._fault
-        if not self._store.durable:
-            self._later(line)
-            return None
         self._lines.append(line)
-        self._write()
-        return self._sync()
+        if self._store.durable:
+            self._write()
+            return self._sync()
+        if self._first_turn is None:
+            self._write()
+        return None
 
     def end(self, line: Line) -> None:
         """Keep how it ended, and let go of the file."""
@@ -172,22 +174,17 @@ class RunFile:
     def release(self) -> None:
         """Close the file, which lets go of its lock."""
         self._lines.clear()
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
+        if self._first_turn is not None:
+            self._first_turn.cancel()
+            self._first_turn = None
         if self._fd >= 0:
             with contextlib.suppress(OSError):
                 fcntl.flock(self._fd, fcntl.LOCK_UN)  # an fsync may hold a duplicate
             os.close(self._fd)
             self._fd = -1
 
-    def _later(self, line: Line) -> None:
-        self._lines.append(line)
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_soon(self._flush)
-
     def _flush(self) -> None:
-        self._due = None
+        self._first_turn = None
         try:
             self._write()
         except BMADError as error:
