@@ -212,7 +212,7 @@ class TestBrokenServers:
         assert isinstance(error, ModelTimeout)
 
     def test_no_first_token(self, wire: Wire) -> None:
-        error = fault(wire, b"", hangs=True, first_token_timeout=0.2, stream=True)
+        error = fault(wire, b"", hangs=True, timeout=5, first_token_timeout=0.2, stream=True)
         assert isinstance(error, ModelTimeout)
         assert error.message == f"{wire.name} began no answer within 0.2 seconds"
 

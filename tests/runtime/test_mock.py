@@ -117,3 +117,14 @@ def test_stream_is_the_answer_in_words(text: str) -> None:
     assert reply.text == text
     assert "".join(map(str, words)) == text
     assert len(words) >= len(text.split())
+
+
+def test_a_stream_says_what_a_class_of_ones_own_completes() -> None:
+    class Own(MockLLM):
+        async def complete(self, request: ModelRequest) -> ModelReply:
+            return ModelReply("my own")
+
+    async def run() -> list[str | ModelReply]:
+        return [part async for part in Own().stream(REQUEST)]
+
+    assert asyncio.run(run())[:2] == ["my ", "own"]

@@ -59,23 +59,6 @@ class MockLLM:
             reply, turn = await self._acting.reply(request)
             await _pause(turn.word_delay * len(_pieces(reply.text, turn.stream)))
             return reply
-        return await self._responded(request)
-
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
-        """The same answer word by word, then the whole reply."""
-        if self._acting is None:
-            reply, turn = await self._responded(request), _PLAIN
-        else:
-            reply, turn = await self._acting.reply(request)
-        for piece in _pieces(reply.text, turn.stream):
-            await _pause(turn.word_delay)
-            yield piece
-        yield reply
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-    async def _responded(self, request: ModelRequest) -> ModelReply:
         if self._by_step is None:
             counter, script = "", self._for_all
         else:
@@ -92,6 +75,20 @@ class MockLLM:
             self._calls[counter] = call + 1
             return _reply(request, script[min(call, len(script) - 1)])
         return _reply(request, script)
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
+        """The same answer word by word, then the whole reply."""
+        if self._acting is None:
+            reply, turn = await self.complete(request), _PLAIN
+        else:
+            reply, turn = await self._acting.reply(request)
+        for piece in _pieces(reply.text, turn.stream):
+            await _pause(turn.word_delay)
+            yield piece
+        yield reply
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 class _Acting:
