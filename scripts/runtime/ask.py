@@ -15,7 +15,7 @@ from .context import FlowContext
 from .deltas import AnswerText, Deltas
 from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
 from .models.protocol import Message, Model, ModelReply, ModelRequest, ToolCall, Usage
-from .outcome import OutcomeFault, answer_schema, read
+from .outcome import OutcomeFault, answer_schema, read, schema_text
 from .retry import retry
 from .runner import Ticket
 from .tool import Tool
@@ -170,6 +170,8 @@ class Conversation:
             request = request._replace(model=name)
         if model.structured and (self.output is not None or request.actions):
             request = request._replace(schema=answer_schema(self.output, request.actions))
+        elif self.output is not None:
+            request = request._replace(system=f"{request.system}\n\n{schema_text(self.output)}")
         self.model = model
         if self.budget is not None:
             return await self._paid(model, request, self.budget)

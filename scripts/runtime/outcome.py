@@ -16,6 +16,7 @@ _ACTION_LINE: Final = re.compile(
     r"[\s*_`#>-]*action[\s*_`]*:[\s*_`\"']*([A-Za-z0-9_-]+)[\s*_`\"'.]*", re.IGNORECASE
 )
 _FENCE: Final = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL | re.IGNORECASE)
+_SHARED: Final = ("$defs", "definitions")
 _MAX_FAULT: Final = 500  # characters of the validator's words that the model is told
 
 
@@ -41,15 +42,25 @@ def answer_schema(
     """What a model with native structured output is held to; None for plain text."""
     if not actions:
         return output
+    # References such as #/$defs/… are read from the top.
+    shared = {key: output[key] for key in _SHARED if key in output} if output else {}
+    answer = {key: value for key, value in output.items() if key not in shared} if output else None
     return {
+        **shared,
         "type": "object",
         "properties": {
-            "answer": output or {"type": "string", "description": "The whole answer, in Markdown."},
+            "answer": answer or {"type": "string", "description": "The whole answer, in Markdown."},
             "action": {"type": "string", "enum": list(actions)},
         },
         "required": ["answer", "action"],
         "additionalProperties": False,
     }
+
+
+def schema_text(output: Mapping[str, Any]) -> str:
+    """The schema in words, for a model that cannot be held to it."""
+    schema = json.dumps(output, ensure_ascii=False, indent=2)
+    return f"## Answer\n\nAnswer with JSON alone that fits this schema:\n\n```json\n{schema}\n```"
 
 
 def read(text: str, output: Mapping[str, Any] | None, actions: Sequence[str]) -> Outcome:

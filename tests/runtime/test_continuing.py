@@ -16,6 +16,7 @@ from scripts.runtime.executor import Executor, Run, RunRequest
 from scripts.runtime.flow import AnyFlow, Flow
 from scripts.runtime.gate import Gate
 from scripts.runtime.group import ParallelGroup
+from scripts.runtime.logs import ROOT
 from scripts.runtime.models.protocol import ModelReply, Usage
 from scripts.runtime.runner import Decision
 from scripts.runtime.services import Services
@@ -504,7 +505,7 @@ class TestFaults:
     """Files that are damaged or cannot be written."""
 
     def test_a_damaged_line_costs_its_step_only(
-        self, data: Data, caplog: pytest.LogCaptureFixture
+        self, data: Data, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def main() -> None:
             build = TestChangedDocuments.build
@@ -516,8 +517,8 @@ class TestFaults:
             assert later.steps() == ["analyst", "writer"]
 
         # A service of another test may have taken the log for itself.
-        logging.getLogger("scripts.runtime").propagate = True
-        with caplog.at_level(logging.WARNING):
+        monkeypatch.setattr(logging.getLogger(ROOT), "propagate", True)
+        with caplog.at_level(logging.WARNING, logger=ROOT):
             asyncio.run(main())
         assert "line 3 is skipped" in caplog.text
 

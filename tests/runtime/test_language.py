@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from scripts.runtime.assets import Assets
@@ -15,6 +16,7 @@ from scripts.runtime.flow import AnyFlow, End
 from scripts.runtime.gate import Gate
 from scripts.runtime.group import ParallelGroup
 from scripts.runtime.models.protocol import ModelReply, ModelRequest, ToolCall
+from scripts.runtime.outcome import answer_schema
 from scripts.runtime.runner import Decision
 from scripts.runtime.subflow import Subflow
 
@@ -273,6 +275,21 @@ class TestOutput:
         model = Structured({"planner": json.dumps(STORIES)})
         run_flow(lambda: chain(Planner()), model)
         assert model.asked[0].schema == PLAN
+        assert "fits this schema" not in model.asked[0].system
+
+    def test_one_that_cannot_is_told_the_schema(self) -> None:
+        model = Scripted({"planner": json.dumps(STORIES)})
+        run_flow(lambda: chain(Planner()), model)
+        assert model.asked[0].schema is None
+        assert '"stories"' in model.asked[0].system
+
+    def test_references_in_a_schema_hold_beside_actions(self) -> None:
+        output = {"$ref": "#/$defs/plan", "$defs": {"plan": PLAN}}
+        asked = answer_schema(output, ("approve",))
+        assert asked is not None
+        validator = jsonschema.Draft202012Validator(asked)
+        assert validator.is_valid({"answer": STORIES, "action": "approve"})
+        assert not validator.is_valid({"answer": {}, "action": "approve"})
 
     def test_typed_actions_stream_as_plain_text(self) -> None:
         class Structured(Scripted):
