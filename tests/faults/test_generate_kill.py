@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import signal
@@ -30,6 +29,7 @@ from tests.project import Project
 KILLS, KILLS_WITHOUT_EXCHANGE = 100, 50
 STEP = 4  # of the writes of a run, every fourth is tried
 AGENTS = 5
+ATTEMPTS = 5 * KILLS  # more than enough, and an end
 Trees = list[Mapping[str, bytes]]
 
 
@@ -48,6 +48,12 @@ def _turn(project: Project, word: str) -> None:
     for old in project.src.glob("agents/only-*.md"):
         old.unlink()
     (project.src / f"agents/only-{word}.md").write_text(f"{word}\n")
+
+
+def _turn_away(project: Project) -> None:
+    """To the generation that the tree is not, so that there is everything to write."""
+    is_first = (project.out / "agents/only_first.py").exists()
+    _turn(project, "second" if is_first else "first")
 
 
 def _generations(project: Project) -> Trees:
@@ -101,14 +107,15 @@ def test_random_kills_leave_one_whole_tree(two: Project) -> None:
     trees = _generations(two)
     killer = Killer(seed=1)
     killed = while_writing = 0
-    for word in itertools.cycle(("first", "second")):
+    for _ in range(ATTEMPTS):
         if killed >= KILLS and while_writing:
             break
-        _turn(two, word)
+        _turn_away(two)
         if killer.try_once(two):
             killed += 1
             while_writing += bool(leftovers(two))
         _assert_whole(two, trees)
+    assert (killed >= KILLS, bool(while_writing)) == (True, True)
     _mend(two, "second")
     assert snapshot(two.out) == trees[1]
 
@@ -119,16 +126,17 @@ def test_random_kills_without_exchange_leave_a_whole_tree_or_one_that_is_refused
     trees = _generations(two)
     killer = Killer(seed=2)
     killed = refused = 0
-    for word in itertools.cycle(("first", "second")):
+    for _ in range(ATTEMPTS):
         if killed >= KILLS_WITHOUT_EXCHANGE and refused:
             break
-        _turn(two, word)
+        _turn_away(two)
         killed += killer.try_once(two, without_exchange)
         if _is_refused(two):
             refused += 1
         else:
             manifest = snapshot(two.out)["manifest.sha256"]
             assert manifest in [tree["manifest.sha256"] for tree in trees]
+    assert (killed >= KILLS_WITHOUT_EXCHANGE, bool(refused)) == (True, True)
     _mend(two, "second")
     assert snapshot(two.out) == trees[1]
 
