@@ -77,21 +77,35 @@ def check_answers(service: Service, document: Path) -> None:
 
 def test_readme_first_screen(tmp_path: Path, service: StartService) -> None:
     agent = next(block for block in blocks(README) if block.kind == "markdown")
-    compiling = next(block for block in blocks(README) if "scripts/bmad2pf.py" in block.text)
+    serving = next(block for block in blocks(README) if "make run" in block.text)
     path, src = _first_agent()
-    project = Project(tmp_path).write({Path(path).name: agent.text}, under=str(Path(path).parent))
-    assert compiling.text.strip() == f"python scripts/bmad2pf.py --src {src} && python -m generated"
-
-    project.generate("--src", src)
-
-    check_answers(service(tmp_path), README)
+    assert serving.text.strip() == f"make run SRC={src}"
+    root = tmp_path / Path(src).parent
+    Project(root).write({Path(path).name: agent.text}, under="bmad/agents").generate()
+    check_answers(service(root), README)
 
 
 def _first_agent() -> tuple[str, str]:
     """The path of the README's first agent, and its sources' folder."""
-    found = re.search(r"^`((\w+)/agents/\w+\.md)`:$", README.read_text("utf-8"), re.MULTILINE)
+    found = re.search(r"`((\w+/bmad)/agents/\w+\.md)`:$", README.read_text("utf-8"), re.MULTILINE)
     assert found is not None
     return found[1], found[2]
+
+
+@pytest.mark.parametrize(
+    "src, home", [("bmad", "."), ("hello/bmad", "hello"), ("../my shop/bmad/", "../my shop")]
+)
+def test_make_run_works_beside_the_sources(src: str, home: str) -> None:
+    command = ["make", "--dry-run", "--silent", "run", f"SRC={src}", f"PYTHON={sys.executable}"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=True
+    )
+    compiling, serving = [line for line in done.stdout.splitlines() if line.startswith("cd ")]
+    assert shlex.split(compiling)[:3] == ["cd", home, "&&"]
+    assert shlex.split(compiling)[-3:-1] == [str(ROOT / "scripts/bmad2pf.py"), "--src"]
+    assert shlex.split(compiling)[-1] == f"$(basename '{src}')"
+    assert shlex.split(serving)[:4] == ["cd", home, "&&", "exec"]
+    assert serving.endswith("-m generated")
 
 
 def test_readme_agent_is_short() -> None:
@@ -183,6 +197,13 @@ def test_example_of_flows_compiles(compiled_sample: Path, tmp_path: Path) -> Non
     writer.write_text(writer.read_text("utf-8").replace(", risks.md", ""), "utf-8")
     done = Project(tmp_path).write({"workflow.yaml": shown.text.encode()}).compile("--strict")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_generated_code_is_shown_as_it_is(sample: Path) -> None:
+    shown = [block for block in blocks(GUIDE / "generated-code.md") if block.kind == "python"]
+    generated = (sample / "generated/flows/default.py").read_text("utf-8")
+    assert len(shown) == 1
+    assert shown[0].text in generated
 
 
 def test_manifest_command(sample: Path) -> None:

@@ -144,6 +144,7 @@ def test_a_taken_port_is_one_line(compiled: Project, service: StartService) -> N
     done = python(compiled.root, "-m", "generated", PORT=str(running.port))
     assert done.returncode == 2
     assert str(running.port) in done.stderr
+    assert "make run PORT=9000" in done.stderr
     assert "Traceback" not in done.stderr
 
 

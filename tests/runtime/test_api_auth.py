@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from scripts.runtime.api.auth import check_bind, is_loopback, read_keys
+from scripts.runtime.api.auth import access, check_bind, is_loopback, read_keys
 from scripts.runtime.errors import SettingsError
 from scripts.runtime.settings import Secrets, ServerSettings, Settings
 
@@ -132,6 +132,7 @@ def _b(value: str | bytes) -> bytes:
         "a:sha256=abc",
         "a:one,a:two",
         "a:one,,b:two",
+        "a+admin:sha256=" + "0" * 64,
     ],
 )
 def test_keys_that_cannot_be_read_stop_the_start(text: str) -> None:
@@ -140,6 +141,30 @@ def test_keys_that_cannot_be_read_stop_the_start(text: str) -> None:
         read_keys(settings)
     assert caught.value.where == "BMAD_API_KEYS"
     assert "key," not in str(caught.value)
+
+
+def test_behind_the_colon_all_is_the_key() -> None:
+    settings = Settings(secrets=Secrets(api_keys=SecretStr("a:one+two@three:four")))
+    assert read_keys(settings)[0].digest == hashlib.sha256(b"one+two@three:four").digest()
+
+
+@pytest.mark.parametrize(
+    "keys, auth, said",
+    [
+        (None, "auto", ["open to this machine only (no BMAD_API_KEYS)"]),
+        (None, "off", ["off: anyone who reaches it may call"]),
+        (KEYS, "off", ["2 keys (ci, ops)"]),
+        (
+            "a:0123456789abcde,b:0123456789abcdef",
+            "auto",
+            ["2 keys (a, b)", "BMAD_API_KEYS: the key of a has fewer than 16 characters"],
+        ),
+    ],
+)
+def test_who_may_call_is_said(keys: str | None, auth: str, said: list[str]) -> None:
+    secrets = Secrets(api_keys=SecretStr(keys)) if keys else Secrets()
+    settings = Settings.model_validate({"server": {"auth": auth}, "secrets": secrets})
+    assert access(settings) == said
 
 
 @pytest.mark.parametrize(

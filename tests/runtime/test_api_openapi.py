@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,10 @@ def test_answers_fit_their_schemas(tmp_path: Path) -> None:
         Draft202012Validator(schema).validate(answer.json())
 
 
+NAMES = {"Agents": ["analyst", "writer"], "Flows": ["one"]}
+ADDRESS = "http://127.0.0.1:8000"
+
+
 class Page(HTMLParser):
     """What a browser would load and show."""
 
@@ -160,11 +165,29 @@ def read(html: str) -> Page:
 
 
 def test_the_page_works_offline(document: dict[str, Any]) -> None:
-    found = read(page(document))
+    found = read(page(document, NAMES, ADDRESS))
     assert found.links == ["openapi.json"]
     assert not {"script", "link", "img", "iframe"} & set(found.tags)
     for name, operation in OPERATIONS.items():
         assert operation.partition(" ")[2] in found.text, name
+
+
+def test_the_page_names_agents_flows_and_a_request_for_each(document: dict[str, Any]) -> None:
+    found = read(page(document, NAMES, ADDRESS))
+    assert "analyst, writer" in found.text
+    assert found.text.count("Try it") == len(OPERATIONS)
+    run = next(
+        line for line in found.text.split("Try it") if line.startswith(f"curl {ADDRESS}/run")
+    )
+    body = shlex.split(run.partition("}'")[0] + "}'")[-1]
+    assert json.loads(body)["story_id"] == "S-1"
+    assert f"curl -X DELETE '{ADDRESS}/doc/{{id}}'" in found.text
+
+
+def test_the_page_shows_backticks_as_code(document: dict[str, Any]) -> None:
+    html = page(document, NAMES, ADDRESS)
+    assert "<code>created_at</code>" in html
+    assert "`" not in read(html).text
 
 
 def test_the_page_shows_hostile_texts_as_texts() -> None:
@@ -182,6 +205,6 @@ def test_the_page_shows_hostile_texts_as_texts() -> None:
         "tags": [{"name": hostile, "description": hostile}],
         "paths": {hostile: {"get": operation}},
     }
-    found = read(page(document))
+    found = read(page(document, {hostile: [hostile]}, hostile))
     assert "script" not in found.tags
     assert found.text.count(hostile) >= 8
