@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from scripts.compiler.arguments import FLAGS
 from scripts.compiler.dialects import flows, native, tools
-from scripts.runtime.environment import NAMES, OTHER_PROVIDERS, VARIABLES
+from scripts.runtime.environment import NAMES, VARIABLES
 from scripts.runtime.errors import Conflict, InvalidName, NotFound, RunError
 from scripts.runtime.settings import Settings
 from tests.conftest import MakeProject, StartService
@@ -251,7 +251,7 @@ def test_table_of_settings() -> None:
     for key, default in _settings(Settings):
         assert _default_fits(keys[key][2], default), f"{key}: {keys[key][2]}, but it is {default!r}"
     variables = {name: row for row in rows for name in codes(row[1])}
-    assert variables.keys() == set(NAMES) - OTHER_PROVIDERS.keys()
+    assert variables.keys() == set(NAMES)
     for variable in VARIABLES:
         key = ".".join(variable.path)
         if key in keys:
