@@ -11,12 +11,14 @@ import errno
 import gc
 import importlib
 import json
+import logging
+import os
 import socket
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 MISUSE: Final = 2
 INTERRUPTED: Final = 130
@@ -33,7 +35,7 @@ def main(package: str, arguments: Sequence[str] | None = None) -> None:
     except ModuleNotFoundError as error:
         code = _missing(error)
     if isinstance(code, str):
-        sys.stderr.write(f"{package}: {code}\n")
+        sys.stderr.writelines(f"{package}: {line}\n" for line in code.splitlines())
         code = MISUSE
     sys.exit(code)
 
@@ -124,9 +126,20 @@ def _serve(package: str) -> int:
     listener = _listen(service.settings.server.host, service.settings.server.port)
     sys.stderr.write(report(service, listener))
     sys.stderr.flush()
-    make_server(app, service.settings).run(sockets=[listener])
+    server = make_server(app, service.settings)
+    server.run(sockets=[listener])
     logs.stopped()
+    if server.left_behind:
+        _leave()
     return 0
+
+
+def _leave() -> NoReturn:
+    """End at once: Python itself would wait for threads that may never end."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -129,7 +129,8 @@ class FlowContext:
             if policy == "wait":
                 raise StepBlocked(tuple(missing))
             if policy == "error":
-                raise DependencyError(missing, step=step)
+                documents = [story_document(self.story_id, name) for name in missing]
+                raise DependencyError(documents, step=step)
         return texts, tuple(missing)
 
     async def memory(self, scope: str) -> list[Entry]:

@@ -54,6 +54,14 @@ class SettingsError(BMADError):
         self.where = where
         self.hint = hint
 
+    @classmethod
+    def of(cls, several: Sequence[SettingsError]) -> SettingsError:
+        """One for all, at least one: the first, with a line of the message for each."""
+        first = several[0]
+        first.message = "\n".join(dict.fromkeys(fault.message for fault in several))
+        first.args = (first.message,)
+        return first
+
 
 class TreeError(BMADError):
     """The generated folder was changed by hand or written by half; `paths` are relative to it."""
@@ -138,7 +146,7 @@ class RunError(BMADError):
 
 
 class DependencyError(RunError):
-    """Documents that a step needs are missing and `on_missing_doc` is `error`."""
+    """The documents (ids) that a step needs are missing and `on_missing_doc` is `error`."""
 
     code = "dependency_missing"
     status = 409

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +31,16 @@ def verify(tree: Path) -> None:
                 changed.append(path)
     if changed or missing:
         raise TreeError(_mismatch(tree.name, changed, missing), paths=[*changed, *missing])
+
+
+@contextmanager
+def verified(tree: Path) -> Iterator[Path]:
+    """A place for imports from `tree`, entered only when it is what the compiler wrote.
+
+    Raises TreeError.
+    """
+    verify(tree)
+    yield tree
 
 
 def sources(tree: Path) -> dict[str, str]:

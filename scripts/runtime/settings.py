@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
 )
+from pydantic_core import ErrorDetails
 
 from .configfile import read_config, read_text
 from .environment import NAMES, Given, overrides
@@ -216,7 +218,10 @@ class Secrets(_Section):
 
 
 class Settings(_Section):
-    """All settings; `root` is the folder that holds `generated/`, `warnings` are for the start."""
+    """All settings; `root` is the folder that holds `generated/`.
+
+    For the start: `warnings`, and who said `server.host` (`file:line` or HOST).
+    """
 
     llm: LLMSettings = LLMSettings()
     prompt: PromptSettings = PromptSettings()
@@ -231,6 +236,7 @@ class Settings(_Section):
     root: Path = Path()
     data_dir: Path = Path()
     warnings: tuple[str, ...] = ()
+    host_from: str = "server.host"
 
     @property
     def provider(self) -> str:
@@ -276,6 +282,7 @@ LATER: Final[Mapping[tuple[str, str], Callable[[Any], bool]]] = {
     ("runs", "database_url"): lambda value: True,
     ("server", "rate_limit"): lambda value: True,
 }
+_MAX_TOLD: Final = 20
 _CHOICE = re.compile(r"'([^']+)'")
 
 
@@ -306,7 +313,11 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
     data |= {"root": root, "data_dir": root / _data_dir(data, where)}
     settings = _validated(data, where)
     _check_provider(settings, where)
-    return settings.model_copy(update={"warnings": (*warnings, *_warnings(settings, given))})
+    _check_documents(settings, where)
+    update: dict[str, Any] = {"warnings": (*warnings, *_warnings(settings, given))}
+    if settings.server.host != ServerSettings().host:
+        update["host_from"] = where(("server", "host"))
+    return settings.model_copy(update=update)
 
 
 def _given(root: Path, environ: Mapping[str, str]) -> tuple[dict[str, Given], list[str]]:
@@ -370,15 +381,19 @@ def _validated(data: Mapping[str, Any], where: Where) -> Settings:
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
     # A misspelt key explains why the right one is missing.
-    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
+    faults.sort(key=lambda each: each["type"] != "extra_forbidden")
+    raise SettingsError.of([_told(fault, data, where) for fault in faults[:_MAX_TOLD]])
+
+
+def _told(fault: ErrorDetails, data: Mapping[str, Any], where: Where) -> SettingsError:
     path = fault["loc"]
     name = ".".join(map(str, path))
     if fault["type"] == "extra_forbidden":
         hint = _near(str(path[-1]), _keys_at(path[:-1]))
-        raise SettingsError(f"unknown key {_shown(name)}", where=where(path), hint=hint)
+        return SettingsError(f"unknown key {_shown(name)}", where=where(path), hint=hint)
     message = f"{_shown(name)} {_plain(fault['type'], fault['msg'])}"
     hint = _near(str(_at(data, path)), _CHOICE.findall(fault["msg"]))
-    raise SettingsError(message, where=where(path), hint=hint)
+    return SettingsError(message, where=where(path), hint=hint)
 
 
 def _plain(kind: str, said: str) -> str:
@@ -401,6 +416,25 @@ def _check_provider(settings: Settings, where: Where) -> None:
     if provider == "openai-compatible" and settings.llm.base_url is None:
         message = "the provider openai-compatible needs llm.base_url or OPENAI_BASE_URL"
         raise SettingsError(message, where=where(path))
+
+
+def _check_documents(settings: Settings, where: Where) -> None:
+    """Documents can be written and deleted by clients: not where other things are kept."""
+    path = ("documents", "dir")
+    documents = _real(settings.documents_dir)
+    taken = {
+        "the generated folder": settings.root / "generated",
+        "the configuration": settings.root / "config",
+        "memory": settings.memory_dir,
+    }
+    for name, folder in taken.items():
+        if documents.is_relative_to(_real(folder)):
+            message = f"documents.dir should not be where {name} is"
+            raise SettingsError(message, where=where(path))
+
+
+def _real(folder: Path) -> Path:
+    return Path(os.path.realpath(folder))
 
 
 def _warnings(settings: Settings, given: Mapping[str, Given]) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -135,6 +136,7 @@ def test_an_open_bind_without_keys_does_not_start(compiled: Project) -> None:
     compiled.write({"runtime.yaml": "server: {host: 0.0.0.0}\n"}, under="config")
     done = python(compiled.root, "-m", "generated", PORT=str(free_port()))
     assert done.returncode == 2
+    assert "config/runtime.yaml:1: listening on 0.0.0.0" in done.stderr
     assert "BMAD_AUTH=off" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -233,9 +235,40 @@ from generated.runtime.command import main
 async def never(self, request):
     await asyncio.Event().wait()
 
+async def never_any(self, request):
+    await asyncio.Event().wait()
+    yield
+
 mock.MockLLM.complete = never
+mock.MockLLM.stream = never_any
 main("generated", [])
 """
+
+
+# The same with a tool that sleeps for hours in its thread, behind what the tests look at.
+STUCK_SERVICE = SLOW_SERVICE.replace(
+    "await asyncio.Event().wait()",
+    "import time; print('in a thread', flush=True); await asyncio.to_thread(time.sleep, 9000)",
+)
+
+
+def test_a_tool_that_sleeps_in_a_thread_does_not_hold_up_the_end(
+    compiled: Project, service: StartService
+) -> None:
+    compiled.write({"runtime.yaml": "server: {drain_seconds: 0.2}\n"}, under="config")
+    running = service(compiled.root, command=("-c", STUCK_SERVICE))
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(running.run, "an idea")
+        running.wait_until(lambda: "in a thread" in running.log)
+        running.signal(signal.SIGTERM)
+        assert answer.result().status_code == 503
+    assert running.wait() == 0
+    lines = [json.loads(text) for text in running.log.splitlines() if text.startswith("{")]
+    words = [line["message"] for line in lines]
+    order = [words.index(word) for word in ("stopping", "run.cancelled", "POST /run", "stopped")]
+    assert order == sorted(order)
+    assert words[-1] == "stopped"
+    assert "Traceback" not in running.log
 
 
 def test_no_secret_reaches_any_output(compiled: Project, service: StartService) -> None:

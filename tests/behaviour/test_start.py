@@ -75,6 +75,17 @@ def test_what_was_edited_or_lost_is_one_line_and_not_run(
     assert path.startswith("runtime/errors") or "I ran" not in done.stdout
 
 
+@pytest.mark.parametrize("path", ["agents/analyst.py", "flows/default.py", "tools/naps.py"])
+@pytest.mark.parametrize("text", ["import imported_by_hand\n", ")\n"])
+def test_uvicorn_runs_nothing_that_was_edited(compiled: Project, path: str, text: str) -> None:
+    compiled.write({"imported_by_hand.py": "print('I ran')\n"}, under=".")
+    (compiled.out / path).write_text(text)
+    done = python(compiled.root, "-m", "uvicorn", "generated.app:app", "--port", str(free_port()))
+    assert done.returncode != 0
+    assert f"generated is not what the compiler wrote (changed: {path})" in done.stderr
+    assert "I ran" not in done.stdout
+
+
 @pytest.mark.parametrize("folder", ["memory", "docs"])
 def test_a_folder_that_cannot_be_written_stops_the_start(compiled: Project, folder: str) -> None:
     (compiled.root / folder).write_text("a file")

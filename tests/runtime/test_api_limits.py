@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -62,7 +63,7 @@ def test_a_head_of_megabytes_closes_the_connection(served: Served) -> None:
     start = b"GET /agent HTTP/1.1\r\nhost: localhost\r\n"
     for flood in (b"x-long: " + b"v" * 5_000_000, b"x-a: b\r\n" * 20_000):
         assert wire.send(served.port, start, flood, b"\r\n\r\n").status in (0, 400, 431)
-    assert wire.request(served.port, "GET", b"/" + b"a" * 1_000_000).status in (0, 400, 414)
+    assert wire.request(served.port, "GET", b"/" + b"a" * 1_000_000).status in (0, 400, 414, 431)
     assert served.client.get("/health/live").status_code == 200
 
 
@@ -116,10 +117,37 @@ def test_a_length_beside_chunks_makes_no_second_request(served: Served) -> None:
         served.port,
         head + b"content-length: 40\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     )
-    assert answer.status in (201, 400)
-    if answer.status == 201:
-        assert served.client.get("/doc/both").text == "abc"
-    assert answer.body.count(b"HTTP/1.1") == 0
+    assert (answer.status, json.loads(answer.body)["code"]) == (400, "length_invalid")
+    assert served.client.get("/doc/both").status_code == 404
+
+
+def test_a_length_beside_chunks_closes_the_connection(served: Served) -> None:
+    head = b"PUT /doc/both HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\n"
+    body = b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=wire.SECONDS) as client:
+        client.sendall(head + body + b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := client.recv(65_536):
+                received += piece
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    "data, status, code",
+    [
+        (b"GET /agent HTTP/1.1\r\nhost : localhost\r\n\r\n", 400, "http_invalid"),
+        (b"hello\r\n\r\n", 400, "http_invalid"),
+        (b"GET /agent HTTP/1.1\r\n\r\n", 400, "http_invalid"),
+        (b"PUT /doc/a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: br\r\n\r\n", 501, "http_invalid"),
+    ],
+)
+def test_what_is_no_http_is_a_problem(served: Served, data: bytes, status: int, code: str) -> None:
+    answer = wire.send(served.port, data)
+    assert (answer.status, json.loads(answer.body)["code"]) == (status, code)
+    assert b"content-type: application/problem+json" in answer.head
+    assert b"connection: close" in answer.head
 
 
 def test_a_compressed_body_is_not_unpacked(served: Served) -> None:
@@ -128,7 +156,11 @@ def test_a_compressed_body_is_not_unpacked(served: Served) -> None:
     answer = wire.request(
         served.port, "PUT", b"/memory/shared:a/b", bomb, JSON, ("content-encoding", b"gzip")
     )
-    assert answer.status == 400
+    assert (answer.status, json.loads(answer.body)["code"]) == (415, "unsupported_media_type")
+    plain = wire.request(
+        served.port, "PUT", b"/memory/shared:a/b", b"1", JSON, ("content-encoding", b"identity")
+    )
+    assert plain.status == 200
 
 
 def test_a_slow_head_is_closed(slow: Served) -> None:

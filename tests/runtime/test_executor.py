@@ -156,6 +156,7 @@ def test_skip_gives_an_empty_text_and_error_fails() -> None:
     assert "### prd" in model.asked[0].messages[0].content
     answer, _ = run_flow(lambda: chain(NEEDS()), model, on_missing_doc="error")
     assert answer["error"]["code"] == "dependency_missing"
+    assert answer["error"]["message"] == "missing documents: S-1__prd"
     assert answer["error"]["step"] == "needs"
 
 

@@ -405,13 +405,40 @@ def shared_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def test_every_wrong_value_is_told(root: Path) -> None:
+    yaml = "llm:\n  retries: 99\n  timout: 3\nserver:\n  port: high\n"
+    lines = str(refused(root, yaml, LOG_LEVEL="loud")).split("\n")
+    assert [line.partition(": ")[0] for line in lines] == [
+        "config/runtime.yaml:3",
+        "config/runtime.yaml:2",
+        "config/runtime.yaml:5",
+        "LOG_LEVEL",
+    ]
+    assert "did you mean timeout?" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "folder", ["generated", "generated/agents", "config", "memory", "x/../config"]
+)
+def test_documents_have_a_folder_of_their_own(root: Path, folder: str) -> None:
+    fault = refused(root, f"on_missing_doc: wait\ndocuments:\n  dir: {folder}\n")
+    assert fault.where == "config/runtime.yaml:3"
+
+
+def test_who_said_the_host_is_known(root: Path) -> None:
+    yaml = "on_missing_doc: wait\nserver:\n  host: 0.0.0.0\n"
+    assert load(root, yaml).host_from == "config/runtime.yaml:3"
+    assert load(root, yaml, HOST="::").host_from == "HOST"
+
+
 def settings_or_fault(root: Path, environ: dict[str, str] | None = None) -> None:
     fault: SettingsError | None = None
     try:
         load_settings(root, environ or {})
     except SettingsError as error:
         fault = error
-    assert fault is None or (fault.where and "\n" not in str(fault))
+    lines = str(fault).split("\n")
+    assert fault is None or (fault.where and all(line.isprintable() for line in lines))
 
 
 @given(data=st.dictionaries(KEYS, VALUES, max_size=4))

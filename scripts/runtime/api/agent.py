@@ -65,7 +65,9 @@ async def agent_ready(id: str, request: Request) -> Response:
     agent = _agent(service, id)
     last = service.executor.last_execution.get(agent.id)
     missing = [name for name in agent.tools if name not in service.tools]
-    reason = service.unready or (f"there is no tool {missing[0]!r}" if missing else None)
+    reason = await service.reason_to_wait()
+    if reason is None and missing:
+        reason = f"there is no tool {missing[0]!r}"
     body: dict[str, Any] = {
         "ready": reason is None,
         "last_execution": None if last is None else rfc3339(last),

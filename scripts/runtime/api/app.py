@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from .. import __version__, logs, manifest
@@ -24,6 +25,7 @@ from ..tool import Tool
 from . import agent, doc, docs_page, flow, health, memory, openapi, problems, run
 from .auth import Auth, read_keys
 from .limits import Limits
+from .methods import Methods
 from .service import Service
 from .trace import Trace
 
@@ -85,7 +87,13 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(Limits, max_body=server.max_body),
         *(_cors(server.cors_origins) if server.cors_origins else ()),
         Middleware(Auth, keys=read_keys(settings), off=server.auth == "off"),
+        Middleware(Methods, routes=_routes()),
     ]
+
+
+def _routes() -> list[APIRoute]:
+    routes = (route for router in _ROUTERS for route in router.routes)
+    return [route for route in routes if isinstance(route, APIRoute)]
 
 
 def _cors(origins: Sequence[str]) -> list[Middleware]:

@@ -105,7 +105,7 @@ def check_bind(settings: Settings) -> None:
         return
     raise SettingsError(
         f"listening on {server.host} without API keys would let anyone call the service",
-        where="server.host",
+        where=settings.host_from,
         hint="set BMAD_API_KEYS, or say BMAD_AUTH=off if something else guards it",
     )
 

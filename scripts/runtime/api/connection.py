@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from types import FrameType
 from typing import Final
 
@@ -14,12 +18,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..settings import Settings
 from .limits import MAX_HEAD
+from .problems import respond
 from .service import Service
 
 HEAD_SECONDS: Final = 10.0  # from its first byte, or from the connection, to its last
 BODY_SECONDS: Final = 30.0  # without a byte
 _FLUSH_SECONDS: Final = 1  # for last bytes, when the runs are over
+_THREAD_SECONDS: Final = 0.5  # for writes that were begun
 _SENDING: Final = frozenset({h11.SEND_BODY})
+_UNANSWERED: Final = frozenset({h11.IDLE, h11.SEND_RESPONSE})
+_HEAD_TOO_LARGE: Final = 431
+_MAX_DETAIL: Final = 200
 
 
 class GuardedProtocol(H11Protocol):
@@ -42,6 +51,25 @@ class GuardedProtocol(H11Protocol):
         super().on_response_complete()
         if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             self._watch()  # the next head has begun behind the last request
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what h11 cannot read; called while its error is being handled."""
+        if self.conn.our_state not in _UNANSWERED:
+            self.transport.abort()  # in the middle of an answer no other can begin
+            return
+        error = sys.exception()
+        status = getattr(error, "error_status_hint", 400)
+        code = "head_too_large" if status == _HEAD_TOO_LARGE else "http_invalid"
+        detail = f"this is no HTTP that can be read here: {error or msg}"[:_MAX_DETAIL]
+        answer = respond({}, status, code, detail, headers={"connection": "close"})
+        head = h11.Response(
+            status_code=status,
+            headers=answer.raw_headers,
+            reason=HTTPStatus(status).phrase.encode("ascii"),
+        )
+        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
@@ -80,10 +108,28 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self.service = service
+        self.left_behind = False  # whether a tool's thread goes on, which nothing can stop
+        self._threads = ThreadPoolExecutor(thread_name_prefix="service")
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_default_executor(self._threads)
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self.service.drain()
         await super().shutdown(sockets)
+        self._end_threads()
+
+    def _end_threads(self) -> None:
+        """Wait for what runs in threads, for a moment: a tool may sleep for hours."""
+        waiter = threading.Thread(
+            target=self._threads.shutdown, kwargs={"cancel_futures": True}, daemon=True
+        )
+        waiter.start()
+        waiter.join(_THREAD_SECONDS)
+        self.left_behind = waiter.is_alive()
+        # The loop waits at its end for the threads of its executor: it gets one that has none.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Not to be raised again at the end, as uvicorn does: this process ends by itself."""

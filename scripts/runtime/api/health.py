@@ -1,4 +1,4 @@
-"""How the service is: nothing here does I/O or needs a key."""
+"""How the service is. Nothing here needs a key; only `ready` looks at the data folders."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ async def live(request: Request) -> Response:
 
 @router.get("/health/ready", response_model=None, responses=_WAITING)
 async def ready(request: Request) -> Response:
-    """Whether a run could begin: 503 while starting or stopping."""
-    return _probe(service_of(request).unready)
+    """Whether a run could begin: 503 while starting or stopping, or without its stores."""
+    return _probe(await service_of(request).reason_to_wait())
 
 
 @router.get("/health/startup", response_model=None, responses=_WAITING)

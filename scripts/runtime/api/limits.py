@@ -24,7 +24,7 @@ class Limits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = head_problem(scope) or self._declared_problem(scope)
+        refusal = head_problem(scope) or self._declared_problem(scope) or coding_problem(scope)
         if refusal is not None:
             status, code, detail = refusal
             response = respond(scope, status, code, detail, headers={"connection": "close"})
@@ -60,6 +60,19 @@ class Limits:
 
     def _detail(self) -> str:
         return f"the body is larger than {self.max_body} bytes"
+
+
+def coding_problem(scope: Scope) -> tuple[int, str, str] | None:
+    """Status, code and detail of a body that could be read in two ways, or is compressed."""
+    headers = scope["headers"]
+    names = {name for name, _ in headers}
+    if b"transfer-encoding" in names and b"content-length" in names:
+        detail = "a body has either Content-Length or Transfer-Encoding"
+        return 400, "length_invalid", detail
+    codings = (value.strip().lower() for name, value in headers if name == b"content-encoding")
+    if any(coding not in (b"", b"identity") for coding in codings):
+        return 415, "unsupported_media_type", "send the body without a Content-Encoding"
+    return None
 
 
 def head_problem(scope: Scope) -> tuple[int, str, str] | None:

@@ -33,8 +33,8 @@ _CODES: Final = {
     415: "unsupported_media_type",
     422: "invalid",
 }
-_MAX_ERRORS: Final = 50
-_MAX_TEXT: Final = 200
+MAX_ERRORS: Final = 50
+MAX_TEXT: Final = 200
 
 
 class Problem(HTTPException):
@@ -71,7 +71,7 @@ def respond(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": scope.get("raw_path", b"").decode("latin-1")[:_MAX_TEXT],
+        "instance": scope.get("raw_path", b"").decode("latin-1")[:MAX_TEXT],
         "code": code,
     }
     if errors:
@@ -106,14 +106,14 @@ async def on_bmad_error(request: Request, exc: Exception) -> Response:
 async def on_invalid(request: Request, exc: Exception) -> Response:
     """Fields that do not fit; the values that were sent are not repeated."""
     assert isinstance(exc, RequestValidationError)  # noqa: S101  (registered for this class only)
-    errors = [_field(error) for error in exc.errors()[:_MAX_ERRORS]]
+    errors = [_field(error) for error in exc.errors()[:MAX_ERRORS]]
     detail = "; ".join(f"{error['field']}: {error['message']}" for error in errors[:3])
     return respond(request.scope, 422, "invalid", detail, errors=errors)
 
 
 def _field(error: Mapping[str, Any]) -> dict[str, str]:
     place = ".".join(str(part) for part in error["loc"])
-    return {"field": place[:_MAX_TEXT], "message": error["msg"], "code": error["type"]}
+    return {"field": place[:MAX_TEXT], "message": error["msg"], "code": error["type"]}
 
 
 def install(app: FastAPI) -> None:

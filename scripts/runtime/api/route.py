@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Container, Coroutine, Mapping
 from typing import Any
 
 from fastapi.routing import APIRoute
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .jsontext import JSONFault, dump, parse
-from .problems import Problem
+from .problems import MAX_ERRORS, MAX_TEXT, Problem
 
 
 class JSONRequest(Request):
@@ -31,13 +31,27 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         needs_json = self.body_field is not None
+        known = frozenset(str(field.alias) for field in self.dependant.query_params)
 
         async def handle_strictly(request: Request) -> Response:
+            check_query(request, known)
             if needs_json:
                 check_json_type(request)
             return await handle(JSONRequest(request.scope, request.receive))
 
         return handle_strictly
+
+
+def check_query(request: Request, known: Container[str]) -> None:
+    """Raise Problem 422 for parameters that the route does not have, as for fields of a body."""
+    unknown = [name[:MAX_TEXT] for name in request.query_params if name not in known]
+    if unknown:
+        errors = [
+            {"field": f"query.{name}", "message": "There is no such parameter", "code": "unknown"}
+            for name in unknown[:MAX_ERRORS]
+        ]
+        detail = f"there is no query parameter {', '.join(map(repr, unknown[:3]))}"
+        raise Problem(422, "invalid", detail, errors=errors)
 
 
 def media_type(request: Request) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from ..models.select import make_model
 from ..node import AgentNode
 from ..services import Services
 from ..settings import Settings
+from ..stores.folder import Reach
 from ..stores.protocol import DocumentStore, MemoryStore
 from ..stores.select import make_documents, make_memory, make_runs
 from ..tool import Tool
@@ -45,6 +46,10 @@ class Service:
         self.flows = flows
         self.tools = {tool.name: tool for tool in tools}
         self.replays = Replays()
+        self._reach = Reach(
+            settings.data_dir,
+            {"memory": settings.memory_dir, "documents": settings.documents_dir},
+        )
         self.began = time.monotonic()
         self.started = False
         self._services: Services | None = None
@@ -109,6 +114,10 @@ class Service:
         if not self.started:
             return "the service is starting"
         return "the service is stopping" if self.executor.draining else None
+
+    async def reason_to_wait(self) -> str | None:
+        """Why no run can begin, be it that a store cannot be reached; None when one can."""
+        return self.unready or await self._reach.fault()
 
     def start(self, request: RunRequest) -> Run:
         """A run that has begun, with its events in the log. Raises as Executor.start does."""

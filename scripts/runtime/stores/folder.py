@@ -1,11 +1,20 @@
-"""Whether a folder can hold data, found out at the start and not by the first client."""
+"""Whether folders can hold data: found out at the start, and looked after from then on."""
 
 from __future__ import annotations
 
+import asyncio
+import math
+import os
 import secrets
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from ..errors import StoreError
+
+LOOK_SECONDS: Final = 1.0
+WAIT_SECONDS: Final = 1.0
 
 
 def try_folder(path: Path, *, store: str) -> None:
@@ -20,3 +29,43 @@ def try_folder(path: Path, *, store: str) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreError(f"the folder {path} cannot hold {store}: {reason}", store=store) from None
+
+
+class Reach:
+    """Whether the folders can be used now: looked at beside the event loop, not at each call.
+
+    A folder that is absent is no fault, the next write makes it; a root that is absent is:
+    what was there has gone, and what would be written now would not be found again.
+    """
+
+    def __init__(
+        self, root: Path, folders: Mapping[str, Path], *, every: float = LOOK_SECONDS
+    ) -> None:
+        """`folders` are named by their stores; `every` is in seconds."""
+        self._root = root
+        self._folders = dict(folders)
+        self._every = every
+        self._looking: asyncio.Task[str | None] | None = None
+        self._looked = -math.inf
+
+    async def fault(self) -> str | None:
+        """What keeps a store from its folder, None when nothing does."""
+        if self._looking is None or (
+            self._looking.done() and time.monotonic() - self._looked > self._every
+        ):
+            self._looked = time.monotonic()
+            self._looking = asyncio.create_task(asyncio.to_thread(self._look))
+        # One look at a time: of a disk that hangs, no more than one thread waits.
+        done, _ = await asyncio.wait((self._looking,), timeout=WAIT_SECONDS)
+        return self._looking.result() if done else "the data folder does not answer"
+
+    def _look(self) -> str | None:
+        if not os.path.isdir(self._root):  # noqa: PTH112 - Path.is_dir may raise
+            return f"the data folder {self._root} is not there"
+        for store, folder in self._folders.items():
+            present = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+            if not os.path.isdir(present):  # noqa: PTH112 - the same
+                return f"{present} is in the way of {store}: it is no folder"
+            if not os.access(present, os.R_OK | os.W_OK | os.X_OK):
+                return f"the folder {present} cannot hold {store}: it cannot be written"
+        return None

@@ -1,0 +1,52 @@
+"""HEAD is GET without the body; who uses a wrong method hears of all that a path has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .problems import CODE
+
+
+class Methods:
+    """Stands right before the routing. The server leaves a body out that answers HEAD."""
+
+    def __init__(self, app: ASGIApp, routes: Sequence[APIRoute]) -> None:
+        self.app = app
+        self.routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_methods(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 405:
+                message = {**message, "headers": self._allowing(scope["path"], message["headers"])}
+            await send(message)
+
+        # The server knows by its own scope that this was HEAD.
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        try:
+            await self.app(inner, receive, send_with_methods)
+        finally:
+            if CODE in inner:
+                scope[CODE] = inner[CODE]
+
+    def _allowing(
+        self, path: str, headers: Sequence[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        """The headers, with all methods of the path."""
+        found = {
+            method
+            for route in self.routes
+            if route.path_regex.match(path)
+            for method in route.methods or ()
+        }
+        if not found:
+            return [*headers]  # a route of the framework's, which says so itself
+        allow = ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
+        kept = [(name, value) for name, value in headers if name.lower() != b"allow"]
+        return [*kept, (b"allow", allow.encode("ascii"))]

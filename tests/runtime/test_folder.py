@@ -1,0 +1,57 @@
+"""Whether the data folders can be used, as `/health/ready` sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.runtime.stores.folder import Reach
+
+from .api import Served, application, serve
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serve(application(tmp_path / "root")) as running:
+        yield running
+
+
+def fault(root: Path) -> str | None:
+    reach = Reach(root, {"memory": root / "memory", "documents": root / "docs"}, every=0)
+    return asyncio.run(reach.fault())
+
+
+def test_a_folder_that_is_absent_is_no_fault(tmp_path: Path) -> None:
+    assert fault(tmp_path) is None
+    (tmp_path / "memory").mkdir()
+    assert fault(tmp_path) is None
+
+
+def test_a_root_that_is_absent_is_a_fault(tmp_path: Path) -> None:
+    assert fault(tmp_path / "gone") == f"the data folder {tmp_path / 'gone'} is not there"
+
+
+@pytest.mark.parametrize("name, store", [("memory", "memory"), ("docs", "documents")])
+def test_what_is_in_the_way_is_named(tmp_path: Path, name: str, store: str) -> None:
+    (tmp_path / name).write_text("a file")
+    assert fault(tmp_path) == f"{tmp_path / name} is in the way of {store}: it is no folder"
+
+
+def test_not_ready_as_long_as_the_data_are_gone(served: Served, tmp_path: Path) -> None:
+    def status() -> int:
+        return served.client.get("/health/ready").status_code
+
+    assert status() == 200
+    shutil.move(tmp_path / "root", tmp_path / "elsewhere")
+    served.until(lambda: status() == 503)
+    answer = served.client.get("/health/ready").json()
+    assert "is not there" in answer["reason"]
+    assert served.client.get("/agent/analyst/ready").json()["ready"] is False
+    assert served.client.get("/health").status_code == 200
+    assert served.client.get("/health/live").status_code == 200
+    shutil.move(tmp_path / "elsewhere", tmp_path / "root")
+    served.until(lambda: status() == 200)
