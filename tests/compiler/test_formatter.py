@@ -130,7 +130,8 @@ def test_one_tree_has_one_formatter(project: MakeProject) -> None:
     _compiled(made, BROKEN_RUFF + WITHOUT_BLACK)
     (made.src / "agents/b.md").write_text("You are B.\n")
     assert "BMAD505" not in made.compile().stdout
-    (line,) = re.findall("^# formatter (.*)$", (made.out / "manifest.sha256").read_text(), re.MULTILINE)
+    text = (made.out / "manifest.sha256").read_text()
+    (line,) = re.findall("^# formatter (.*)$", text, re.MULTILINE)
     expected, used = line.split(", formatted by ")
     assert expected == used
     assert used.startswith("ruff ")
