@@ -97,6 +97,7 @@ lint: $(dev_stamp)
 	@echo "==> ruff"
 	@$(BIN)/python -m ruff check --quiet
 	@$(BIN)/python -m ruff format --check --quiet || { echo "Not formatted; run: $(BIN)/ruff format"; exit 1; }
+	@$(BIN)/python -m black --check --quiet --config pyproject.toml scripts || { echo "black would change scripts/; see: $(BIN)/black --diff scripts"; exit 1; }
 
 types: $(dev_stamp)
 	@echo "==> mypy --strict"

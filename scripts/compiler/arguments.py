@@ -7,6 +7,7 @@ mistakes, abbreviations. A test holds the two against each other.
 from __future__ import annotations
 
 FLAGS = ("--check", "--strict", "--diff", "--force", "--verbose")
+COMING = ("init", "watch", "run", "graph", "explain", "schema", "import")
 FORMATS = ("text", "json")
 SRC, OUT = "./bmad", "./generated"
 
@@ -55,3 +56,10 @@ def plain(words: list[str]) -> Options | None:
         else:
             return None
     return None if options.diff and options.format == "json" else options
+
+
+def not_yet(words: list[str]) -> str | None:
+    """The command or option among `words` that is known and not built."""
+    if words and words[0] in COMING:
+        return words[0]
+    return "--keep-going" if "--keep-going" in words else None

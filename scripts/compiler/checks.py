@@ -12,8 +12,18 @@ from .model import Agent, AgentStep, Project
 from .subflows import Subflows
 
 
-def check(project: Project, diagnostics: Diagnostics, *, tools_known: bool = True) -> None:
-    """Report everything between files that is wrong; without `tools_known`, nothing of tools."""
+def check(
+    project: Project,
+    diagnostics: Diagnostics,
+    *,
+    tools_known: bool = True,
+    flows_known: bool = True,
+) -> None:
+    """Report everything between files that is wrong.
+
+    Without `tools_known` nothing is said of tools, without `flows_known` nothing that a flow
+    which could not be read may make untrue.
+    """
     agents = graph.by_id(project)
     found = _Check(project, agents, diagnostics)
     if tools_known:
@@ -21,10 +31,12 @@ def check(project: Project, diagnostics: Diagnostics, *, tools_known: bool = Tru
     found.unknown_agents()
     circular = found.circles()
     subflows = Subflows(project)
-    subflows.check(diagnostics)
+    subflows.check(diagnostics, all_known=flows_known)
+    creators_known = flows_known and all(agent.says("creates") for agent in project.agents)
     for flow in project.flows:
-        FlowCheck(flow, subflows, circular, diagnostics).run()
-    found.unused_agents()
+        FlowCheck(flow, subflows, circular, diagnostics, creators_known=creators_known).run()
+    if flows_known:
+        found.unused_agents()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,8 @@ class _Check:
                     self._add(
                         "BMAD202", agent.at[f"tools/{name}"], message, near_match(name, known)
                     )
+        if not all(agent.says("tools") for agent in self.project.agents):
+            return
         used = {name for agent in self.project.agents for name in agent.tools}
         for tool in self.project.tools:
             if tool.name not in used:
@@ -93,7 +107,10 @@ class _Check:
             return
         steps = [step for flow in self.project.flows for step in flow.steps()]
         used = {step.agent for step in steps if isinstance(step, AgentStep)}
+        misspelt = used - self.agents.keys()
         for agent in self.project.agents:
+            if near_match(agent.id, misspelt):
+                continue  # it stands there, in a way
             if agent.id not in used and spec.is_id(agent.id):
                 hint = "list it in a flow's sequence; a client can still ask it alone"
                 message = f"the agent {quoted(agent.id)} stands in no flow"

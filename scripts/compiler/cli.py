@@ -6,9 +6,12 @@ import sys
 from typing import Annotated, Final
 
 import typer
+from typer.exceptions import TyperException
 
 from .. import __version__
 from .arguments import FORMATS, OUT, SRC, Options
+from .diagnostics import one_line
+from .main import MISUSED
 
 app: Final = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -96,8 +99,13 @@ def read_options(words: list[str]) -> Options:
     """What `words` ask for; ends the process for help, for the version and for mistakes."""
     chosen: list[Options] = []
     try:
-        app(words, prog_name="bmad2pf", obj=chosen)
-    except SystemExit:  # Typer ends the process when it is done, however that went
-        if not chosen:
-            raise
+        code = app(words, prog_name="bmad2pf", obj=chosen, standalone_mode=False)
+    except typer.Abort:
+        sys.exit(MISUSED)
+    except TyperException as error:
+        said = one_line(error.format_message()).removesuffix(".")
+        sys.stderr.write(f"bmad2pf: {said} (bmad2pf --help explains)\n")
+        sys.exit(MISUSED)
+    if not chosen:  # help and the version have been told
+        sys.exit(code)
     return chosen[0]

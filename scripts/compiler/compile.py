@@ -149,10 +149,10 @@ class Run:
             style = report.Style(sys.stdout)
             lines = [*report.findings(self.found, style), *report.diff_lines(self.diff, style)]
             if self.found.has("error"):
-                lines.append(report.failure(self.found, seconds))
+                lines.append(report.failure(self.found, seconds, self.options))
             else:
-                checked = not self.writes
-                lines.append(report.result(counts, self.changes, seconds, checked=checked))
+                last = report.result(counts, self.changes, self.found, seconds, self.options)
+                lines.append(last)
         sys.stdout.write("\n".join(lines) + "\n")
 
     def exit_code(self) -> int:

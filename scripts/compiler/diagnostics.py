@@ -57,6 +57,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD116": ("error", "a project without agents"),
     "BMAD117": ("warning", "a file that is not read"),
     "BMAD118": ("error", "an output that is no JSON Schema"),
+    "BMAD119": ("warning", "a prompt that begins like front-matter"),
     "BMAD199": ("error", "a key that is not supported yet"),
     # 2xx: references between agents, tools and documents
     "BMAD201": ("error", "an unknown agent"),
@@ -68,6 +69,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD207": ("error", "a document with two creators in one flow"),
     "BMAD208": ("note", "an agent that stands in no flow"),
     "BMAD209": ("error", "a file that an agent names and that is not there"),
+    "BMAD210": ("note", "a document that clients supply"),
     # 3xx: flows
     "BMAD301": ("error", "a flow without steps"),
     "BMAD302": ("error", "a step id that is used twice or reserved"),
@@ -83,6 +85,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD312": ("error", "something that cannot stand beside for_each"),
     "BMAD313": ("error", "an unknown flow"),
     "BMAD314": ("error", "a flow that runs itself"),
+    "BMAD315": ("note", "an outcome that on leaves out"),
     # 4xx: tools
     "BMAD401": ("error", "a tool's module or function is not found"),
     "BMAD402": ("error", "a tool's module does not parse"),

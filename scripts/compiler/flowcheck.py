@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from ..runtime import spec
-from . import cycles, graph
+from . import cycles, doubts, graph
 from .diagnostics import Diagnostics, Position, near_match, quoted
 from .model import AgentStep, Flow, Group, Step
 from .stepcheck import StepCheck
 from .subflows import Creation, Subflows
+from .twins import as_written, told_apart
 
 
 class FlowCheck:
@@ -22,12 +23,17 @@ class FlowCheck:
         subflows: Subflows,
         circular: Mapping[str, int],
         diagnostics: Diagnostics,
+        *,
+        creators_known: bool = True,
     ) -> None:
-        self.flow = flow
+        self.written = flow
+        self.flow = flow = told_apart(flow)
         self.agents = agents = subflows.agents
         self.circular = circular
         self.diagnostics = diagnostics
         self.steps = flow.steps()
+        self.doubts = doubts.of_flow(flow, subflows)
+        self.creators_known = creators_known and not self.doubts.undefined
         self.supplied = subflows.supplied(flow.name)
         self.stage_of = {
             step.id: number
@@ -46,9 +52,8 @@ class FlowCheck:
     def run(self) -> None:
         """Report everything that is wrong with the flow."""
         self._check_agents()
-        if not self._check_ids():
-            return  # what follows tells steps apart by their ids
-        own = StepCheck(self.flow, self.agents, self.stage_of, self.diagnostics)
+        self._check_ids()
+        own = StepCheck(self.flow, self.agents, self.stage_of, self.doubts, self.diagnostics)
         for step in self.steps:
             if isinstance(step, AgentStep):
                 self._check_waits(step)
@@ -62,7 +67,7 @@ class FlowCheck:
         self._check_loops()
 
     def _add(self, code: str, at: Position, message: str, hint: str = "") -> None:
-        self.diagnostics.add(code, at, message, hint)
+        self.diagnostics.add(code, at, as_written(message), as_written(hint))
 
     def _check_agents(self) -> None:
         for step in self.steps:
@@ -70,25 +75,20 @@ class FlowCheck:
                 message = f"the agent {quoted(step.agent)} is not defined"
                 self._add("BMAD201", step.at, message, near_match(step.agent, self.agents))
 
-    def _check_ids(self) -> bool:
+    def _check_ids(self) -> None:
         seen: dict[str, Step] = {}
-        fine = True
-        for step in self.steps:
+        for step in self.written.steps():
             at = step.places.get("id", step.at)
             if spec.id_key(step.id) in spec.RESERVED_STEP_IDS:
                 message = f"the step id {quoted(step.id)} is reserved"
                 self._add("BMAD302", at, message, self._id_hint())
             first = seen.setdefault(spec.id_key(step.id), step)
-            if first is step:
-                continue
-            fine = False
-            if self.flow.path:  # in the derived flow the agents' ids were reported
+            if first is not step and self.flow.path:  # else the agents' ids were reported
                 same = "taken by" if first.id == step.id else f"too near to {quoted(first.id)} of"
                 message = (
                     f"the step id {quoted(step.id)} is {same} the step on line {first.at.line}"
                 )
                 self._add("BMAD302", at, message, self._id_hint())
-        return fine
 
     def _id_hint(self) -> str:
         own = "give the step an id of its own"
@@ -104,6 +104,8 @@ class FlowCheck:
             places = self.places_of.get(name, ())
             if any(self._comes_first(place, step) for place in places):
                 continue
+            if not places and near_match(name, self.doubts.undefined):
+                continue  # it stands there, misspelt
             where = "only comes later" if places else "is not"
             flow = quoted(self.flow.name)
             message = f"{quoted(step.agent)} waits for {quoted(name)}, which {where} in flow {flow}"
@@ -134,6 +136,8 @@ class FlowCheck:
             self._report_document(step, document)
 
     def _report_document(self, step: AgentStep, document: str) -> None:
+        if not self.creators_known:
+            return
         at = self._document_place(step, document)
         hint = "a client may supply it; else let an earlier step create it"
         waits = f"{quoted(step.id)} waits for {quoted(document)}"
@@ -145,7 +149,11 @@ class FlowCheck:
             self._add("BMAD206", at, f"{waits}, created in flow {flow} by {itself}", hint)
         else:
             message = f"{waits}, which no step of flow {flow} creates"
-            self._add("BMAD205", at, message, near_match(document, self.creators) or hint)
+            code = "BMAD205"
+            if self.flow.on_missing_doc == "wait":
+                code, message = "BMAD210", f"{message}: a run waits until a client supplies it"
+                hint = "that may be meant; else let an earlier step create it"
+            self._add(code, at, message, near_match(document, self.creators) or hint)
 
     def _document_place(self, step: AgentStep, document: str) -> Position:
         own = step.places.get(f"requires/{document}")
@@ -207,7 +215,7 @@ class FlowCheck:
         )
 
     def _check_reachable(self) -> None:
-        if not self.flow.stages:
+        if not self.flow.stages or not self.doubts.edges_known:
             return
         start = graph.stage_id(self.flow.stages[0])
         reached = cycles.reachable(start, self.after) | {start}

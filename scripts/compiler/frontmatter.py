@@ -10,10 +10,13 @@ whole file is the prompt.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 _OPENING: Final = re.compile(r"---[ \t]*(?:\r?\n|\r|\Z)")
 _CLOSING: Final = re.compile(r"^---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
+_KEY: Final = re.compile(r"([a-z_]+):(?:[ \t]|$)")
+_LOOKED_AT: Final = 40  # lines
 BYTE_ORDER_MARK: Final = "\ufeff"
 
 
@@ -42,3 +45,19 @@ def split(text: str) -> FrontMatter:
     yaml = text[opening.end() : closing.start()]
     body_line = text.count("\n", 0, closing.end()) + 1
     return FrontMatter(yaml, 2, text[closing.end() :], body_line)
+
+
+def mistaken(text: str, keys: Collection[str]) -> int | None:
+    """The line where something begins that looks like front-matter and is none.
+
+    `text` has no front-matter. Blank lines before a `---` look so, and one of `keys` with a
+    lone `---` below.
+    """
+    lines = text.removeprefix(BYTE_ORDER_MARK).split("\n", _LOOKED_AT)[:_LOOKED_AT]
+    lines = [line.rstrip() for line in lines]
+    first = next((number for number, line in enumerate(lines) if line), None)
+    if first is None:
+        return None
+    key = _KEY.match(lines[first])
+    is_key = key is not None and key[1] in keys and "---" in lines[first:]
+    return first + 1 if lines[first] == "---" or is_key else None

@@ -41,7 +41,26 @@ def generation(
     project: Project, inputs: Inputs, tree: Tree, diagnostics: Diagnostics
 ) -> Generation:
     """Every file's hash, and the bytes of those that the tree does not have already."""
-    same_compiler = tree.known is not None and tree.known.compiler == inputs.compiler
+    known = tree.known
+    same_compiler = known is not None and known.compiler == inputs.compiler
+    formatted_by = known.formatted if known is not None and same_compiler else ""
+    coming, used = _generation(project, inputs, tree, same_compiler=same_compiler)
+    if used and formatted_by and used != formatted_by:  # one tree, one formatter
+        coming, used = _generation(project, inputs, tree, same_compiler=False)
+    coming.manifest.formatter = inputs.formatter
+    coming.manifest.formatted = used or formatted_by or inputs.formatter
+    if coming.manifest.formatted == NONE:
+        hint = "install ruff beside bmad2pf, then run it again"
+        at = Position(str(tree.path))
+        diagnostics.add("BMAD505", at, "neither ruff nor black could be run", hint)
+    coming.manifest.findings = len(diagnostics)
+    return coming
+
+
+def _generation(
+    project: Project, inputs: Inputs, tree: Tree, *, same_compiler: bool
+) -> tuple[Generation, str]:
+    """The generation, and the formatter that was used, empty when none was needed."""
     keep = _unchanged_agents(project, inputs, tree) if same_compiler else frozenset()
     copied = copied_files(project)
     rendered = render(project, keep)
@@ -51,18 +70,15 @@ def generation(
         for path, data in rendered.items()
         if not (same_compiler and _has(tree, path, data))
     }
-    formatted, formatter = _formatted(unsure, inputs, diagnostics)
+    formatted, used = _formatted(unsure)
     written |= {path: data for path, data in formatted.items() if not _has(tree, path, data)}
     kept = (keep | rendered.keys() | copied.keys()) - written.keys()
     manifest = Manifest(__version__, inputs.compiler)
-    if formatter != inputs.formatter:
-        manifest.compiler = digest.of_compiler(formatter)
     manifest.files = {path: tree.files[path] for path in kept}
     manifest.files |= {path: digest.of_bytes(data) for path, data in written.items()}
     manifest.sources = inputs.sources | _named(project)
     manifest.agents, manifest.flows = len(project.agents), len(project.flows)
-    manifest.findings = len(diagnostics)
-    return Generation(manifest, written, frozenset(kept))
+    return Generation(manifest, written, frozenset(kept)), used
 
 
 def _unchanged_agents(project: Project, inputs: Inputs, tree: Tree) -> frozenset[str]:
@@ -93,16 +109,10 @@ def _sources_of(agent: Agent, project: Project) -> list[str]:
     return [agent.path, *schema]
 
 
-def _formatted(
-    rendered: dict[str, bytes], inputs: Inputs, diagnostics: Diagnostics
-) -> tuple[dict[str, bytes], str]:
+def _formatted(rendered: dict[str, bytes]) -> tuple[dict[str, bytes], str]:
     python = {path: data for path, data in rendered.items() if path.endswith(".py")}
     formatted, used = format_files(python)
-    formatter = used or inputs.formatter
-    if formatter == NONE:
-        hint = "install ruff beside bmad2pf, then run it again"
-        diagnostics.add("BMAD505", Position(""), "neither ruff nor black could be run", hint)
-    return rendered | formatted, formatter
+    return rendered | formatted, used
 
 
 def _has(tree: Tree, path: str, data: bytes) -> bool:

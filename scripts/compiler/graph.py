@@ -194,7 +194,12 @@ def default_flow(agents: tuple[Agent, ...]) -> Flow:
     ordered = sorted(known.values(), key=lambda agent: (depth.get(agent.id, last), agent.id))
     entries = [
         Entry(
-            AgentStep(agent.id, agent.id, at=agent.at.get("", Position(agent.path))),
+            AgentStep(
+                agent.id,
+                agent.id,
+                at=agent.at.get("", Position(agent.path)),
+                places={key: agent.at[key] for key in ("id",) if key in agent.at},
+            ),
             agent.parallel,
         )
         for agent in ordered

@@ -18,7 +18,9 @@ _UNSEEN: Final = (
     "\ufff0-\ufffb\ud800-\udfff\ufffe\uffff\U000e0000-\U000e0fff"
 )
 _LINE: Final = re.compile(rf"[\x00-\x1f\\{_UNSEEN}]")
-_PROSE: Final = re.compile(rf"[\x00-\x08\x0b-\x1f\\{_UNSEEN}]")
+# At the end of a line, linters refuse a blank and editors remove it.
+_BLANK: Final = " \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_PROSE: Final = re.compile(rf"[\x00-\x08\x0b-\x1f\\{_UNSEEN}]|[{_BLANK}](?=\n)")
 _QUOTES: Final = re.compile(r'"{3,}|"+\Z')
 _CODING: Final = re.compile(r"(coding)([:=])", re.IGNORECASE)
 

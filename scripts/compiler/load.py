@@ -13,7 +13,7 @@ from .checks import check
 from .diagnostics import Diagnostics, Position, quoted
 from .dialects import flows, native, tools
 from .dialects.fields import stray_character
-from .frontmatter import NotClosed, split
+from .frontmatter import NotClosed, mistaken, split
 from .model import Agent, Flow, Project, Tool
 from .referred import read_named
 
@@ -64,7 +64,11 @@ def load(
         tool_files=tool_files,
         referred=named,
     )
-    check(project, diagnostics, tools_known=not broken & {"tools", "tools.yaml"})
+    if "agents" not in broken:
+        wrong = {found.path for found in diagnostics if found.severity == "error"}
+        flows_known = not any(path.startswith(f"{shown}/workflow") for path in wrong)
+        tools_known = not broken & {"tools", "tools.yaml"}
+        check(project, diagnostics, tools_known=tools_known, flows_known=flows_known)
     bounded = tuple(graph.bounded(flow, project) for flow in project.flows)
     return replace(project, flows=bounded)
 
@@ -134,17 +138,27 @@ class _Reader:
             self.diagnostics.add("BMAD104", Position(file.path, 1, 1), message, hint)
             return native.placeholder(file, text)
         if matter.yaml is None:
+            self._check_beginning(file, text)
             node = Mapping((), 1, 1)
         else:
             root = self.mapping(name, matter.yaml, "front-matter", matter.yaml_line)
             if root is None:
-                return native.placeholder(file, matter.yaml)
+                return native.placeholder(file, matter.yaml, matter.yaml_line)
             node = root
         return native.read_agent(file, node, matter.body, self.diagnostics)
 
+    def _check_beginning(self, file: native.AgentFile, text: str) -> None:
+        line = mistaken(text, native.KEYS)
+        if line is None:
+            return
+        message = "this looks like front-matter, but the first line is not ---"
+        hint = "let the file begin with a line that is ---; now all of it is the prompt"
+        self.diagnostics.add("BMAD119", Position(file.path, line, 1), message, hint)
+
     def _check_unique(self, agents: list[Agent]) -> None:
         seen: dict[str, Agent] = {}
-        for agent in agents:
+        # An id that was written is to blame, not the one that a file's name gives.
+        for agent in sorted(agents, key=lambda agent: agent.at.get("id") is not None):
             first = seen.setdefault(spec.id_key(agent.id), agent)
             if first is not agent:
                 at = agent.at.get("id", agent.at[""])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from time import perf_counter
 
-from .arguments import Options, plain
+from .arguments import Options, not_yet, plain
 from .fresh import is_fresh
 from .summary import as_json, unchanged
 
@@ -18,7 +18,13 @@ MISUSED = 2
 def main() -> None:
     """Run the command that `sys.argv` holds, and end the process with its exit code."""
     try:
-        options = plain(sys.argv[1:]) or _asked_of_typer()
+        words = sys.argv[1:]
+        options = plain(words)
+        if options is None:
+            if (coming := not_yet(words)) is not None:
+                sys.stderr.write(f"bmad2pf: `{coming}` is not supported yet\n")
+                sys.exit(MISUSED)
+            options = _asked_of_typer()
         sys.exit(run(options))
     except BrokenPipeError:
         # Whoever read us has gone: there is nobody to tell.

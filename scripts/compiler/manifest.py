@@ -5,6 +5,8 @@ from __future__ import annotations
 NAME = "manifest.sha256"
 NEXT = NAME + ".next"
 _MADE_BY = "# Written by bmad2pf "
+_FORMATTER = "# formatter "
+_BY = ", formatted by "
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -15,12 +17,24 @@ class Damaged(Exception):
 class Manifest:
     """Paths with their SHA-256: `sources` as in headers, `files` relative to the tree.
 
-    `findings` counts the warnings and notes that were said. `was` lists files that an
+    `findings` counts the warnings and notes that were said. `formatter` was to format the
+    files, and is part of `compiler`; `formatted` is the one that did. `was` lists files that an
     interrupted compiler left behind, as pairs of path and hash; only the manifest of a
     tree in change has it.
     """
 
-    __slots__ = ("agents", "compiler", "files", "findings", "flows", "sources", "version", "was")
+    __slots__ = (
+        "agents",
+        "compiler",
+        "files",
+        "findings",
+        "flows",
+        "formatted",
+        "formatter",
+        "sources",
+        "version",
+        "was",
+    )
 
     def __init__(self, version: str, compiler: str) -> None:
         self.version = version
@@ -28,6 +42,8 @@ class Manifest:
         self.agents = 0
         self.flows = 0
         self.findings = 0
+        self.formatter = ""
+        self.formatted = ""
         self.sources: dict[str, str] = {}
         self.files: dict[str, str] = {}
         self.was: list[tuple[str, str]] = []
@@ -38,6 +54,7 @@ class Manifest:
             f"{_MADE_BY}{self.version}. Do not edit.",
             f"# compiler {self.compiler}",
             f"# agents {self.agents} flows {self.flows} findings {self.findings}",
+            *([f"{_FORMATTER}{self.formatter}{_BY}{self.formatted}"] if self.formatter else ()),
             *(f"# source {digest}  {path}" for path, digest in sorted(self.sources.items())),
             *(f"# was {digest}  {path}" for path, digest in sorted(self.was)),
             *(f"{digest}  {path}" for path, digest in sorted(self.files.items())),
@@ -56,7 +73,11 @@ def decode(data: bytes) -> Manifest:
     version = lines[0][len(_MADE_BY) :].removesuffix(". Do not edit.")
     manifest = Manifest(version, lines[1].removeprefix("# compiler "))
     _counts(manifest, lines[2].split(" "))
-    for line in lines[3:-1]:
+    rest = lines[3:-1]
+    if rest and rest[0].startswith(_FORMATTER):
+        words = rest.pop(0)[len(_FORMATTER) :]
+        manifest.formatter, _, manifest.formatted = words.partition(_BY)
+    for line in rest:
         _entry(manifest, line)
     return manifest
 

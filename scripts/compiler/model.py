@@ -60,7 +60,7 @@ class Agent(Tuning):
 
     `output` is a JSON Schema; `output_file` where it was read from, below the source folder.
     `at` maps a front-matter key (and `""`, the file; and `tools/x`, an item) to its place.
-    Document names are without `.md`.
+    Document names are without `.md`. `is_unread` marks one that stands for a broken file.
     """
 
     id: str
@@ -79,7 +79,12 @@ class Agent(Tuning):
     actions: tuple[str, ...] = ()
     output: dict[str, Any] | None = None
     output_file: str | None = None
+    is_unread: bool = False
     at: dict[str, Position] = field(default_factory=dict, compare=False, repr=False)
+
+    def says(self, key: str) -> bool:
+        """Whether `key` is known: the file was read, and what it says of it was not refused."""
+        return not self.is_unread and (key not in self.at or bool(getattr(self, key)))
 
 
 @dataclass(frozen=True, slots=True)

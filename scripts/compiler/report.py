@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Final, TextIO
 
 from . import summary
+from .arguments import Options
 from .diagnostics import Diagnostic, Diagnostics
 from .difference import Change
 
@@ -30,13 +31,14 @@ class Style:
 
 
 def finding(found: Diagnostic, style: Style) -> str:
-    """`path:line:col: CODE message`, the hint on a line of its own."""
+    """`path:line:col: CODE message`, with the severity of what is no error; then the hint."""
     place = found.path
     if found.line:
         place += f":{found.line}"
     if found.line and found.column:
         place += f":{found.column}"
-    code = style.paint(found.code, found.severity)
+    severity = "" if found.severity == "error" else f"{found.severity} "
+    code = style.paint(severity + found.code, found.severity)
     text = f"{place}: {code} {found.message}" if place else f"{code} {found.message}"
     return f"{text}\n    hint: {found.hint}" if found.hint else text
 
@@ -57,21 +59,38 @@ def diff_lines(lines: Iterable[str], style: Style) -> Iterator[str]:
 
 
 def result(
-    counts: tuple[int, int, int], changes: tuple[Change, ...], seconds: float, *, checked: bool
+    counts: tuple[int, int, int],
+    changes: tuple[Change, ...],
+    diagnostics: Diagnostics,
+    seconds: float,
+    options: Options,
 ) -> str:
-    """The last line of a run without errors; `checked` means that nothing was to be written."""
-    if not changes:
-        return summary.unchanged(*counts, seconds)
+    """The last line of a run without errors."""
     kinds = [change.kind for change in changes]
     parts = [f"{kinds.count(kind):,} {kind}" for kind in ("new", "changed", "removed")]
     said = ", ".join(part for part in parts if not part.startswith("0 "))
-    would = "would be " if checked else ""
-    return f"{summary.counts(*counts)}: {would}{said} ({seconds:.2f} s)"
+    would = "would be " if options.check or options.diff else ""
+    outcome = f"{would}{said}" if said else summary.SAME
+    found = _tally(diagnostics, options)
+    line = f"{summary.counts(*counts)}: {outcome}"
+    return f"{line}; {found} ({seconds:.2f} s)" if found else f"{line} ({seconds:.2f} s)"
 
 
-def failure(diagnostics: Diagnostics, seconds: float) -> str:
+def failure(diagnostics: Diagnostics, seconds: float, options: Options) -> str:
     """The last line of a run with errors."""
+    nothing = "" if options.check or options.diff else ": nothing written"
+    return f"{_tally(diagnostics, options)}{nothing} ({seconds:.2f} s)"
+
+
+def _tally(diagnostics: Diagnostics, options: Options) -> str:
+    """`1 error, 2 warnings`; empty without findings."""
     severities = [found.severity for found in diagnostics]
-    parts = [summary.many(severities.count(kind), kind) for kind in ("error", "warning", "note")]
-    said = ", ".join(part for part in parts if not part.startswith("0 "))
-    return f"{said}: nothing written ({seconds:.2f} s)"
+    parts = []
+    for kind in ("error", "warning", "note"):
+        number = severities.count(kind)
+        part = summary.many(number, kind)
+        if kind == "warning" and options.strict:
+            part += " (an error under --strict)" if number == 1 else " (errors under --strict)"
+        if number:
+            parts.append(part)
+    return ", ".join(parts)

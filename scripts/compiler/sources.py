@@ -3,7 +3,7 @@
 It imports nothing heavy, because deciding that nothing has changed starts here. Read are
 `agents/*.md`, `workflow.yaml`, `workflows/*.yaml`, `tools.yaml` and everything under `tools/`
 but `__pycache__`; and, one by one, the files that an agent names. Names that begin with a dot
-are left alone, as is all else at the top level.
+are left alone (an agent or a flow of such a name is told), as is all else at the top level.
 Only regular files are read: a link is refused wherever it leads, so that a source tree means
 the same in every checkout, and a pipe or a device is never opened.
 """
@@ -108,9 +108,12 @@ class _Scan:
             self._read(path)
 
     def _take_folder(self, folder: str, suffix: str) -> None:
-        for entry in self._list(folder):
+        for entry in self._list(folder, seen=suffix):
             path = f"{folder}/{entry.name}"
-            if entry.name.endswith(suffix):
+            if entry.name.startswith("."):
+                hint = "rename it: a name that begins with a dot is left alone"
+                self._add(path, "unread", f'"{entry.name}" is not read', hint)
+            elif entry.name.endswith(suffix):
                 self._take_file(entry, path)
             else:
                 hint = f'only "*{suffix}" files directly in "{folder}/" are read'
@@ -129,17 +132,21 @@ class _Scan:
                 else:
                     self._take_file(entry, path)
 
-    def _list(self, folder: str) -> list[os.DirEntry[str]]:
+    def _list(self, folder: str, seen: str = "") -> list[os.DirEntry[str]]:
+        """What stands in a folder; hidden names only when they end with `seen`."""
         try:
             with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118
-                return [entry for entry in entries if self._has_usable_name(folder, entry.name)]
+                return [
+                    entry
+                    for entry in entries
+                    if not entry.name.startswith(".") or (seen and entry.name.endswith(seen))
+                    if self._has_usable_name(folder, entry.name)
+                ]
         except OSError as error:
             self._add(folder, "unreadable", f"the folder cannot be listed: {_reason(error)}")
             return []
 
     def _has_usable_name(self, folder: str, name: str) -> bool:
-        if name.startswith("."):
-            return False
         if name.isprintable() and "\\" not in name:
             return True
         shown = ascii(name)[1:-1]

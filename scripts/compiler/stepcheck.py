@@ -7,18 +7,27 @@ from collections.abc import Collection
 from ..runtime.condition import parse
 from . import graph, items
 from .diagnostics import Diagnostics, Position, near_match, quoted
-from .model import AgentStep, Flow, Gate, Step
+from .doubts import Doubts
+from .model import AgentStep, Flow, Gate, Group, Step
+from .twins import as_written
 
 
 class StepCheck:
     """Looks at the steps of one flow; `ids` are those of all of them."""
 
     def __init__(
-        self, flow: Flow, agents: graph.Agents, ids: Collection[str], diagnostics: Diagnostics
+        self,
+        flow: Flow,
+        agents: graph.Agents,
+        ids: Collection[str],
+        doubts: Doubts,
+        diagnostics: Diagnostics,
     ) -> None:
         self.flow = flow
         self.agents = agents
         self.ids = ids
+        self.doubts = doubts
+        self.defined = [name for name in ids if name not in doubts.undefined]
         self.diagnostics = diagnostics
 
     def run(self, step: Step) -> None:
@@ -29,7 +38,7 @@ class StepCheck:
             self._check_items(step)
 
     def _add(self, code: str, at: Position, message: str, hint: str = "") -> None:
-        self.diagnostics.add(code, at, message, hint)
+        self.diagnostics.add(code, at, as_written(message), as_written(hint))
 
     def _check_condition(self, step: Step) -> None:
         if step.when is None:
@@ -40,17 +49,17 @@ class StepCheck:
         for name in sorted(map(str, looked_at)):
             looks = f"the condition of {quoted(step.id)} looks at the result of {quoted(name)}"
             if name not in self.ids:
-                near = near_match(name, self.ids)
+                if self.doubts.explain(name):
+                    continue
+                near = near_match(name, self.defined)
                 hint = near or "name a step of this flow"
                 self._add("BMAD310", at, f"{looks}, which is no step of the flow", hint)
-            elif name not in before:
+            elif name not in before and self.doubts.edges_known:
                 hint = "look at an earlier step; until then the result is null"
                 self._add("BMAD310", at, f"{looks}, which cannot have run before", hint)
 
     def _check_actions(self, step: Step) -> None:
-        known = isinstance(step, Gate) or (
-            isinstance(step, AgentStep) and step.agent in self.agents
-        )
+        known = isinstance(step, Gate) or self._is_read(step)
         possible = graph.actions(step, self.agents)
         for action, target in step.on:
             at = step.places.get(f"on/{action}", step.at)
@@ -61,11 +70,34 @@ class StepCheck:
                 self._add(
                     "BMAD303", at, f"{_who(step)} cannot choose the action {quoted(action)}", hint
                 )
-            if target != graph.END and target not in self.ids:
-                leads = f"the action {quoted(action)} leads to {quoted(target)}"
-                near = near_match(target, [*self.ids, graph.END])
-                hint = near or "name a step of this flow, or end"
-                self._add("BMAD304", at, f"{leads}, which is no step of the flow", hint)
+            if target in self.ids or target == graph.END or self.doubts.explain(target):
+                continue
+            leads = f"the action {quoted(action)} leads to {quoted(target)}"
+            near = near_match(target, [*self.defined, graph.END])
+            hint = near or "name a step of this flow, or end"
+            self._add("BMAD304", at, f"{leads}, which is no step of the flow", hint)
+        if known and {action for action, _ in step.on} < set(possible):
+            self._check_left_out(step, possible)
+
+    def _is_read(self, step: Step) -> bool:
+        """Whether what the step's agent can do is known."""
+        agent = self.agents.get(step.agent) if isinstance(step, AgentStep) else None
+        return agent is not None and not agent.is_unread
+
+    def _check_left_out(self, step: Step, possible: tuple[str, ...]) -> None:
+        in_group = any(
+            isinstance(stage, Group) and step in stage.members for stage in self.flow.stages
+        )
+        if not step.on or not isinstance(step, AgentStep) or in_group:
+            return
+        said = {action for action, _ in step.on}
+        left = [action for action in possible if action not in said]
+        which = ", ".join(map(quoted, left))
+        one = len(left) == 1
+        message = f"{which} of {_who(step)} {'is' if one else 'are'} not in on"
+        message += ", so the plain order is followed"
+        hint = f"to say where {'it leads' if one else 'they lead'}, write that into on"
+        self._add("BMAD315", step.places.get("on", step.at), message, hint)
 
     def _check_items(self, step: AgentStep) -> None:
         if step.for_each is None:
@@ -89,6 +121,8 @@ class StepCheck:
 
     def _check_list(self, step: AgentStep, name: str) -> None:
         found = items.sources(self.flow, step, self.agents)
+        if not found and not self.doubts.edges_known:
+            return
         if len(found) == 1 or (not found and self._has_broken_output(step)):
             return
         at = step.places.get("for_each", step.at)

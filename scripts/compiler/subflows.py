@@ -31,9 +31,9 @@ class Subflows:
         names = (step.flow for step in flow.steps() if isinstance(step, Subflow))
         return [name for name in names if name in self.flows]
 
-    def check(self, diagnostics: Diagnostics) -> None:
-        """Report unknown flows, and flows that run themselves."""
-        for flow in self.flows.values():
+    def check(self, diagnostics: Diagnostics, *, all_known: bool) -> None:
+        """Report unknown flows, if `all_known`, and flows that run themselves."""
+        for flow in self.flows.values() if all_known else ():
             for step in flow.steps():
                 if isinstance(step, Subflow) and step.flow not in self.flows:
                     message = f"the flow {quoted(step.flow)} is not defined"

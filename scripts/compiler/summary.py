@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+SAME = "nothing changed"
+
 
 def unchanged(agents: int, flows: int, files: int, seconds: float) -> str:
     """The line of a run that had nothing to do."""
-    return f"{counts(agents, flows, files)}: nothing changed ({seconds:.2f} s)"
+    return f"{counts(agents, flows, files)}: {SAME} ({seconds:.2f} s)"
 
 
 def counts(agents: int, flows: int, files: int) -> str:

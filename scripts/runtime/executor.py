@@ -145,7 +145,7 @@ class Executor:
             run.fail(error)
         except asyncio.CancelledError:
             run.end_cancelled()
-        except Exception:  # noqa: BLE001 - ours: the client gets no inner text, the log gets all of it
+        except Exception:  # noqa: BLE001 - ours: the log gets all of it, the client nothing
             _log.exception("run failed", extra={"run_id": run.run_id})
             run.fail(RunError("the service failed; its log says more under this run's id"))
         else:

@@ -109,7 +109,11 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _MAX_DIGITS: Final = 300
 _HINTS: Final = (
-    ("mapping values are not allowed", 'put a text that holds ": " in quotes'),
+    (
+        "mapping values are not allowed",
+        'put a text that holds ": " in quotes, or indent this line like the one above',
+    ),
+    ("a tab stands here", "indent with spaces"),
     ("cannot start any token", "indent with spaces, and put a text that begins so in quotes"),
     ("found unexpected ':'", "put a text that holds : in quotes"),
     ("unexpected end of stream", "close the quotes"),
@@ -199,6 +203,7 @@ class _Builder:
         self.stack: list[_Open] = []
         self.root: Node | None = None
         self.documents = 0
+        self.is_anchored = False
 
     def build(self) -> tuple[Node | None, tuple[YamlFault, ...]]:
         if self._is_readable():
@@ -209,6 +214,8 @@ class _Builder:
             except (YAMLError, ValueError) as error:  # ValueError: a code point out of range
                 self.root = None
                 self._add_syntax_fault(error)
+        if self.is_anchored:
+            self.root = None  # what its values are is not known
         return self.root, tuple(self.faults)
 
     def _is_readable(self) -> bool:
@@ -268,7 +275,7 @@ class _Builder:
     def _alias(self, event: AliasEvent) -> None:
         name = f"*{event.anchor}"
         hint = f"write the value out, or put the text in quotes: {_quoted(name)}"
-        self._add("reference", f"an alias is not allowed: {_quoted(name)}", event.start_mark, hint)
+        self._add_anchored(f"an alias is not allowed: {_quoted(name)}", event.start_mark, hint)
         self._put(Scalar(name, name, *self._place(event.start_mark)))
 
     def _open(self, event: SequenceStartEvent | MappingStartEvent) -> None:
@@ -319,9 +326,8 @@ class _Builder:
     ) -> None:
         if event.anchor is not None:
             message = f"an anchor is not allowed: {_quoted('&' + event.anchor)}"
-            self._add(
-                "reference", message, event.start_mark, "write the value out where it is used"
-            )
+            hint = "write the value out where it is used"
+            self._add_anchored(message, event.start_mark, hint)
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             hint = "remove it, or put the text in quotes"
@@ -332,6 +338,8 @@ class _Builder:
         if isinstance(error, MarkedYAMLError):
             problem = error.problem or error.context or problem
             mark = self._telling_mark(error)
+        if mark and "cannot start any token" in problem and self.text[mark.index :][:1] == "\t":
+            problem = "a tab stands here"
         hint = next((hint for part, hint in _HINTS if part in problem), "")
         line, column = self._place(mark) if mark else (self.first_line, 1)
         self.faults.append(
@@ -347,6 +355,12 @@ class _Builder:
     def _add(self, kind: FaultKind, message: str, mark: Any, hint: str = "") -> None:
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(YamlFault(kind, message, *self._place(mark), hint))
+
+    def _add_anchored(self, message: str, mark: Any, hint: str) -> None:
+        """The first anchor or alias; a text may have a thousand, and they go together."""
+        if not self.is_anchored:
+            self._add("reference", message, mark, hint)
+        self.is_anchored = True
 
     def _add_at(self, kind: FaultKind, message: str, node: Node, hint: str) -> None:
         if len(self.faults) < MAX_FAULTS:

@@ -123,9 +123,19 @@ def test_a_file_name_cannot_set_the_encoding(name: str) -> None:
 
 
 def test_a_prompt_reads_as_the_author_wrote_it() -> None:
-    text = 'You are "Ana".\n\n- Ask\tfirst  \n- Don\'t guess: été, 漢字 👩‍👧\n'
+    text = 'You are "Ana".\n\n- Ask\tfirst\n- Don\'t guess: été, 漢字 👩‍👧\n'
     assert literals.prose(text) == f'"""\\\n{text}"""'
     assert literals.prose("") == '""'
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a  \nb", "a \\x20"), ("a\t\nb", "a\\t"), (" \nb", "\\x20"), ("a\xa0\nb", "a\\xa0")],
+)
+def test_no_line_of_a_prompt_ends_with_a_blank(text: str, line: str) -> None:
+    source = literals.prose(text)
+    assert source.splitlines()[1] == line
+    assert ast.literal_eval(source) == text
 
 
 def test_the_same_literals_under_every_python() -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable
-from typing import Final
+from collections.abc import Mapping as Table
+from typing import Final, TypeAlias
 
 from ...runtime import spec
 from ...runtime.yamltext import Mapping, Node, Scalar, Sequence
 from ..diagnostics import Diagnostics, Position, near_match, quoted
 
+Hints: TypeAlias = Table[str, str]
+
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\ud800-\udfff]")
 _NOT_ONE_LINE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SHOWN: Final = 60
+_NO_HINTS: Final[Hints] = {}
+_YES: Final = frozenset({"yes", "y", "on", "1", "true"})
+_NO: Final = frozenset({"no", "n", "off", "0", "false"})
 ID_HINT: Final = (
     f"use letters and digits, with single - or _ between them, at most {spec.MAX_ID} characters"
 )
@@ -67,14 +73,24 @@ class Fields:
     def add(self, code: str, node: Node, message: str, hint: str = "") -> None:
         self.diagnostics.add(code, self.place(node), message, hint)
 
-    def check_keys(self, known: Collection[str], not_yet: Collection[str], where: str) -> None:
-        """Report keys that are neither known nor `x-…`; `where` says of what they are keys."""
+    def check_keys(
+        self,
+        known: Collection[str],
+        not_yet: Collection[str],
+        where: str,
+        hints: Hints = _NO_HINTS,
+    ) -> None:
+        """Report keys that are neither known nor `x-…`; `where` says of what they are keys.
+
+        `hints` are for those that belong elsewhere.
+        """
         for name, key in self.keys.items():
             if name in not_yet:
                 message = f"{quoted(name)} is not supported yet {where}"
                 self.add("BMAD199", key, message, "remove it for now")
             elif name not in known and not name.startswith("x-"):
-                hint = near_match(name, known) or f"known keys are {', '.join(sorted(known))}"
+                all_known = f"known keys are {', '.join(sorted(known))}"
+                hint = hints.get(name) or near_match(name, known) or all_known
                 self.add("BMAD108", key, f"unknown key {quoted(name)} {where}", hint)
 
     def wrong_type(self, name: str, node: Node, wanted: str, hint: str = "") -> None:
@@ -120,7 +136,9 @@ class Fields:
             return None
         if isinstance(node, Scalar) and isinstance(node.value, bool):
             return node.value
-        self.wrong_type(key, node, "true or false")
+        word = node.text.lower() if isinstance(node, Scalar) else ""
+        meant = "true" if word in _YES else "false" if word in _NO else ""
+        self.wrong_type(key, node, "true or false", f"write {meant}" if meant else "")
         return None
 
     def integer(self, key: str, low: int, high: int) -> int | None:
@@ -166,8 +184,8 @@ class Fields:
         text = self.text(key)
         if text is None or text in allowed:
             return text
-        hint = near_match(text, allowed) or f"allowed are {', '.join(allowed)}"
-        self.add("BMAD110", self.values[key], f"{quoted(key)} is {quoted(text)}", hint)
+        message = f"{quoted(text)} is no value of {key} ({', '.join(allowed)})"
+        self.add("BMAD110", self.values[key], message, near_match(text, allowed))
         return None
 
     def mapping(self, key: str, hint: str = "") -> Fields | None:

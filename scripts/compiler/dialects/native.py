@@ -40,6 +40,9 @@ KEYS: Final = (
     "budget",
 )
 RESERVED_ACTIONS: Final = frozenset({"default"})  # PocketFlow's word for the plain order
+_ELSEWHERE: Final = {
+    key: f"did you mean wait_for.{key}? Indent it under wait_for" for key in ("docs", "agents")
+}
 _ID_LINE: Final = re.compile(r"^id:[ \t]*([A-Za-z0-9_-]+)", re.MULTILINE)
 
 
@@ -51,17 +54,24 @@ class AgentFile(NamedTuple):
     stem: str
 
 
-def placeholder(file: AgentFile, yaml: str = "") -> Agent:
-    """Stands for an agent whose file is broken, so that others may still refer to it."""
-    written = _ID_LINE.search(yaml)
-    agent_id = written[1] if written else file.stem
-    return Agent(id=agent_id, path=file.name, prompt="", at={"": Position(file.path, 1, 1)})
+def placeholder(file: AgentFile, yaml: str = "", first_line: int = 1) -> Agent:
+    """Stands for an agent whose file is broken, so that others may still refer to it.
+
+    `first_line` is the line of the file on which `yaml` begins.
+    """
+    at = {"": Position(file.path, 1, 1)}
+    agent_id = file.stem
+    if written := _ID_LINE.search(yaml):
+        agent_id = written[1]
+        column = written.start(1) - written.start() + 1
+        at["id"] = Position(file.path, yaml.count("\n", 0, written.start()) + first_line, column)
+    return Agent(id=agent_id, path=file.name, prompt="", at=at, is_unread=True)
 
 
 def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnostics) -> Agent:
     """The agent of a file whose front-matter is `node`; what is refused has its default."""
     fields = Fields(node, file.path, diagnostics)
-    fields.check_keys(KEYS, (), "in an agent")
+    fields.check_keys(KEYS, (), "in an agent", _ELSEWHERE)
     _check_not_yet(fields)
     at = {key: fields.at(key) for key in fields.keys}
     at[""] = Position(file.path, 1, 1)

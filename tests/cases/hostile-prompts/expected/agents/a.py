@@ -14,7 +14,7 @@ not: front matter
 ```
 ---
 ```
-trailing  
+trailing \x20
 ends with a quote\""""
 
 

@@ -1,0 +1,13 @@
+# Generated from bmad/agents/critic.md. Edit that file, then run bmad2pf.
+
+from ..runtime.node import AgentNode
+
+PROMPT = """\
+C.
+"""
+
+
+class Critic(AgentNode):
+    id = "critic"
+    prompt = PROMPT
+    actions = ("revise", "approve", "ask")

@@ -1,0 +1,12 @@
+# Generated from bmad/agents/writer.md. Edit that file, then run bmad2pf.
+
+from ..runtime.node import AgentNode
+
+PROMPT = """\
+W.
+"""
+
+
+class Writer(AgentNode):
+    id = "writer"
+    prompt = PROMPT
