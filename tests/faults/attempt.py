@@ -92,7 +92,8 @@ class NthWrite:
             path, _, flags = arguments
             concerned = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
         else:
-            path, concerned = (arguments or ("",))[0], event in WRITES
+            place = 1 if event in ("os.link", "os.rename") else 0
+            path, concerned = arguments[place] if event in WRITES else "", event in WRITES
         if concerned and isinstance(path, str | Path) and str(path).startswith(self.top):
             self._count()
 
