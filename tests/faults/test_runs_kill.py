@@ -123,19 +123,24 @@ class Life:
 def test_no_recorded_step_is_asked_again(tmp_path: Path, durability: str) -> None:
     chance = random.Random(durability)
     kills = rounds = 0
+    kept: list[int] = []
     with counting(chance) as server:
         while kills < KILLS // 2:
             rounds += 1
             stories = [f"S-{rounds}-{number}" for number in range(STORIES)]
-            kills += until_all_end(tmp_path, server, durability, stories, KILLS // 2 - kills)
+            kills += until_all_end(tmp_path, server, durability, stories, KILLS // 2 - kills, kept)
             assert list((tmp_path / "memory" / "runs").glob("*")) == []
     assert kills == KILLS // 2
+    assert sum(number > 0 for number in kept) > kills // 3, "too few kills met a run at work"
 
 
 def until_all_end(
-    folder: Path, server: Counting, durability: str, stories: list[str], kills: int
+    folder: Path, server: Counting, durability: str, stories: list[str], kills: int, kept: list[int]
 ) -> int:
-    """Kill and start again, `kills` times at most, until the stories have ended."""
+    """Kill and start again, `kills` times at most, until the stories have ended.
+
+    `kept` takes the number of new steps that each life has left.
+    """
     done, known = 0, dict[str, str]()
     while True:
         runs, before = recorded(folder)
@@ -156,6 +161,7 @@ def until_all_end(
         done += 1
         runs, after = recorded(folder)
         Life(before).check(server.asked_now(), after, list(runs))
+        kept.append(len(after - before))
 
 
 def killed(child: subprocess.Popen[str], seconds: float) -> bool:
