@@ -68,4 +68,6 @@ def _edge(character: str) -> str:
 
 
 def _quoted(body: str) -> str:
+    if '"""' not in body and not body.endswith('"'):
+        return body
     return _QUOTES.sub(lambda run: '\\"' * len(run[0]), body)
