@@ -159,7 +159,7 @@ def test_loops_are_bounded(tmp_path: Path) -> None:
     sequence = f"[before, {group}, {{agent: judge, on: {{no: one}}}}, after]"
     files = agents(before="", one="", two="", judge="actions: [yes, no]", after="")
     project, found = read(tmp_path, files | flow_file(sequence))
-    assert [each.code for each in found] == ["BMAD306", "BMAD306"]
+    assert [each.code for each in found] == ["BMAD306", "BMAD306", "BMAD315"]
     visits = {step.id: step.max_visits for step in project.flows[0].steps()}
     assert visits == {"before": None, "one": 3, "two": 5, "judge": 3, "after": None}
 

@@ -42,7 +42,6 @@ def test_the_rest_is_left_alone(tmp_path: Path) -> None:
             "README.md": "x",
             "data/list.csv": "x",
             "tasks/one.md": "x",
-            "agents/.hidden.md": "x",
             "tools/__pycache__/x.pyc": "x",
             "tools/y.pyc": "x",
             "tools/.cache/z": "x",
@@ -52,9 +51,23 @@ def test_the_rest_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_what_looks_like_a_source_and_is_none_is_told(tmp_path: Path) -> None:
-    files = ["agents/a.txt", "agents/sub/b.md", "workflow.yml", "workflows/c.yml", "tools.yml"]
+    files = [
+        "agents/a.txt",
+        "agents/.hidden.md",
+        "agents/sub/b.md",
+        "workflow.yml",
+        "workflows/c.yml",
+        "tools.yml",
+    ]
     found = kinds(write(tmp_path, dict.fromkeys(files, "x")))
-    told = ["agents/a.txt", "agents/sub", "tools.yml", "workflow.yml", "workflows/c.yml"]
+    told = [
+        "agents/.hidden.md",
+        "agents/a.txt",
+        "agents/sub",
+        "tools.yml",
+        "workflow.yml",
+        "workflows/c.yml",
+    ]
     assert found == [(path, "unread") for path in told]
 
 

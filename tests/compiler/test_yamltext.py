@@ -109,7 +109,7 @@ def test_nothing_is_none(parser: str) -> None:
 REFUSED = {
     "a: &x 1": [("reference", 1, 4)],
     "a: *x": [("reference", 1, 4)],
-    "&x [*x]": [("reference", 1, 1), ("reference", 1, 5)],
+    "&x [*x]": [("reference", 1, 1)],  # one finding a file: a bomb has a million
     "<<: {a: 1}": [("reference", 1, 1)],
     "a: !!python/object/apply:os.system [id]": [("reference", 1, 4)],
     "a: ! text": [("reference", 1, 4)],
