@@ -91,6 +91,9 @@ def assignment(name: str, value: object, indent: int = 0) -> str:
     source = lay_out(value, indent, before)
     if _unbreakable(value) and before + width(source) > WIDTH >= indent + 4 + width(source):
         source = f"(\n{margin}    {source}\n{margin})"
+    elif isinstance(value, Call) and before + width(source.partition("\n")[0]) > WIDTH:
+        inner = lay_out(value, indent + 4, indent + 4)
+        source = f"(\n{margin}    {inner}\n{margin})"
     return f"{margin}{name} = {source}"
 
 
