@@ -295,7 +295,7 @@ def _steps(draw: st.DrawFn, id: str, agent: Agent, ids: list[str]) -> Step:
     chosen = draw(st.lists(st.sampled_from(actions), unique=True)) if actions else []
     on = tuple((action, draw(st.sampled_from([*ids, "end"]))) for action in chosen)
     if kind == "gate":
-        question = draw(st.one_of(st.just(""), TEXTS))
+        question = draw(st.one_of(st.just(""), LINES.filter(_can_be_encoded)))
         return Gate(id, on=on, question=question, actions=actions, **common)
     return AgentStep(id, agent.id, draw(_NAMES), on=on, tuning=draw(_TUNING), **common)
 
@@ -341,6 +341,11 @@ def _tools(draw: st.DrawFn) -> Tool:
     name = draw(_IDS)
     parameters = draw(st.dictionaries(_IDS, _SCHEMAS, max_size=4))
     return Tool(name, "utils.text", f"call_{module_name(name)}", draw(LINES), parameters, 5, "x")
+
+
+def _can_be_encoded(text: str) -> bool:
+    """What the reader lets through: a question is shown in graphs as it is."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_narrow(source: bytes) -> bool:
