@@ -16,7 +16,7 @@ version := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info
 checksum = $(shell cksum $(1) 2>/dev/null | cut -d ' ' -f 1)
 run_stamp := $(VENV)/bmad2pf-run-$(version)-$(call checksum,requirements.txt)
 dev_stamp := $(VENV)/bmad2pf-dev-$(version)-$(call checksum,requirements-dev.txt)
-lock = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+lock = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
 
 home = $(shell dirname '$(SRC)')
@@ -60,7 +60,7 @@ lock: python ## Resolve pyproject.toml anew into requirements*.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(UV)
 	@$(lock) --extra service --extra openai --output-file requirements.txt
-	@$(lock) --extra service --extra openai --extra anthropic --extra google --extra dev \
+	@$(lock) --extra service --extra openai --extra anthropic --extra google --extra redis --extra dev \
 		--output-file requirements-dev.txt
 	@echo "requirements.txt and requirements-dev.txt are up to date"
 

@@ -70,7 +70,7 @@ def test_every_pin_of_a_lock_has_a_hash(lock: str) -> None:
     ("lock", "extras"),
     [
         ("requirements.txt", ("service", "openai")),
-        ("requirements-dev.txt", ("service", "openai", "anthropic", "google", "dev")),
+        ("requirements-dev.txt", ("service", "openai", "anthropic", "google", "redis", "dev")),
     ],
 )
 def test_locks_hold_the_pins_of_pyproject(lock: str, extras: tuple[str, ...]) -> None:
@@ -107,7 +107,7 @@ def test_generated_requirements_are_those_of_pyproject(
     extras = _project()["optional-dependencies"]
     core = _requirements(made / "requirements.txt")
     assert sorted(map(_pin, core)) == sorted(map(_pin, extras["service"]))
-    for extra in ("openai", "anthropic", "google"):
+    for extra in ("openai", "anthropic", "google", "redis"):
         first, *pins = _requirements(made / f"requirements-{extra}.txt")
         assert first == "-r requirements.txt"
         assert sorted(map(_pin, pins)) == sorted(map(_pin, extras[extra]))
