@@ -1,0 +1,93 @@
+"""What a foreign project comes to: agents, flows and files in native words, not yet written.
+
+Every reader of a foreign dialect makes a Draft; `writing` turns it into the text of native
+sources, which are compiled, or kept by `bmad2pf import`, by one and the same path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+Fate = Literal["carried", "approximated", "left"]
+
+
+class Origin(NamedTuple):
+    """A place in the foreign tree: `path` is relative to it, with `/`; counting from 1."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of one construct of the foreign project, for the report.
+
+    `construct` is its kind (`agent`, `command`, `step`, `condition`, …), `name` what its author
+    calls it, `why` one sentence for whatever was not carried over as it stands.
+    """
+
+    at: Origin
+    construct: str
+    name: str
+    fate: Fate
+    why: str = ""
+
+
+@dataclass(slots=True)
+class DraftAgent:
+    """An agent; `keys` are further keys of native front-matter, in the order of writing.
+
+    `notes` are comments that tell its future author of choices made for them.
+    """
+
+    id: str
+    at: Origin
+    description: str = ""
+    persona: str = ""
+    prompt: str = ""
+    keys: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class DraftStep:
+    """A step, as the mapping that a native flow file holds (`agent`, `requires`, `on`, …)."""
+
+    keys: dict[str, Any]
+    at: Origin
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class DraftFlow:
+    """A flow; `keys` are further keys beside `sequence` (`on_missing_doc`, …)."""
+
+    name: str
+    at: Origin
+    description: str = ""
+    steps: list[DraftStep] = field(default_factory=list)
+    keys: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFile:
+    """A file that agents name, byte for byte or with its placeholders resolved."""
+
+    data: bytes
+    at: Origin
+
+
+@dataclass(slots=True)
+class Draft:
+    """A whole foreign project. `files` are by their path below the native source folder
+    (`tasks/create-doc.md`); findings go into the Diagnostics that a reader is given.
+    """
+
+    dialect: str
+    agents: list[DraftAgent] = field(default_factory=list)
+    flows: list[DraftFlow] = field(default_factory=list)
+    files: dict[str, DraftFile] = field(default_factory=dict)
+    accounts: list[Account] = field(default_factory=list)
