@@ -16,8 +16,9 @@ _STATUS: Final = {
     "run.failed": "error",
     "run.cancelled": "error",
 }
-# `step.undone` is a finished step that had to run again: its result is void, its cost is not.
-PAID: Final = frozenset({"step.completed", "step.undone"})
+# `step.undone` is a finished step that had to run again. Its result is void, its cost is not;
+# a failed step may have been paid for too.
+PAID: Final = frozenset({"step.completed", "step.undone", "step.failed"})
 _NO_DATA: Final[Mapping[str, Any]] = {}
 
 

@@ -16,8 +16,9 @@ from .deltas import AnswerText, Deltas
 from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
 from .models.protocol import Message, Model, ModelReply, ModelRequest, ToolCall, Usage
 from .outcome import OutcomeFault, answer_schema, read, schema_text
+from .prices import dollars
 from .retry import retry
-from .runner import Ticket
+from .runner import Record, Ticket
 from .tool import Tool
 from .waiting import within
 
@@ -75,10 +76,28 @@ class Conversation:
         Raises ModelError and its kin, ToolError when the model calls tools without end,
         ActionError or OutputError when its answers keep missing what was asked for.
         """
-        self.reply = reply = await self._answered()
-        self.result = reply.text
+        self.result = (await self._answered()).text
         if self.output is not None or self.request.actions:
             await self._settle()
+
+    def bill(self) -> Record:
+        """What was paid so far, to whom: `{usage, model, provider}`; nothing without an answer."""
+        if not self.calls:
+            return {}
+        services, usage = self.context.services, self.usage
+        model = self.model or services.model
+        names = (self.reply.model, self.request.model or model.name)
+        return {
+            "usage": {
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+                "cached_tokens": usage.cached_tokens,
+                "calls": self.calls,
+                "cost_usd": dollars(services.prices.cost(model.provider, names, usage)),
+            },
+            "model": self.reply.model or model.name,
+            "provider": model.provider,
+        }
 
     async def _settle(self) -> None:
         for round_ in range(1, MAX_OUTCOME_ROUNDS + 1):
@@ -88,7 +107,7 @@ class Conversation:
                 if round_ == MAX_OUTCOME_ROUNDS:
                     raise self._unsettled(fault) from None
                 self._say(Message("assistant", self.reply.text), Message("user", fault.message))
-                self.reply = await self._answered()
+                await self._answered()
             else:
                 # A reminded model may answer with the line alone: the first text is it then.
                 self.result = outcome.output if outcome.output != "" else self.result
@@ -136,6 +155,7 @@ class Conversation:
             reply = await self._again(error)
         self.usage = self.usage + reply.usage if self.calls else reply.usage
         self.calls += 1
+        self.reply = reply
         return reply
 
     async def _again(self, error: ModelError) -> ModelReply:

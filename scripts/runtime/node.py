@@ -11,7 +11,6 @@ from .budget import Budget, Payer
 from .context import FlowContext
 from .errors import RunError
 from .models.protocol import Message, ModelRequest
-from .prices import dollars
 from .prompt import Sight, as_text, system_text, user_text
 from .runner import Record, Ticket
 from .schedule import NO_WAITS, Schedule
@@ -295,24 +294,13 @@ class AgentNode(StepNode):
             places.give()
         if services.keeps and not context.command:
             await self._keep(talk)
-        usage, model = talk.usage, talk.model or services.model
-        names = (talk.reply.model, talk.request.model or model.name)
-        cost = services.prices.cost(model.provider, names, usage)
         return {
             "name": talk.ticket.name,
             "agent": self.id,
             **({} if talk.item is None else {"item": talk.item}),
             "output": talk.result,
             "action": talk.action,
-            "usage": {
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "cached_tokens": usage.cached_tokens,
-                "calls": talk.calls,
-                "cost_usd": dollars(cost),
-            },
-            "model": talk.reply.model or model.name,
-            "provider": model.provider,
+            **talk.bill(),
             "finish_reason": talk.reply.finish_reason,
         }
 
