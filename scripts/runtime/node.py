@@ -99,7 +99,7 @@ class AgentNode(StepNode):
         return self.memory_scope
 
     async def prep_async(self, shared: Any) -> Conversation:
-        context = FlowContext.of(shared)
+        context: FlowContext = shared if type(shared) is FlowContext else FlowContext.of(shared)
         ticket = self.reserved
         if ticket is None:
             ticket = self.reserve(context)
@@ -111,13 +111,18 @@ class AgentNode(StepNode):
         elif self.for_each:
             await self._prepare_items(talk)
         elif ticket.record is None:
-            self._prepare(talk, await self._sight(context))
+            sight = self._sight(context)
+            if self.required or context.services.memory is not None:
+                await self._look_up(sight, context)
+            self._prepare(talk, sight)
         return talk
 
-    async def visit(self, context: FlowContext) -> None:
-        """What PocketFlow does at a step of a flow, for a group that runs its members itself."""
-        talk = await self.prep_async(context)
-        await self.post_async(context, talk, await self.exec_async(talk))
+    async def visit(self, shared: Any) -> str | None:
+        """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
+        talk = await self.prep_async(shared)
+        return self._done(talk, await self.exec_async(talk))
+
+    _run_async = visit
 
     def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
         if prep_res.skipped:
@@ -127,17 +132,20 @@ class AgentNode(StepNode):
         return self._step(prep_res)
 
     async def post_async(self, shared: Any, prep_res: Conversation, exec_res: Record) -> str | None:
-        if prep_res.skipped:
+        return self._done(prep_res, exec_res)
+
+    def _done(self, talk: Conversation, record: Record) -> str | None:
+        if talk.skipped:
             return self.following(None)
-        context, output = prep_res.context, exec_res["output"]
+        context, output = talk.context, record["output"]
         context.results[self.step] = output
         context.agent_of[self.step] = self.id
         if self.creates is not None:
-            before = prep_res.ticket.record is not None
+            before = talk.ticket.record is not None
             context.created(document_name(self.creates), as_document(output), before=before)
         if self.group is None:
             context.previous = (self.step,)
-        return self.following(exec_res["action"])
+        return self.following(record["action"])
 
     async def _left_out(self, talk: Conversation) -> Record:
         await self.skip(talk.ticket, talk.context)
@@ -154,33 +162,39 @@ class AgentNode(StepNode):
             facts["missing_docs"] = list(talk.missing)
         return talk.context.runner.step(ticket, facts, self._work, talk)
 
-    async def _sight(self, context: FlowContext) -> Sight:
-        """What it sees. Raises StepBlocked or DependencyError for documents that are missing."""
-        sight = Sight(context.input, context.command, context.inputs)
-        if context.results or context.outer:
-            sight.outputs = self._outputs(context)
+    def _sight(self, context: FlowContext) -> Sight:
+        """What it sees, but for what stores hold."""
+        outputs = self._outputs(context) if context.results or context.outer else {}
+        return Sight(context.input, context.command, context.inputs, outputs)
+
+    async def _look_up(self, sight: Sight, context: FlowContext) -> None:
+        """Documents and memory. Raises StepBlocked or DependencyError for what is missing."""
         if self.required:
             found = await context.required(self.step, self.required)
             sight.documents, sight.missing = found
         if context.services.memory is not None:
             sight.scope = self.scope(context)
             sight.memory = await self._memory(context, sight.scope)
-        return sight
 
     def _prepare(self, talk: Conversation, sight: Sight) -> None:
         context = talk.context
         settings = context.services.settings
         talk.attempts = self.retries or settings.llm.retries
         talk.timeout = self.timeout or settings.llm.timeout
-        talk.fallback = self.fallback
-        talk.output = self.output
+        if self.fallback is not None:
+            talk.fallback = self.fallback
+        if self.output is not None:
+            talk.output = self.output
         if self.budget is not None:
             talk.budget = self.budget
             talk.payer = Payer(self.id, talk.ticket.step, own="budget" in self.__dict__)
         if self.tools or self.assets:
             talk.tools = self._tools(context)
-        talk.missing = sight.missing
-        text, talk.cut = user_text(sight, settings.prompt)
+        if sight.missing:
+            talk.missing = sight.missing
+        text, cut = user_text(sight, settings.prompt)
+        if cut:
+            talk.cut = cut
         errand = context.command != ""
         talk.request = ModelRequest(
             self._system(context, errand),
@@ -226,9 +240,12 @@ class AgentNode(StepNode):
                 for step, output in context.results.items()
                 if context.agent_of[step] in waited
             }
-        if not context.previous:
+        previous = context.previous
+        if len(previous) == 1:
+            return {previous[0]: context.results[previous[0]]}
+        if not previous:
             return dict(context.outer)
-        return {step: context.results[step] for step in context.previous}
+        return {step: context.results[step] for step in previous}
 
     async def _memory(self, context: FlowContext, scope: str) -> list[Entry]:
         entries = await context.memory(scope)
@@ -242,7 +259,8 @@ class AgentNode(StepNode):
         context = talk.context
         items = self._items(context)
         talk.items = []
-        sight = await self._sight(context)
+        sight = self._sight(context)
+        await self._look_up(sight, context)
         # An item stands for the list that it is from.
         sight.outputs = {k: v for k, v in sight.outputs.items() if k != self.for_each[0]}
         for number, item in enumerate(items):
@@ -295,13 +313,13 @@ class AgentNode(StepNode):
             places.give()
         if services.keeps and not context.command:
             await self._keep(talk)
-        usage, model = talk.usage, talk.model or services.model
+        usage, model = talk.usage, talk.model
         names = (talk.reply.model, talk.request.model or model.name)
         cost = services.prices.cost(model.provider, names, usage)
-        return {
-            "name": talk.ticket.name,
-            "agent": self.id,
-            **({} if talk.item is None else {"item": talk.item}),
+        record: Record = {"name": talk.ticket.name, "agent": self.id}
+        if talk.item is not None:
+            record["item"] = talk.item
+        record |= {
             "output": talk.result,
             "action": talk.action,
             "usage": {
@@ -315,13 +333,14 @@ class AgentNode(StepNode):
             "provider": model.provider,
             "finish_reason": talk.reply.finish_reason,
         }
+        return record
 
     async def _keep(self, talk: Conversation) -> None:
         """Write the output where the settings want it. Raises StoreError."""
         context, services = talk.context, talk.context.services
         name = talk.ticket.step if talk.item is None else f"{talk.ticket.step}__{talk.item + 1}"
         saved = services.settings.documents.save_outputs
-        if services.documents is not None and saved != "none":
+        if services.documents is not None and (saved == "all" or self.creates and saved != "none"):
             text = as_document(talk.result)
             if saved == "all":
                 await services.documents.put(story_document(context.story_id, name), text)

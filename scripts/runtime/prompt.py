@@ -28,12 +28,6 @@ class Sight:
     scope: str = ""
     memory: Sequence[Entry] = ()
 
-    @property
-    def bare(self) -> bool:
-        """Whether there is nothing but the input."""
-        more = self.documents or self.memory or self.command or self.inputs or self.item
-        return not (self.outputs or more)
-
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
     """Who the agent is, what it does, and the outcomes between which it must choose."""
@@ -48,10 +42,17 @@ def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
 
 def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     """The message, and the names of the parts that had to be cut to their limit."""
-    if sight.bare and len(sight.input) <= limits.input:
-        return f"## Input\n\n{sight.input}", ()
     cut: list[str] = []
     parts = [_part("Input", sight.input, limits.input, cut)]
+    if sight.documents or sight.memory or sight.command or sight.inputs or sight.item:
+        _add_all(parts, sight, limits, cut)
+    elif sight.outputs:
+        outputs = [(step, as_text(output)) for step, output in sight.outputs.items()]
+        parts.append(_part("Results of earlier steps", _sections(outputs), limits.outputs, cut))
+    return "\n\n".join(parts), tuple(cut)
+
+
+def _add_all(parts: list[str], sight: Sight, limits: PromptSettings, cut: list[str]) -> None:
     if sight.command:
         parts.append(_part("Command", sight.command, limits.input, cut))
     if sight.inputs:
@@ -74,7 +75,6 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
     if memory:
         lines = "\n".join(f"- {entry.key}: {as_text(entry.value)}" for entry in memory)
         parts.append(_part(f"Memory ({sight.scope}), newest first", lines, limits.memory, cut))
-    return "\n\n".join(parts), tuple(cut)
 
 
 def as_text(value: Any) -> str:
@@ -87,7 +87,7 @@ def _json(value: Any) -> str:
 
 
 def _sections(items: Iterable[tuple[str, str]]) -> str:
-    return "\n\n".join(f"### {name}\n\n{text}" for name, text in items)
+    return "\n\n".join([f"### {name}\n\n{text}" for name, text in items])
 
 
 def _part(heading: str, text: str, limit: int, cut: list[str]) -> str:

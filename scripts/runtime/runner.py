@@ -138,12 +138,12 @@ class MemoryRunner:
     ) -> Record:
         if ticket.record is not None:
             return ticket.record
-        log = self._log
+        log, keep = self._log, self._keep
         began = log.append("step.started", ticket.step, facts).time
         try:
             record = await body(call)
             record["duration_ms"] = round((time.time() - began) * 1000, 3)
-            if self._keep is not None and (waiting := self._keep(ticket.step, record)):
+            if keep is not None and (waiting := keep(ticket.step, record)) is not None:
                 await waiting
         except RunError as error:
             error.step = error.step or ticket.step

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Generator
+from types import CoroutineType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ async def within(seconds: float, call: Awaitable[T]) -> T:
     The call is begun before the clock is wound up: one that answers without
     waiting needs no timer.
     """
-    steps = call.__await__()
+    steps: Any = call if isinstance(call, CoroutineType) else call.__await__()
     try:
         first = steps.send(None)
     except StopIteration as done:
