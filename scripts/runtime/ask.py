@@ -206,17 +206,17 @@ class Conversation:
         lane.leave()
         return reply
 
-    async def _send(self, model: Model, request: ModelRequest) -> ModelReply:
+    def _send(self, model: Model, request: ModelRequest) -> Coroutine[Any, Any, ModelReply]:
         is_seen = self.context.runner.streaming
         call = self._streamed(model, request) if is_seen else model.complete(request)
-        try:
-            return await within(self.timeout, call)
-        except TimeoutError:
-            raise ModelTimeout(
-                f"no answer within {self.timeout:g} seconds",
-                provider=model.provider,
-                seconds=self.timeout,
-            ) from None
+        return within(self.timeout, call, self._late)
+
+    def _late(self) -> ModelTimeout:
+        return ModelTimeout(
+            f"no answer within {self.timeout:g} seconds",
+            provider=self.model.provider,
+            seconds=self.timeout,
+        )
 
     async def _queued(self, reason: str, waited: float) -> None:
         facts = {"reason": reason, "waited_ms": round(waited * 1000, 3)}

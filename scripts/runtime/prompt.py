@@ -42,17 +42,16 @@ def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
 
 def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     """The message, and the names of the parts that had to be cut to their limit."""
+    outputs = sight.outputs
+    is_short = not (sight.memory or sight.documents or sight.inputs or sight.command or sight.item)
+    if is_short and len(sight.input) <= limits.input:
+        if not outputs:
+            return f"## Input\n\n{sight.input}", ()
+        text = _sections([(step, as_text(output)) for step, output in outputs.items()])
+        if len(text) <= limits.outputs:
+            return f"## Input\n\n{sight.input}\n\n## Results of earlier steps\n\n{text}", ()
     cut: list[str] = []
     parts = [_part("Input", sight.input, limits.input, cut)]
-    if sight.documents or sight.memory or sight.command or sight.inputs or sight.item:
-        _add_all(parts, sight, limits, cut)
-    elif sight.outputs:
-        outputs = [(step, as_text(output)) for step, output in sight.outputs.items()]
-        parts.append(_part("Results of earlier steps", _sections(outputs), limits.outputs, cut))
-    return "\n\n".join(parts), tuple(cut)
-
-
-def _add_all(parts: list[str], sight: Sight, limits: PromptSettings, cut: list[str]) -> None:
     if sight.command:
         parts.append(_part("Command", sight.command, limits.input, cut))
     if sight.inputs:
@@ -75,6 +74,7 @@ def _add_all(parts: list[str], sight: Sight, limits: PromptSettings, cut: list[s
     if memory:
         lines = "\n".join(f"- {entry.key}: {as_text(entry.value)}" for entry in memory)
         parts.append(_part(f"Memory ({sight.scope}), newest first", lines, limits.memory, cut))
+    return "\n\n".join(parts), tuple(cut)
 
 
 def as_text(value: Any) -> str:

@@ -12,6 +12,7 @@ from .errors import RunError
 from .events import EventLog
 
 T = TypeVar("T")
+_tuple = tuple.__new__
 
 # What a finished step left:
 # {name, agent, output, action, usage, model, provider, finish_reason, duration_ms}.
@@ -120,10 +121,11 @@ class MemoryRunner:
         return self._log.followers > 0
 
     def reserve(self, step: str, kind: str = "agent") -> Ticket:
-        visit = self._visits.get(step, 0) + 1
-        self._visits[step] = visit
+        visits, recorded = self._visits, self._recorded
+        visit = visits[step] = visits[step] + 1 if step in visits else 1
         name = f"{kind}:{step}#{visit}"
-        return Ticket(step, visit, self._recorded.get(name) if self._recorded else None, name)
+        # What Ticket(…) does, for a third of its price.
+        return _tuple(Ticket, (step, visit, recorded.get(name) if recorded else None, name))
 
     def item(self, ticket: Ticket, number: int) -> Ticket:
         name = f"{ticket.name}[{number}]"
