@@ -16,8 +16,9 @@ _STATUS: Final = {
     "run.failed": "error",
     "run.cancelled": "error",
 }
-# `step.undone` is a finished step that had to run again: its result is void, its cost is not.
-PAID: Final = frozenset({"step.completed", "step.undone"})
+# `step.undone` is a finished step that had to run again. Its result is void, its cost is not;
+# a failed step may have been paid for too.
+PAID: Final = frozenset({"step.completed", "step.undone", "step.failed"})
 _NO_DATA: Final[Mapping[str, Any]] = {}
 
 
@@ -85,8 +86,7 @@ def _add_result(
     results: dict[str, Any], items: dict[str, dict[int, Any]], step: str, data: Mapping[str, Any]
 ) -> None:
     """A step visited again gives its last output, a `for_each` step a list in item order."""
-    if step in results:
-        del results[step]  # its new place is the last one
+    results.pop(step, None)  # its new place is the last one
     if data.get("item") is None:
         results[step] = data["output"]
         return

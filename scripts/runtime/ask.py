@@ -16,8 +16,9 @@ from .deltas import AnswerText, Deltas
 from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
 from .models.protocol import Message, Model, ModelReply, ModelRequest, ToolCall, Usage
 from .outcome import OutcomeFault, answer_schema, read, schema_text
+from .prices import dollars
 from .retry import retry
-from .runner import Ticket
+from .runner import Record, Ticket
 from .tool import Tool
 from .waiting import within
 
@@ -74,10 +75,27 @@ class Conversation:
         reply = await self._attempted()
         if reply.tool_calls:
             reply = await self._answered(reply)
-        self.reply = reply
         self.result = reply.text
         if self.output is not None or self.request.actions:
             await self._settle()
+
+    def bill(self) -> Record:
+        """What was paid so far, to whom: `{usage, model, provider}`; nothing without an answer."""
+        if not self.calls:
+            return {}
+        services, usage, model = self.context.services, self.usage, self.model
+        names = (self.reply.model, self.request.model or model.name)
+        return {
+            "usage": {
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+                "cached_tokens": usage.cached_tokens,
+                "calls": self.calls,
+                "cost_usd": dollars(services.prices.cost(model.provider, names, usage)),
+            },
+            "model": self.reply.model or model.name,
+            "provider": model.provider,
+        }
 
     async def _settle(self) -> None:
         for round_ in range(1, MAX_OUTCOME_ROUNDS + 1):
@@ -87,7 +105,7 @@ class Conversation:
                 if round_ == MAX_OUTCOME_ROUNDS:
                     raise self._unsettled(fault) from None
                 self._say(Message("assistant", self.reply.text), Message("user", fault.message))
-                self.reply = await self._answered(await self._attempted())
+                await self._answered(await self._attempted())
             else:
                 # A reminded model may answer with the line alone: the first text is it then.
                 self.result = outcome.output if outcome.output != "" else self.result
@@ -134,6 +152,7 @@ class Conversation:
             reply = await self._again(error)
         self.usage = self.usage + reply.usage if self.calls else reply.usage
         self.calls += 1
+        self.reply = reply
         return reply
 
     async def _again(self, error: ModelError) -> ModelReply:
@@ -262,9 +281,7 @@ class Conversation:
         return await tool.call(call.arguments)
 
 
-def _bound(
-    model: Model, request: ModelRequest, output: Mapping[str, Any] | None
-) -> ModelRequest:
+def _bound(model: Model, request: ModelRequest, output: Mapping[str, Any] | None) -> ModelRequest:
     """The request, telling the model in its own way what form the answer must have."""
     if model.structured:
         return request._replace(schema=answer_schema(output, request.actions))

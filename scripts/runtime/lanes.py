@@ -132,6 +132,11 @@ class Lanes:
         self._clock = clock
         self._lanes: dict[str, Lane] = {}
 
+    @property
+    def known(self) -> Mapping[str, Lane]:
+        """Those that were needed so far, by provider."""
+        return self._lanes
+
     def of(self, provider: str) -> Lane:
         """The provider's lane."""
         return self._lanes.get(provider) or self._add(provider)

@@ -11,7 +11,6 @@ from .budget import Budget, Payer
 from .context import FlowContext
 from .errors import RunError
 from .models.protocol import Message, ModelRequest
-from .prices import dollars
 from .prompt import Sight, as_text, system_text, user_text
 from .runner import Record, Ticket
 from .schedule import NO_WAITS, Schedule
@@ -103,7 +102,7 @@ class AgentNode(StepNode):
         return self.memory_scope
 
     async def prep_async(self, shared: Any) -> Conversation:
-        context: FlowContext = shared if type(shared) is FlowContext else FlowContext.of(shared)
+        context = FlowContext.of(shared)
         ticket = self.reserved
         if ticket is None:
             ticket = self.reserve(context)
@@ -121,12 +120,13 @@ class AgentNode(StepNode):
             self._prepare(talk, sight)
         return talk
 
-    async def visit(self, shared: Any) -> str | None:
+    async def visit(self, context: FlowContext) -> str | None:
         """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
-        talk = await self.prep_async(shared)
+        talk = await self.prep_async(context)
         return self._done(talk, await self.exec_async(talk))
 
-    _run_async = visit
+    def _run_async(self, shared: Any) -> Coroutine[Any, Any, str | None]:
+        return self.visit(shared if type(shared) is FlowContext else FlowContext.of(shared))
 
     def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
         if prep_res.skipped:
@@ -319,23 +319,12 @@ class AgentNode(StepNode):
             places.give()
         if services.keeps and not context.command:
             await self._keep(talk)
-        usage, model = talk.usage, talk.model
-        names = (talk.reply.model, talk.request.model or model.name)
-        cost = services.prices.cost(model.provider, names, usage)
         record: Record = {
             "name": talk.ticket.name,
             "agent": self.id,
             "output": talk.result,
             "action": talk.action,
-            "usage": {
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "cached_tokens": usage.cached_tokens,
-                "calls": talk.calls,
-                "cost_usd": dollars(cost),
-            },
-            "model": talk.reply.model or model.name,
-            "provider": model.provider,
+            **talk.bill(),
             "finish_reason": talk.reply.finish_reason,
         }
         if talk.item is not None:
@@ -347,7 +336,9 @@ class AgentNode(StepNode):
         context, services = talk.context, talk.context.services
         name = talk.ticket.step if talk.item is None else f"{talk.ticket.step}__{talk.item + 1}"
         saved = services.settings.documents.save_outputs
-        if services.documents is not None and (saved == "all" or self.creates and saved != "none"):
+        if services.documents is not None and (
+            saved == "all" or (saved == "created" and self.creates is not None)
+        ):
             text = as_document(talk.result)
             if saved == "all":
                 await services.documents.put(story_document(context.story_id, name), text)

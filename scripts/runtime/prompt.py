@@ -28,6 +28,12 @@ class Sight:
     scope: str = ""
     memory: Sequence[Entry] = ()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is more than the input and the outputs of earlier steps."""
+        more = self.memory or self.documents or self.inputs or self.command or self.item
+        return bool(more)
+
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
     """Who the agent is, what it does, and the outcomes between which it must choose."""
@@ -42,12 +48,11 @@ def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
 
 def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     """The message, and the names of the parts that had to be cut to their limit."""
-    outputs = sight.outputs
-    is_short = not (sight.memory or sight.documents or sight.inputs or sight.command or sight.item)
-    if is_short and len(sight.input) <= limits.input:
-        if not outputs:
+    if not sight.has_more and len(sight.input) <= limits.input:
+        if not sight.outputs:
             return f"## Input\n\n{sight.input}", ()
-        text = _sections([(step, as_text(output)) for step, output in outputs.items()])
+        texts = [f"### {step}\n\n{as_text(output)}" for step, output in sight.outputs.items()]
+        text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
         if len(text) <= limits.outputs:
             return f"## Input\n\n{sight.input}\n\n## Results of earlier steps\n\n{text}", ()
     cut: list[str] = []

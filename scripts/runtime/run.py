@@ -136,7 +136,7 @@ class Run:
         if type == "run.completed":
             self.record.forget()
         else:
-            self.record.end(end_line(self.log.seq + 1, now, type, data))
+            self.record.end(end_line(self.log.seq + 1, now, type, data, events[since:]))
         self.log.append(type, None, {"answer": self._answer})
 
     def fail(self, error: BMADError) -> None:

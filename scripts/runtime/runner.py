@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from .answer import error_json
-from .errors import RunError
+from .errors import BMADError, RunError
 from .events import EventLog
 
 T = TypeVar("T")
@@ -48,6 +49,15 @@ class Question:
     gate: str
     question: str
     actions: tuple[str, ...]
+
+
+@runtime_checkable
+class Paid(Protocol):
+    """A call that costs money, whatever becomes of it."""
+
+    def bill(self) -> Record:
+        """What was paid so far, to whom: `{usage, model, provider}`, or nothing."""
+        ...
 
 
 class Runner(Protocol):
@@ -147,12 +157,28 @@ class MemoryRunner:
             record["duration_ms"] = round((time.time() - began) * 1000, 3)
             if keep is not None and (waiting := keep(ticket.step, record)) is not None:
                 await waiting
-        except RunError as error:
-            error.step = error.step or ticket.step
-            log.append("step.failed", ticket.step, {"error": error_json(error)})
+        except BaseException as error:
+            self._failed(ticket, facts, error, call)
             raise
         log.append("step.completed", ticket.step, record)
         return record
+
+    def _failed(
+        self, ticket: Ticket, facts: Mapping[str, Any], error: BaseException, call: object
+    ) -> None:
+        """Say so, with what was paid. A step that is only broken off says so if it was paid for."""
+        bill = call.bill() if isinstance(call, Paid) else {}
+        if bill:
+            bill |= {"name": ticket.name, "agent": facts["agent"]}
+        if isinstance(error, RunError):
+            error.step = error.step or ticket.step
+            fault: BMADError = error
+        elif bill:
+            fault = RunError("the step was broken off", step=ticket.step)
+            fault.code = "cancelled" if isinstance(error, asyncio.CancelledError) else fault.code
+        else:
+            return
+        self._log.append("step.failed", ticket.step, {"error": error_json(fault), **bill})
 
     async def event(self, type: str, step: str, data: Mapping[str, Any]) -> None:
         self._log.append(type, step, data)
