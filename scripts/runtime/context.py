@@ -9,6 +9,7 @@ from typing import Any
 from .budget import Ledger
 from .errors import DependencyError
 from .events import EventLog
+from .prompt import as_text
 from .runner import MemoryRunner, Runner, StepBlocked
 from .services import Services
 from .spec import document_name, story_document
@@ -28,6 +29,7 @@ class FlowContext:
     nobody in particular; `memory_at_start` is what the members of a running group see of memory.
     `changed` names documents that are newer in the store than what finished steps made of them.
     `path` stands before the names of steps inside a sub-flow; `places` bounds the agents at work.
+    `inputs_text` is what agents see of the inputs, made once for all steps.
     """
 
     input: str
@@ -46,10 +48,13 @@ class FlowContext:
     outer: Mapping[str, Any] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     path: str = ""
+    inputs_text: str = field(init=False, default="")
     places: Places = field(init=False)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.inputs:
+            self.inputs_text = as_text(self.inputs)
         self.places = Places(self.services.settings.runs.max_parallel_agents)
         self.ledger = Ledger(self.services.prices)
 

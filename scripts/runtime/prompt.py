@@ -16,11 +16,14 @@ from .stores.protocol import Entry
 
 @dataclass(slots=True)
 class Sight:
-    """One step's view of a run, before it becomes text. Document names are without `.md`."""
+    """One step's view of a run, before it becomes text. Document names are without `.md`.
+
+    `inputs` may be JSON text already.
+    """
 
     input: str
     command: str = ""
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] | str = ""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
@@ -55,30 +58,36 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
         text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
         if len(text) <= limits.outputs:
             return f"## Input\n\n{sight.input}\n\n## Results of earlier steps\n\n{text}", ()
+    return _full(sight, limits)
+
+
+def _full(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     cut: list[str] = []
     parts = [_part("Input", sight.input, limits.input, cut)]
     if sight.command:
         parts.append(_part("Command", sight.command, limits.input, cut))
     if sight.inputs:
-        parts.append(_part("Further inputs", _json(sight.inputs), limits.input, cut))
+        parts.append(_part("Further inputs", as_text(sight.inputs), limits.input, cut))
     if sight.item:
         number, of, item = sight.item
         parts.append(_part(f"Item ({number} of {of})", as_text(item), limits.input, cut))
     # A text stands once: as a document, else as a result, else as something remembered.
-    documents = set(sight.documents.values())
+    seen = set(sight.documents.values())
     outputs = [(step, as_text(output)) for step, output in sight.outputs.items()]
-    outputs = [(step, text) for step, text in outputs if text not in documents]
+    if seen:
+        outputs = [(step, text) for step, text in outputs if text not in seen]
     if outputs:
         text = _sections(outputs)
         parts.append(_part("Results of earlier steps", text, limits.outputs, cut))
     if sight.documents:
         text = _sections(sight.documents.items())
         parts.append(_part("Documents", text, limits.documents, cut))
-    seen = documents.union(text for _, text in outputs)
-    memory = [entry for entry in sight.memory if as_text(entry.value) not in seen]
-    if memory:
-        lines = "\n".join(f"- {entry.key}: {as_text(entry.value)}" for entry in memory)
-        parts.append(_part(f"Memory ({sight.scope}), newest first", lines, limits.memory, cut))
+    seen.update([text for _, text in outputs])
+    memory = [(entry.key, as_text(entry.value)) for entry in sight.memory]
+    lines = [f"- {key}: {text}" for key, text in memory if text not in seen]
+    if lines:
+        heading = f"Memory ({sight.scope}), newest first"
+        parts.append(_part(heading, "\n".join(lines), limits.memory, cut))
     return "\n\n".join(parts), tuple(cut)
 
 
