@@ -18,24 +18,19 @@ from .stores.protocol import Entry
 class Sight:
     """One step's view of a run, before it becomes text. Document names are without `.md`.
 
-    `inputs` may be JSON text already.
+    `head` is what `opening` made of the first three, where it is known.
     """
 
     input: str
     command: str = ""
-    inputs: Mapping[str, Any] | str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     item: tuple[int, int, Any] | None = None
     scope: str = ""
     memory: Sequence[Entry] = ()
-
-    @property
-    def has_more(self) -> bool:
-        """Whether there is more than the input and the outputs of earlier steps."""
-        more = self.memory or self.documents or self.inputs or self.command or self.item
-        return bool(more)
+    head: tuple[str, tuple[str, ...]] | None = None
 
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
@@ -49,25 +44,39 @@ def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else "\n\n".join(parts)
 
 
+def opening(
+    input: str, command: str, inputs: Mapping[str, Any], limits: PromptSettings
+) -> tuple[str, tuple[str, ...]]:
+    """What every step of a run sees first, and the names of the parts that had to be cut."""
+    cut: list[str] = []
+    parts = [_part("Input", input, limits.input, cut)]
+    if command:
+        parts.append(_part("Command", command, limits.input, cut))
+    if inputs:
+        parts.append(_part("Further inputs", _json(inputs), limits.input, cut))
+    return "\n\n".join(parts), tuple(cut)
+
+
 def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     """The message, and the names of the parts that had to be cut to their limit."""
-    if not sight.has_more and len(sight.input) <= limits.input:
-        if not sight.outputs:
-            return f"## Input\n\n{sight.input}", ()
-        texts = [f"### {step}\n\n{as_text(output)}" for step, output in sight.outputs.items()]
-        text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
-        if len(text) <= limits.outputs:
-            return f"## Input\n\n{sight.input}\n\n## Results of earlier steps\n\n{text}", ()
-    return _full(sight, limits)
+    head, outputs = sight.head, sight.outputs
+    if head is None:
+        head = opening(sight.input, sight.command, sight.inputs, limits)
+    if sight.memory or sight.documents or sight.item:
+        return _full(head, sight, limits)
+    if not outputs:
+        return head
+    texts = [f"### {step}\n\n{as_text(output)}" for step, output in outputs.items()]
+    text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
+    if len(text) > limits.outputs:
+        return _full(head, sight, limits)
+    return f"{head[0]}\n\n## Results of earlier steps\n\n{text}", head[1]
 
 
-def _full(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
-    cut: list[str] = []
-    parts = [_part("Input", sight.input, limits.input, cut)]
-    if sight.command:
-        parts.append(_part("Command", sight.command, limits.input, cut))
-    if sight.inputs:
-        parts.append(_part("Further inputs", as_text(sight.inputs), limits.input, cut))
+def _full(
+    head: tuple[str, tuple[str, ...]], sight: Sight, limits: PromptSettings
+) -> tuple[str, tuple[str, ...]]:
+    parts, cut = [head[0]], [*head[1]]
     if sight.item:
         number, of, item = sight.item
         parts.append(_part(f"Item ({number} of {of})", as_text(item), limits.input, cut))
