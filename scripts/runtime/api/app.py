@@ -26,6 +26,7 @@ from . import agent, doc, docs_page, flow, health, memory, metrics, openapi, pro
 from .auth import EXEMPT, Auth, read_keys
 from .limits import Limits
 from .methods import Methods
+from .quick import Quick
 from .service import Service
 from .trace import Trace
 
@@ -90,6 +91,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         *(_cors(server.cors_origins) if server.cors_origins else ()),
         Middleware(Auth, keys=read_keys(settings), off=server.auth == "off", exempt=exempt),
         Middleware(Methods, routes=_routes()),
+        Middleware(Quick, route=run.route()),
     ]
 
 

@@ -15,7 +15,7 @@ from ..errors import BMADError
 from ..events import TERMINAL, Event
 from ..executor import Executor, Run, RunRequest
 from ..flow import Flow
-from ..logs import run_event
+from ..logs import run_event, silent_types
 from ..metrics import Metrics
 from ..models.select import make_model
 from ..node import AgentNode
@@ -150,10 +150,11 @@ class Service:
 
 def observe(run: Run, metrics: Metrics) -> None:
     """Write the log lines of a run: the events there are, and each as it comes; count it."""
-    request = run.request
+    request, silent = run.request, silent_types()
 
     def write(event: Event) -> None:
-        run_event(event, run_id=run.run_id, story_id=request.story_id)
+        if event.type not in silent:
+            run_event(event, run_id=run.run_id, story_id=request.story_id)
         if event.type in TERMINAL:
             metrics.run(request.flow or f"agent:{request.agent}", run.events())
 
