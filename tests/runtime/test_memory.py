@@ -11,6 +11,7 @@ import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,67 @@ def test_a_returned_value_can_be_changed_without_harm(tmp_path: Path) -> None:
         assert again.value == {"x": [1]}
 
     using(tmp_path, use)
+
+
+def test_categories_are_kept_and_others_refused(tmp_path: Path, file: Path) -> None:
+    async def use(memory: FileMemory) -> None:
+        await memory.put("a:S-1", "k", 1, category="quality_insight")
+        await memory.put("a:S-1", "plain", 2)
+        with pytest.raises(InvalidName):
+            await memory.put("a:S-1", "k", 1, category="gossip")
+
+    using(tmp_path, use)
+    first, second = file.read_bytes().splitlines()
+    assert json.loads(first)["category"] == "quality_insight"
+    assert "category" not in json.loads(second)
+    entries = using(tmp_path, lambda memory: memory.entries("a:S-1"))
+    assert [entry.category for entry in entries] == [None, "quality_insight"]
+
+
+def test_a_scope_moves_with_its_history(tmp_path: Path) -> None:
+    long = f"{'a' * 64}:S{'_.' * 49}x"
+
+    async def fill(memory: FileMemory) -> Any:
+        await memory.check()
+        for scope in ("a:S_1", "shared:n_1", long):
+            await memory.put(scope, "k", {"x": 1}, category="collaboration")
+            await memory.put(scope, "gone", "é")
+            await memory.delete(scope, "gone")
+        return {scope: await memory.dump(scope) for scope in await memory.scopes()}
+
+    async def take(memory: FileMemory) -> Any:
+        await memory.put("a:S_1", "old", 1)
+        for scope, (_, entries) in dumped.items():
+            await memory.load(scope, entries)
+        assert [entry.key for entry in await memory.entries("a:S_1")] == ["k"]
+        assert (await memory.put("a:S_1", "next", 1)).seq == 4
+        await memory.load("a:S_1", dumped["a:S_1"][1])
+        return {scope: await memory.dump(scope) for scope in await memory.scopes()}
+
+    dumped = using(tmp_path / "one", fill)
+    assert sorted(dumped) == list(dumped) == sorted(["a:S_1", "shared:n_1", long])
+    assert [entry.op for entry in dumped["a:S_1"][1]] == ["set", "set", "delete"]
+    assert dumped["a:S_1"][0] == 3
+    assert using(tmp_path / "two", take) == dumped
+
+
+@pytest.mark.parametrize("change", [{"seq": 1}, {"scope": "b:S-1"}, {"op": "x"}, {"key": "../k"}])
+def test_what_is_no_dump_is_not_loaded(tmp_path: Path, change: dict[str, Any]) -> None:
+    async def use(memory: FileMemory) -> None:
+        await memory.put("a:S-1", "k", 1)
+        entries = [Entry("k", n, "a:S-1", "2026-01-01T00:00:00.000Z", n) for n in (1, 2)]
+        with pytest.raises(InvalidName):
+            await memory.load("a:S-1", [entries[0], replace(entries[1], **change)])
+        assert (await memory.dump("a:S-1"))[0] == 1
+
+    using(tmp_path, use)
+
+
+def test_a_folder_that_can_hold_nothing(tmp_path: Path) -> None:
+    (tmp_path / "memory").write_text("a file")
+    with pytest.raises(StoreError) as caught:
+        using(tmp_path / "memory", lambda memory: memory.check())
+    assert caught.value.status == 503
 
 
 def test_two_processes_see_each_other_at_once(tmp_path: Path) -> None:

@@ -37,6 +37,16 @@ class Place(NamedTuple):
     entry: Entry | None
 
 
+class Write(NamedTuple):
+    """What is to be kept: `text` is `value` as ASCII JSON, names are checked."""
+
+    key: str
+    value: Any
+    text: str
+    op: str
+    category: str | None = None
+
+
 class Journal:
     """The file of one scope. No method waits; whoever calls `append` holds the lock."""
 
@@ -95,15 +105,16 @@ class Journal:
         if self._fd >= 0:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def append(self, key: str, value: Any, text: str, op: str) -> Entry:
-        """Write a record whose value was encoded as `text`. The lock is held."""
+    def append(self, write: Write) -> Entry:
+        """Write a record. The lock is held."""
         size = self._measured()
         while not self._catch_up(size):
             pass
         torn = size > self._end
         if torn:
             self._take_tail(size)
-        entry = Entry(key, value, self.scope, now(), self.seq + 1, op)
+        key, value, text, op, category = write
+        entry = Entry(key, value, self.scope, now(), self.seq + 1, op, category)
         line = encode(entry, text)
         try:
             self._write(b"\n" + line if torn else line, size)

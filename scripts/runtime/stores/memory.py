@@ -6,17 +6,19 @@ import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ..errors import StoreError
-from .files import sync_folder
-from .journal import Journal
-from .names import check_key, parse_scope
+from ..errors import InvalidName, StoreError
+from .files import store_fault, sync_folder
+from .folder import folder_fault
+from .journal import Journal, Write
+from .names import check_category, check_key, parse_scope, scope_in
 from .protocol import Entry
-from .record import encode_value
+from .record import encode, encode_value
+from .rewrite import first_scope, replace
 
 MAX_OPEN: Final = 128  # files that are kept open with their index
 LOCK_SECONDS: Final = 5.0
@@ -71,28 +73,69 @@ class FileMemory:
         path = self._folder / place.folder / place.file
         return await asyncio.to_thread(_history, path, scope, key)
 
-    async def put(self, scope: str, key: str, value: Any) -> Entry:
+    async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
         """Write a value: JSON data of at most 1 MB."""
-        return await self._append(scope, check_key(key), value, encode_value(value), "set")
+        write = Write(check_key(key), value, encode_value(value), "set", check_category(category))
+        return await self._append(scope, write)
 
     async def delete(self, scope: str, key: str) -> bool:
         """Forget a key; its history stays. False when there was nothing."""
         if await self.get(scope, key) is None:
             return False
-        await self._append(scope, key, None, "null", "delete")
+        await self._append(scope, Write(key, None, "null", "delete"))
         return True
+
+    async def scopes(self) -> list[str]:
+        """All scopes that hold anything, sorted."""
+        try:
+            return await asyncio.to_thread(self._scopes)
+        except OSError as error:
+            raise store_fault(error, store="memory", done="listed") from error
+
+    async def dump(self, scope: str) -> tuple[int, list[Entry]]:
+        """Every kept write by `seq`, deletions included, as of the one it returns (0: none)."""
+        place = parse_scope(scope)
+        path = self._folder / place.folder / place.file
+        found = await asyncio.to_thread(_writes, path, scope)
+        return (found[-1].seq if found else 0), found
+
+    async def load(self, scope: str, entries: Sequence[Entry]) -> None:
+        """Replace the scope by these writes; raises InvalidName for what cannot be kept."""
+        data = await asyncio.to_thread(_encoded, parse_scope(scope).text, entries)
+        with self._opened(scope) as journal:
+            await _lock(journal)
+            try:
+                await asyncio.to_thread(replace, journal.path, data)
+            except OSError as error:
+                raise store_fault(error, store="memory", done="replaced") from error
+            finally:
+                journal.unlock()
+                journal.close()
+
+    async def check(self) -> None:
+        """Raises StoreError (503) when the folder can hold nothing."""
+        fault = await asyncio.to_thread(folder_fault, self._folder, store="memory")
+        if fault is not None:
+            raise StoreError(fault, store="memory", status=503)
 
     async def close(self) -> None:
         """Give back all files."""
         while self._journals:
             self._close(self._journals.popitem()[1])
 
-    async def _append(self, scope: str, key: str, value: Any, text: str, op: str) -> Entry:
+    def _scopes(self) -> list[str]:
+        folders = (self._folder / "isolated", self._folder / "shared")
+        paths = (path for folder in folders for path in folder.glob("*.jsonl"))
+        filled = (path for path in paths if path.lstat().st_size)
+        scopes = (scope_in(path.parent.name, path.name) or first_scope(path) for path in filled)
+        return sorted(filter(None, scopes))
+
+    async def _append(self, scope: str, write: Write) -> Entry:
         with self._opened(scope) as journal:
             await _settle(journal)
             await _lock(journal)
             try:
-                entry = journal.append(key, value, text, op)
+                entry = journal.append(write)
                 descriptor = journal.sync_descriptor() if self._durability == "always" else None
             finally:
                 journal.unlock()
@@ -166,13 +209,13 @@ async def _lock(journal: Journal) -> None:
 
 
 def _history(path: Path, scope: str, key: str) -> list[Entry]:
+    return [entry for entry in _writes(path, scope) if entry.key == key]
+
+
+def _writes(path: Path, scope: str) -> list[Entry]:
+    """All records of a file, through a reader of its own: what it sees is one moment's."""
     found: list[Entry] = []
-
-    def keep(entry: Entry) -> None:
-        if entry.key == key:
-            found.append(entry)
-
-    reader = Journal(path, scope, keep)
+    reader = Journal(path, scope, found.append)
     settled = False
     try:
         while not settled:
@@ -180,6 +223,19 @@ def _history(path: Path, scope: str, key: str) -> list[Entry]:
     finally:
         reader.close()
     return found
+
+
+def _encoded(scope: str, entries: Sequence[Entry]) -> bytes:
+    """The file that holds these writes. Raises InvalidName and StoreError."""
+    lines, seq = [], 0
+    for entry in entries:
+        check_key(entry.key)
+        check_category(entry.category)
+        if entry.scope != scope or entry.seq <= seq or entry.op not in ("set", "delete"):
+            raise InvalidName("entries", "should be writes of this scope, by seq")
+        seq = entry.seq
+        lines.append(encode(entry, encode_value(entry.value)))
+    return b"".join(lines)
 
 
 def _sync_file(descriptor: int, folders: tuple[Path, ...]) -> None:

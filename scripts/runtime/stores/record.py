@@ -7,13 +7,14 @@ import zlib
 from typing import Any, Final
 
 from ..errors import InvalidName, StoreError
-from .protocol import Entry
+from .protocol import CATEGORIES, Entry
 
 MAX_VALUE: Final = 1_000_000  # bytes of a value as ASCII JSON
 MAX_LINE: Final = MAX_VALUE + 1_000
 MAX_DEPTH: Final = 100  # far from where a reader with less stack left would give up
 
 _FIELDS: Final = ("key", "value", "scope", "timestamp", "op", "seq")
+_WITH_CATEGORY: Final = ("key", "value", "scope", "timestamp", "op", "category", "seq")
 _CRC_LENGTH: Final = len(',"crc":"00000000"}')
 
 
@@ -64,10 +65,11 @@ def unseal(line: bytes) -> Any:
 
 
 def encode(entry: Entry, value: str) -> bytes:
-    """The line of `entry`, whose value was encoded before; key and scope are checked names."""
+    """The line of `entry`, whose value was encoded before; its names are checked ones."""
+    category = "" if entry.category is None else f'"category":"{entry.category}",'
     body = (
         f'{{"key":"{entry.key}","value":{value},"scope":"{entry.scope}",'
-        f'"timestamp":"{entry.timestamp}","op":"{entry.op}","seq":{entry.seq}'
+        f'"timestamp":"{entry.timestamp}","op":"{entry.op}",{category}"seq":{entry.seq}'
     )
     return seal(f"{body}}}")
 
@@ -75,8 +77,12 @@ def encode(entry: Entry, value: str) -> bytes:
 def decode(line: bytes) -> Entry:
     """The entry of a line without its LF. Raises BadLine."""
     fields = unseal(line)
-    if not isinstance(fields, dict) or tuple(fields) != _FIELDS or type(fields["seq"]) is not int:
+    if not isinstance(fields, dict) or type(fields.get("seq")) is not int:
+        raise BadLine("its fields are not those of a record")
+    if tuple(fields) != _FIELDS and tuple(fields) != _WITH_CATEGORY:
         raise BadLine("its fields are not those of a record")
     if fields["op"] not in ("set", "delete") or not isinstance(fields["key"], str):
         raise BadLine("its fields are not those of a record")
+    if "category" in fields and fields["category"] not in CATEGORIES:
+        raise BadLine("its category is none of ours")
     return Entry(**fields)
