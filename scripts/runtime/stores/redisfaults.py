@@ -26,24 +26,23 @@ _REFUSALS: Final = {
 _WORDS: Final = 40  # characters of an unknown code that are shown
 
 
-def unreachable(where: str, why: str) -> StoreUnavailable:
-    """`where` is an address, `why` the rest of the sentence."""
-    return StoreUnavailable(f"Redis at {where} {why}", store="memory")
+def unreachable(why: str) -> StoreUnavailable:
+    """`why` is the rest of a sentence; where the server is, clients need not know."""
+    return StoreUnavailable(f"Redis {why}", store="memory")
 
 
-def fault(error: BaseException, where: str) -> StoreError:
+def fault(error: BaseException) -> StoreError:
     """The StoreError for what redis-py or the system raised: 507 without room, else 503."""
     code = code_of(error)
     if code == "OOM":
-        message = f"Redis at {where} has no memory left for more"
-        return StoreError(message, store="memory", status=507)
+        return StoreError("Redis has no memory left for more", store="memory", status=507)
     if code in _REFUSALS:
-        return unreachable(where, _REFUSALS[code])
+        return unreachable(_REFUSALS[code])
     if isinstance(error, AuthenticationError):
-        return unreachable(where, _REFUSALS["WRONGPASS"])
+        return unreachable(_REFUSALS["WRONGPASS"])
     if isinstance(error, ResponseError):
-        return unreachable(where, f"refused ({code})" if code else "refused")
-    return unreachable(where, "cannot be reached")
+        return unreachable(f"refuses ({code})" if code else "refuses")
+    return unreachable("cannot be reached")
 
 
 def code_of(error: BaseException) -> str:
@@ -51,6 +50,5 @@ def code_of(error: BaseException) -> str:
     if not isinstance(error, RedisError):
         return ""
     code = error.status_code or str(error).partition(" ")[0]
-    return (
-        code if code.isascii() and code.isalpha() and code.isupper() and len(code) < _WORDS else ""
-    )
+    known = code.isascii() and code.isalpha() and code.isupper() and len(code) < _WORDS
+    return code if known else ""

@@ -8,6 +8,7 @@ answer behind, and no connection that has unread answers is used again. Nobody w
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -39,6 +40,8 @@ PAUSES: Final = (0.0, 0.0, 0.1, 0.3)  # seconds before each attempt to deliver a
 _DONE: Final = 0
 _UNKNOWN: Final = 1
 _STALE: Final = 2
+
+_log = logging.getLogger(__name__)
 
 Arguments = tuple[str | bytes | int, ...]
 # The stubs of hiredis know tuples of one argument only.
@@ -112,6 +115,7 @@ class Link:
         self._waiting: deque[Batch] = deque()
         self._under_way: set[Batch] = set()
         self._closed = False
+        self._down = False
 
     def ask(
         self, arguments: Arguments, *, script: Script | None = None, size: int = 0
@@ -153,10 +157,10 @@ class Link:
         await self._drop_idle()
 
     def _gone(self) -> StoreError:
-        return unreachable(self.address, "is no longer asked: the store is closed")
+        return unreachable("is no longer asked: the store is closed")
 
     def _late(self) -> StoreError:
-        return unreachable(self.address, f"did not answer within {self._seconds:g} seconds")
+        return unreachable(f"did not answer within {self._seconds:g} seconds")
 
     def _dispatch(self) -> None:
         waiting = self._waiting
@@ -170,17 +174,27 @@ class Link:
 
     def _expire(self, batch: Batch) -> None:
         batch.fail(self._late)
+        self._report(self._late())
         if batch.task is not None:
             batch.task.cancel()
         else:
             self._waiting.remove(batch)
+
+    def _report(self, error: StoreError | None) -> None:
+        """Tell the log when the server goes, and when it is back: once each."""
+        if error is not None and not self._down:
+            _log.warning("memory at %s: %s", self.address, error.message)
+        elif error is None and self._down:
+            _log.warning("memory at %s answers again", self.address)
+        self._down = error is not None
 
     async def _carry(self, batch: Batch) -> None:
         try:
             await self._deliver(batch)
         except (RedisError, OSError) as error:
             reason = error
-            batch.fail(lambda: fault(reason, self.address))
+            batch.fail(lambda: fault(reason))
+            self._report(fault(reason))
         except asyncio.CancelledError:
             await self._drop_idle()  # the others may be as dead as this one
             raise
@@ -226,6 +240,8 @@ class Link:
             await connection.send_packed_command(data, check_health=False)
             outcomes = [await self._answer(call, connection) for call in calls]
             usable = _STALE not in outcomes and not self._closed
+            if self._down:
+                self._report(None)
         finally:
             if usable and len(self._idle) < self._kept:
                 self._idle.append(connection)
@@ -241,7 +257,7 @@ class Link:
             return _UNKNOWN
         except ResponseError as error:
             if not call.answer.done():
-                call.answer.set_exception(fault(error, self.address))
+                call.answer.set_exception(fault(error))
             return _STALE if isinstance(error, ReadOnlyError) else _DONE
         if not call.answer.done():
             call.answer.set_result(found)
