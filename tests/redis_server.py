@@ -97,7 +97,7 @@ class RedisServer:
                 answer = connection.recv(64)
         except OSError:
             return False
-        return answer.startswith((b"+PONG", b"-NOAUTH"))
+        return answer.startswith((b"+PONG", b"-NOAUTH", b"-LOADING"))
 
 
 @contextlib.contextmanager

@@ -16,7 +16,8 @@ class Script(NamedTuple):
     source: str
 
 
-def _script(source: str) -> Script:
+def script(source: str) -> Script:
+    """`source` with its name."""
     return Script(hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest(), source)
 
 
@@ -24,7 +25,7 @@ def _script(source: str) -> Script:
 # Returns the number of the write, 0 for a deletion of nothing. What may have been done is looked
 # for by its token. The ids of the stream are the numbers: a scope whose hash the server evicted
 # goes on where its history stands.
-WRITE: Final = _script("""
+WRITE: Final = script("""
 local memory, history = KEYS[1], KEYS[2]
 local key, body, op, ttl, token = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 if ARGV[6] == '1' then
@@ -68,7 +69,7 @@ return seq
 # KEYS: hash, stream, both of a restore that is being built. ARGV: the last number, seconds to
 # live, then key, number, entry for each write, and again. A key is empty where the hash does not
 # get the write, a number where the stream does not.
-BUILD: Final = _script("""
+BUILD: Final = script("""
 local memory, history = KEYS[1], KEYS[2]
 redis.call('HSET', memory, '#seq', ARGV[1])
 for place = 3, #ARGV - 1, 3 do
@@ -86,7 +87,7 @@ return 1
 
 # KEYS: hash and stream that were built, hash and stream that they replace. ARGV: seconds to live,
 # how many writes there are, again.
-SWAP: Final = _script("""
+SWAP: Final = script("""
 local ttl = tonumber(ARGV[1])
 for place = 1, 2 do
   local new, old = KEYS[place], KEYS[place + 2]
