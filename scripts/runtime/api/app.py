@@ -22,7 +22,7 @@ from ..flow import Flow
 from ..node import AgentNode
 from ..settings import Settings, load_settings
 from ..tool import Tool
-from . import agent, doc, docs_page, flow, health, memory, openapi, problems, run
+from . import agent, doc, docs_page, flow, health, memory, openapi, problems, revision, run
 from .auth import Auth, read_keys
 from .limits import Limits
 from .methods import Methods
@@ -34,6 +34,7 @@ _FILES: Final = 65_536
 _ROUTERS: Final = (
     run.router,
     doc.router,
+    revision.router,
     memory.router,
     agent.router,
     flow.router,
