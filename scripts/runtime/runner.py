@@ -13,6 +13,7 @@ from .errors import BMADError, RunError
 from .events import EventLog
 
 T = TypeVar("T")
+_tuple = tuple.__new__
 
 # What a finished step left:
 # {name, agent, output, action, usage, model, provider, finish_reason, duration_ms}.
@@ -130,10 +131,11 @@ class MemoryRunner:
         return self._log.followers > 0
 
     def reserve(self, step: str, kind: str = "agent") -> Ticket:
-        visit = self._visits.get(step, 0) + 1
-        self._visits[step] = visit
+        visits, recorded = self._visits, self._recorded
+        visit = visits[step] = visits[step] + 1 if step in visits else 1
         name = f"{kind}:{step}#{visit}"
-        return Ticket(step, visit, self._recorded.get(name) if self._recorded else None, name)
+        # What Ticket(…) does, for a third of its price.
+        return _tuple(Ticket, (step, visit, recorded.get(name) if recorded else None, name))
 
     def item(self, ticket: Ticket, number: int) -> Ticket:
         name = f"{ticket.name}[{number}]"
@@ -148,12 +150,12 @@ class MemoryRunner:
     ) -> Record:
         if ticket.record is not None:
             return ticket.record
-        log = self._log
+        log, keep = self._log, self._keep
         began = log.append("step.started", ticket.step, facts).time
         try:
             record = await body(call)
             record["duration_ms"] = round((time.time() - began) * 1000, 3)
-            if self._keep is not None and (waiting := self._keep(ticket.step, record)):
+            if keep is not None and (waiting := keep(ticket.step, record)) is not None:
                 await waiting
         except BaseException as error:
             self._failed(ticket, facts, error, call)

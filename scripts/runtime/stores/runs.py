@@ -175,21 +175,23 @@ class MemoryRecord:
     def __init__(self, store: MemoryRuns, identity: str, kept: Kept | None) -> None:
         self._store = store
         self._identity = identity
-        self._now = kept or Kept()
+        self._lines: list[Line] = []
+        self._afresh = False
         self.kept = kept
 
     def begin(self, line: Line | None, on_fault: OnFault, *, afresh: bool) -> None:
-        if afresh:
-            self._now = Kept()
+        self._afresh = afresh
         if line is not None:
-            self._now.apply(line)  # a line of ours may be applied twice
+            self._lines.append(line)
 
     def add(self, line: Line) -> None:
-        self._now.apply(line)
+        self._lines.append(line)
 
     def end(self, line: Line) -> None:
-        self._now.apply(line)
-        self._store.keep(self._identity, self._now)
+        kept = Kept() if self._afresh else self.kept or Kept()
+        for each in (*self._lines, line):  # a line of ours may be applied twice
+            kept.apply(each)
+        self._store.keep(self._identity, kept)
 
     def forget(self) -> None:
         self._store.drop(self._identity)
