@@ -201,7 +201,7 @@ class Conversation:
             self.payer, budget, model.provider, name, estimate(request)
         )
         if share.waited > 0:
-            await self._queued("budget", share.waited)
+            await self.queued("budget", share.waited)
         try:
             reply = await self._sent(model, request)
         except BaseException as error:
@@ -217,7 +217,7 @@ class Conversation:
                 self.context.places,
                 partial(_tokens, request),
                 partial(self._send, model, request),
-                self._queued,
+                self.queued,
             )
         try:
             reply = await self._send(model, request)
@@ -239,7 +239,8 @@ class Conversation:
             seconds=self.timeout,
         )
 
-    async def _queued(self, reason: str, waited: float) -> None:
+    async def queued(self, reason: str, waited: float) -> None:
+        """Say that it had to wait so many seconds, and for what."""
         facts = {"reason": reason, "waited_ms": round(waited * 1000, 3)}
         await self.context.runner.event("step.queued", self.ticket.step, facts)
 

@@ -12,6 +12,7 @@ from scripts.runtime.group import ParallelGroup
 from scripts.runtime.models.protocol import ModelReply, ModelRequest, Usage
 from tests.runtime.agents import Scripted, agent, chain, executor, request, run_flow
 
+LIST = {"type": "array"}
 PRICES = {"llm": {"prices": {"scripted-1": {"input": 1000, "output": 2000}}}}
 
 
@@ -109,15 +110,15 @@ def test_a_provider_that_is_down_is_left_alone() -> None:
     assert len(model.asked) == FAILURES
 
 
-def test_a_large_run_does_not_hold_up_small_ones() -> None:
+def test_a_run_of_a_hundred_does_not_hold_up_a_hundred_of_one() -> None:
     small, large = agent("small"), agent("large")
 
     async def turn(_: ModelRequest) -> str:
         await asyncio.sleep(0)
         return "done"
 
-    model = Scripted({"small": turn} | {f"large{number}": turn for number in range(40)})
-    group = lambda: chain(ParallelGroup(*(large(id=f"large{n}") for n in range(40))))  # noqa: E731
+    model = Scripted({"small": turn} | {f"large{number}": turn for number in range(100)})
+    group = lambda: chain(ParallelGroup(*(large(id=f"large{n}") for n in range(100))))  # noqa: E731
     settings = {"llm": {"max_concurrency": 2}, "runs": {"max_parallel_agents": 100}}
 
     async def main() -> list[str]:
@@ -127,7 +128,7 @@ def test_a_large_run_does_not_hold_up_small_ones() -> None:
         runs = [first.start(request())]
         while len(model.asked) < 2:
             await asyncio.sleep(0)
-        runs += [second.start(request(story_id=f"S-{number}")) for number in range(10)]
+        runs += [second.start(request(story_id=f"S-{number}")) for number in range(100)]
         for run in runs:
             assert (await run.wait())["status"] == "success"
         queued = events_of(list(runs[0].events()), "step.queued")
@@ -136,5 +137,50 @@ def test_a_large_run_does_not_hold_up_small_ones() -> None:
 
     asked = asyncio.run(main())
     last_small = max(place for place, step in enumerate(asked) if step == "small")
-    assert asked.count("small") == 10
-    assert last_small < 30  # of 50
+    assert asked.count("small") == 100
+    assert last_small < 110  # of 200: it had two before they came, and few turns since
+
+
+def test_members_that_wait_for_a_place_in_their_run_say_so() -> None:
+    member, lister, worker = agent("member"), agent("lister", output=LIST), agent("worker")
+
+    async def turn(_: ModelRequest) -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    names = [f"m{number}" for number in range(5)]
+    model = Scripted(
+        dict.fromkeys([*names, "worker"], turn) | {"lister": '["a", "b", "c"]', "m4": "at once"}
+    )
+    group = lambda: chain(  # noqa: E731
+        ParallelGroup(*(member(id=name) for name in names)),
+        lister(),
+        worker(for_each=("lister",)),
+    )
+    settings = {"runs": {"max_parallel_agents": 2}}
+    answer, events = run_flow(group, model, settings=settings)
+    assert answer["status"] == "success"
+    queued = [event for event in events if event.type == "step.queued"]
+    assert [event.step for event in queued] == ["m2", "m3", "m4", "worker"]
+    assert {event.data["reason"] for event in queued} == {"run"}
+    assert all(event.data["waited_ms"] >= 0 for event in queued)
+
+
+def test_a_place_inside_a_group_is_waited_for_too() -> None:
+    """Items of a list in a group need places beside those of the group."""
+    lister, worker = agent("lister", output=LIST), agent("worker")
+
+    async def turn(_: ModelRequest) -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    model = Scripted({"lister": '["a", "b", "c"]', "one": turn, "two": turn})
+    group = lambda: chain(  # noqa: E731
+        lister(),
+        ParallelGroup(*(worker(id=name, for_each=("lister",)) for name in ("one", "two"))),
+    )
+    settings = {"runs": {"max_parallel_agents": 2}}
+    answer, events = run_flow(group, model, settings=settings)
+    assert answer["results"]["two"] == ["done"] * 3
+    assert events_of(events, "step.queued") != []
+    assert {each["reason"] for each in events_of(events, "step.queued")} == {"run"}

@@ -174,6 +174,26 @@ assert prices.cost("openai", ("gpt-5",), Usage(1))
     )
 
 
+def test_a_service_reads_it_when_it_starts_unless_only_the_mock_answers(tmp_path: Path) -> None:
+    run(
+        f"""
+import sys
+from pathlib import Path
+from scripts.runtime.api.service import Service
+from scripts.runtime.settings import Settings
+from tests.runtime.api import write_tree
+
+tree = write_tree(Path({str(tmp_path)!r}))
+for provider, is_read in (("mock", False), ("openai", True)):
+    facts = {{"llm": {{"provider": provider}}, "secrets": {{"openai_api_key": "k"}}}}
+    folders = {{"root": tree.parent, "data_dir": tree.parent}}
+    service = Service(tree, Settings.model_validate({{**facts, **folders}}), (), {{}}, ())
+    service.open()
+    assert ("genai_prices" in sys.modules) is is_read, provider
+"""
+    )
+
+
 def test_without_the_package_prices_are_not_known() -> None:
     run(
         """
