@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.runtime.logs import ROOT as OURS
 from scripts.runtime.models.protocol import Usage
 from scripts.runtime.prices import Prices, added, dollars, exact
 
@@ -109,9 +110,12 @@ def test_the_mock_is_free_unless_it_is_given_a_price() -> None:
     assert cost(Prices({"mock": Own(3, 9)}), "mock", "mock") == 3
 
 
-def test_an_unknown_price_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_price_is_logged_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prices = Prices()
-    with caplog.at_level(logging.WARNING):
+    monkeypatch.setattr(logging.getLogger(OURS), "propagate", True)
+    with caplog.at_level(logging.WARNING, logger=OURS):
         for _ in range(3):
             cost(prices, "openai", "an-alias", "nothing-known")
         cost(prices, "openai", "an-alias", "gpt-5")
