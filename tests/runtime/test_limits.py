@@ -9,7 +9,9 @@ from scripts.runtime.breaker import FAILURES
 from scripts.runtime.budget import Budget
 from scripts.runtime.errors import ModelError
 from scripts.runtime.group import ParallelGroup
+from scripts.runtime.lanes import Lanes
 from scripts.runtime.models.protocol import ModelReply, ModelRequest, Usage
+from tests.runtime import virtual
 from tests.runtime.agents import Scripted, agent, chain, executor, request, run_flow
 
 LIST = {"type": "array"}
@@ -184,3 +186,47 @@ def test_a_place_inside_a_group_is_waited_for_too() -> None:
     assert answer["results"]["two"] == ["done"] * 3
     assert events_of(events, "step.queued") != []
     assert {each["reason"] for each in events_of(events, "step.queued")} == {"run"}
+
+
+def test_a_providers_minute_is_kept_by_all_runs_together() -> None:
+    """Two requests a minute, three runs of two steps: the last begins two minutes later."""
+    settings = {"llm": {"limits": {"scripted": {"requests_per_minute": 2}}}}
+    one, two = agent("one"), agent("two")
+
+    async def main() -> None:
+        asked: list[float] = []
+
+        async def note(_: ModelRequest) -> str:
+            asked.append(virtual.clock())
+            return "said"
+
+        model = Scripted({"one": note, "two": note})
+        runs = executor(lambda: chain(one(), two()), model, settings=settings)
+        limits = runs.services.settings.llm.limits
+        object.__setattr__(runs.services, "lanes", Lanes(16, limits, virtual.clock))
+        started = [runs.start(request(story_id=f"S-{number}")) for number in range(3)]
+        for run in started:
+            assert (await run.wait())["status"] == "success"
+        assert [round(moment) for moment in asked] == [0, 0, 60, 60, 120, 120]
+        queued = [each for run in started for each in events_of(list(run.events()), "step.queued")]
+        assert {each["reason"] for each in queued} == {"rate_limit"}
+        assert sorted(round(each["waited_ms"] / 60_000) for each in queued) == [1, 1, 1, 1]
+
+    virtual.run(main())
+
+
+def test_tokens_a_minute_are_kept_too() -> None:
+    settings = {"llm": {"limits": {"scripted": {"tokens_per_minute": 1000}}}}
+    one = agent("one", max_tokens=500)
+
+    async def main() -> None:
+        model = Scripted({"one": said(400)})
+        runs = executor(lambda: chain(one()), model, settings=settings)
+        limits = runs.services.settings.llm.limits
+        object.__setattr__(runs.services, "lanes", Lanes(16, limits, virtual.clock))
+        for number in range(2):
+            answer = await runs.start(request(story_id=f"S-{number}")).wait()
+            assert answer["status"] == "success"
+        assert 59 < virtual.clock() < 61
+
+    virtual.run(main())
