@@ -105,26 +105,33 @@ class EventLog:
                 future.set_result(None)
         self._waiting.clear()
 
-    def follow(self, after: int = 0) -> AsyncIterator[list[Event]]:
+    def follow(self, after: int = 0, *, joined: float = 0.0) -> AsyncIterator[list[Event]]:
         """Batches of the events behind number `after` as they come; ends behind a terminal one.
 
-        Counts as followed from this call on, not from the first read. A reader that is late
-        costs nothing: it misses deltas that had to go.
+        The first event comes at once; one that comes within `joined` seconds of the last batch
+        waits for as long, and for others. Counts as followed from this call on, not from the
+        first read. A reader that is late costs nothing: it misses deltas that had to go.
         """
         self.followers += 1
-        return self._follow(after)
+        return self._follow(after, joined)
 
-    async def _follow(self, after: int) -> AsyncIterator[list[Event]]:
+    async def _follow(self, after: int, joined: float) -> AsyncIterator[list[Event]]:
+        loop, free = asyncio.get_running_loop(), 0.0
         try:
             while True:
                 batch = self.since(after)
+                if batch and joined and batch[-1].type not in TERMINAL:
+                    if (early := free - loop.time()) > 0:
+                        await asyncio.sleep(early)
+                        batch = self.since(after)
+                    free = loop.time() + joined
                 if batch:
                     after = batch[-1].seq
                     yield batch
                     if batch[-1].type in TERMINAL:
                         return
                 else:
-                    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                    future: asyncio.Future[None] = loop.create_future()
                     self._waiting.append(future)
                     await future
         finally:
