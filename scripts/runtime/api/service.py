@@ -23,6 +23,7 @@ from ..services import Services
 from ..settings import Settings
 from ..stores.counted import counted
 from ..stores.folder import Reach
+from ..stores.probe import Probe
 from ..stores.protocol import DocumentStore, MemoryStore
 from ..stores.select import make_documents, make_memory, make_runs
 from ..tool import Tool
@@ -55,6 +56,7 @@ class Service:
         )
         self.began = time.monotonic()
         self.started = False
+        self._probe: Probe | None = None
         self._services: Services | None = None
         self._executor: Executor | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -89,9 +91,11 @@ class Service:
         self.started = False
         if self._executor is not None:
             await self._executor.drain(0)
+        if self._probe is not None:
+            await self._probe.close()
         if self._services is not None:
             await self._services.close()
-        self._services = self._executor = None
+        self._services = self._executor = self._probe = None
 
     @property
     def services(self) -> Services:
@@ -126,7 +130,18 @@ class Service:
 
     async def reason_to_wait(self) -> str | None:
         """Why no run can begin, be it that a store cannot be reached; None when one can."""
-        return self.unready or await self._reach.fault()
+        return self.unready or await self._reach.fault() or await self.memory_fault()
+
+    async def memory_fault(self) -> str | None:
+        """Why memory cannot be used, as it was within the last seconds; None when it can."""
+        if self._probe is None:
+            self._probe = Probe(self.memory)
+        return await self._probe.fault()
+
+    @property
+    def damaged_files(self) -> int:
+        """Memory files in which lines were found that are not as they were written."""
+        return len(getattr(self.memory, "problems", ()))  # a store may know of no such thing
 
     def start(self, request: RunRequest) -> Run:
         """A run that has begun, with its events in the log. Raises as Executor.start does."""
