@@ -19,6 +19,11 @@ def _written(millis: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]}.{rest:03}Z"
 
 
+def seconds_of(text: str) -> float:
+    """The Unix seconds of what `rfc3339` writes. Raises ValueError."""
+    return datetime.fromisoformat(text).timestamp()
+
+
 _second: tuple[int, str] = (-1, "")
 
 

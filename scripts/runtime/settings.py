@@ -209,10 +209,11 @@ class MemorySettings(_Section):
 
 
 class DocumentSettings(_Section):
-    """`documents:`; `dir` is relative to the data folder."""
+    """`documents:`; `dir` is relative to the data folder, `revisions` how many are kept of each."""
 
     dir: Text = "docs"
     save_outputs: Literal["all", "created", "none"] = "all"
+    revisions: int = Field(default=100, ge=0, le=100_000)
 
 
 class RunSettings(_Section):
