@@ -184,9 +184,9 @@ def _crowd_aims(crowds: Mapping[int, tuple[Load, float]]) -> Iterator[Aim]:
 
 
 _NOTES = (
-    "All by plain uvicorn, one worker, no access log; ours with run record and file memory on,"
-    " a story for each connection, logging at `warning` unless the row says `log lines`.",
-    "The base keeps nothing. New stories make ten new files a run.",
+    "All by plain uvicorn, one worker, no access log; the base keeps nothing.",
+    "Ours keeps run records and memory in files, on a story for each connection.",
+    "`new stories`: one for each run, with ten new files. `log lines`: at `info`, not `warning`.",
     f"The load generator shares the {os.cpu_count()} cores: gate on CPU, read rates as ratios.",
 )
 

@@ -28,8 +28,9 @@ _numbers = itertools.count(random.randrange(10**7))
 class Order:
     """What to ask: one `requests` text a connection, sent again and again.
 
-    `########` in a request is a number of eight digits that is never the same twice. It ends after `seconds`, or when each connection has been answered `times` times, if that
-    is more than 0. An answer counts when its status is 200 and `expect` is in it so often.
+    `########` in a request is a number of eight digits that is never the same twice. It ends
+    after `seconds`, or when each connection has been answered `times` times, if that is more
+    than 0. An answer counts when its status is 200 and `expect` is in it so often.
     """
 
     port: int

@@ -1,4 +1,4 @@
-"""Agno's AgentOS with a workflow of ten steps that answer a constant; no database, telemetry off."""
+"""Agno's AgentOS with a workflow of ten steps that answer a constant; no database."""
 
 from __future__ import annotations
 

@@ -45,10 +45,20 @@ class EventLog:
     """The events of one run, and whoever follows them.
 
     Numbers only ever grow; they have gaps where the oldest deltas had to go, since a log holds
-    MAX_EVENTS. `listeners` are called at each event, in the run's own time: for logs and metrics.
+    MAX_EVENTS. `listeners` are called at each event, in the run's own time: for logs and metrics;
+    not for those whose type is in `silent`.
     """
 
-    __slots__ = ("_limit", "_waiting", "events", "followers", "listeners", "run_id", "seq")
+    __slots__ = (
+        "_limit",
+        "_waiting",
+        "events",
+        "followers",
+        "listeners",
+        "run_id",
+        "seq",
+        "silent",
+    )
 
     def __init__(self, run_id: str, events: Sequence[Event] = (), seq: int = 0) -> None:
         """`events` and `seq`, the highest number so far, are what is known of earlier attempts."""
@@ -57,6 +67,7 @@ class EventLog:
         self.seq = seq
         self.followers = 0
         self.listeners: list[Callable[[Event], None]] = []
+        self.silent: frozenset[str] = frozenset()
         self._limit = MAX_EVENTS
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -77,7 +88,7 @@ class EventLog:
             self._shrink()
         if self._waiting:
             self._wake()
-        if self.listeners:
+        if self.listeners and type not in self.silent:
             for listener in self.listeners:
                 listener(event)
         return event

@@ -56,13 +56,11 @@ def test_the_first_event_comes_at_once_and_close_ones_wait_for_one_another() -> 
         loop = asyncio.get_running_loop()
         log = EventLog("r")
         reader = log.follow(joined=0.5)
-        took: list[tuple[list[int], float]] = []
-
-        async def read() -> None:
-            async for batch in reader:
-                took.append(([event.seq for event in batch], loop.time() - began))
-
         began = loop.time()
+
+        async def read() -> list[tuple[list[int], float]]:
+            return [([e.seq for e in batch], loop.time() - began) async for batch in reader]
+
         task = asyncio.create_task(read())
         for _ in range(3):  # at 0.0, 0.1 and 0.2 seconds
             log.append("step.delta", "a", {"text": "x"})
@@ -71,7 +69,7 @@ def test_the_first_event_comes_at_once_and_close_ones_wait_for_one_another() -> 
         log.append("step.delta", "a", {"text": "x"})
         await asyncio.sleep(0.1)
         log.append("run.completed")  # the last one waits for nothing
-        await task
+        took = await task
         assert [seqs for seqs, _ in took] == [[1], [2, 3], [4], [5]]
         assert [round(at, 1) for _, at in took] == [0.0, 0.5, 1.3, 1.4]
 

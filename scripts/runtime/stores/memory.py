@@ -27,7 +27,7 @@ from .rewrite import replace, sweep
 from .verify import refuse_damage
 
 FOLDERS: Final = ("isolated", "shared")
-MAX_OPEN: Final = 128  # files that are kept open with their index
+MAX_OPEN: Final = 1024  # files that are kept open with their index
 LOCK_SECONDS: Final = 5.0
 SLICE: Final = 500  # entries that are read before others have a turn
 SYNC_THREADS: Final = 4
