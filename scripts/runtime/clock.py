@@ -12,6 +12,11 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def seconds_of(text: str) -> float:
+    """The Unix seconds of what `rfc3339` writes. Raises ValueError."""
+    return datetime.fromisoformat(text).timestamp()
+
+
 _second: tuple[int, str] = (-1, "")
 
 
