@@ -203,10 +203,11 @@ class MemorySettings(_Section):
 
 
 class DocumentSettings(_Section):
-    """`documents:`; `dir` is relative to the data folder."""
+    """`documents:`; `dir` is relative to the data folder, `revisions` how many are kept of each."""
 
     dir: Text = "docs"
     save_outputs: Literal["all", "created", "none"] = "all"
+    revisions: int = Field(default=100, ge=0, le=100_000)
 
 
 class RunSettings(_Section):
@@ -226,6 +227,7 @@ class ServerSettings(_Section):
     max_body: Size = Field(default=10_000_000, ge=1_000, le=2**30)
     rate_limit: None = None
     auth: Literal["auto", "off"] = "auto"
+    metrics: Literal["open", "key", "off"] = "open"
     drain_seconds: float = Field(default=8, ge=0, le=3600)
 
 

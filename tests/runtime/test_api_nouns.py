@@ -47,7 +47,7 @@ def test_documents_are_listed_by_id_at_both_paths(served: Served) -> None:
     assert names == sorted(names)
     assert {"aa", "zz"} <= set(names)
     assert set(listed[0]) == {"id", "etag", "created_at", "updated_at", "size"}
-    assert served.client.get("/doc/").json() == {"documents": listed}
+    assert served.client.get("/doc/").json() == {"documents": listed, "next": None}
 
 
 def test_if_match_guards_writes_and_removals(served: Served) -> None:

@@ -64,7 +64,11 @@ def _own(settings: Settings, path: str) -> MemoryStore:
 def make_documents(settings: Settings) -> DocumentStore:
     """Documents as Markdown files. Raises StoreError when their folder cannot be written."""
     try_folder(settings.documents_dir, store="documents")
-    return FileDocuments(settings.documents_dir, settings.memory.durability)
+    return FileDocuments(
+        settings.documents_dir,
+        settings.memory.durability,
+        revisions=settings.documents.revisions,
+    )
 
 
 def make_runs(settings: Settings) -> FileRuns:
