@@ -302,7 +302,11 @@ class TestRefusals:
                 assert await store.entries(SCOPE) == [entry]
                 assert await store.get(SCOPE, "c") is None
                 assert await store.get("shared:other", "c") == other
-                assert store.problems == len(odd) + 1
+                assert store.problems == {SCOPE: len(odd) + 1}
+                with server.client() as client:
+                    client.hdel(key, *odd)
+                assert await store.entries(SCOPE) == [entry]
+                assert store.problems == {}
 
         run(use())
         assert len(caplog.records) == 7
