@@ -256,6 +256,40 @@ def test_the_sample_on_files_and_on_redis_with_two_processes(
         assert shown[0] == shown[1] == shown[2]
 
 
+def test_memory_moves_from_files_to_redis_and_back(
+    with_gate: Path, start: Start, server: RedisServer, tmp_path: Path
+) -> None:
+    def memory_command(*arguments: str, **variables: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "generated", "memory", *arguments],
+            cwd=with_gate,
+            env=clean_environment(variables),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    on_files = start(with_gate)
+    for number in range(5):
+        on_files.client.put(f"/memory/shared:notes/k{number % 3}", json={"n": number})
+    on_files.client.delete("/memory/shared:notes/k0")
+    assert on_files.run("an idea", "S-1").json()["status"] == "pending"
+    first, second, third = (tmp_path / name for name in ("one.jsonl", "two.jsonl", "back"))
+    third.mkdir()
+    memory_command("export", str(first), BMAD_DATA_DIR=str(on_files.log_file.parent))
+    memory_command("import", str(first), **server.environment)
+    on_redis = start(with_gate, **server.environment)
+    assert memory(on_redis, "shared:notes") == memory(on_files, "shared:notes")
+    memory_command("export", str(second), **server.environment)
+    assert second.read_bytes() == first.read_bytes()
+    memory_command("import", str(second), BMAD_DATA_DIR=str(third))
+    written = on_redis.client.put("/memory/shared:notes/next", json=1)
+    assert written.is_success
+    assert on_redis.client.get("/memory/shared:notes/next").json()["seq"] == 8
+
+
 def test_no_secret_is_told(with_gate: Path, start: Start, tmp_path: Path) -> None:
     with redis_server(tmp_path / "locked", "--requirepass", "another") as server:
         url = f"redis://me:{SECRET}@127.0.0.1:{server.port}/0"
