@@ -50,8 +50,10 @@ class ParallelGroup(_Base):
         for member in self.members:  # in file order, before anything starts
             member.reserved = member.reserve(context)
         if context.services.memory is not None:
-            scopes = dict.fromkeys(member.scope(context) for member in self.members)
-            context.memory_at_start = {scope: await context.memory(scope) for scope in scopes}
+            scopes = {member.scope(context): member.step for member in reversed(self.members)}
+            context.memory_at_start = {
+                scope: await context.memory(scope, step) for scope, step in scopes.items()
+            }
         return Schedule(context, self.members, self.waits)
 
     async def exec_async(self, prep_res: Schedule) -> None:

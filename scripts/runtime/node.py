@@ -259,7 +259,7 @@ class AgentNode(StepNode):
         return {step: context.results[step] for step in previous}
 
     async def _memory(self, context: FlowContext, scope: str) -> list[Entry]:
-        entries = await context.memory(scope)
+        entries = await context.memory(scope, self.step)
         if self.group is None or not context.memory_at_start:
             return entries
         added = self.group.added(self, context)
