@@ -110,6 +110,15 @@ def test_a_provider_that_says_nothing(wired: Wired, *, stream: bool) -> None:
     assert error_of(wired, answer, "model_timeout", "late")["retryable"]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_provider_that_never_gets_to_the_point(wired: Wired, *, stream: bool) -> None:
+    wired.aimock.load(answers())
+    wired.faulty.does(faulty.answer, faulty.trickle)
+    answer = whole(wired, "late", stream=stream)
+    assert answer.status_code == 504
+    error_of(wired, answer, "model_timeout", "late")
+
+
 def test_a_stream_that_stops_in_the_middle(wired: Wired) -> None:
     wired.aimock.load(answers(fixture("late", "word " * 50)))
     wired.faulty.does(faulty.answer, faulty.hang_inside)

@@ -251,11 +251,12 @@ class TestBrokenServers:
 
     @each_way
     def test_retry_after(self, wire: Wire, *, stream: bool) -> None:
-        body = wire.error(429, "later")
-        for headers, seconds in (({"retry-after": "12"}, 12), ({}, None)):
-            error = fault(wire, http(body, status=429, headers=headers), stream=stream)
-            assert isinstance(error, RateLimitError)
-            assert error.retry_after == seconds
+        for status in (429, 503):
+            body = wire.error(status, "later")
+            for headers, seconds in (({"retry-after": "12"}, 12), ({}, None)):
+                error = fault(wire, http(body, status=status, headers=headers), stream=stream)
+                assert isinstance(error, RateLimitError) is (status == 429)
+                assert error.retry_after == seconds
 
     @pytest.mark.parametrize(
         ("status", "message"),
