@@ -89,7 +89,7 @@ async def trickle(call: Call) -> None:
     kind = "text/event-stream" if b"stream" in call.head + call.body else "application/json"
     await call.send(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n\r\n".encode())
     while True:
-        await call.send(b": wait\n\n" if kind == "text/event-stream" else b" ")
+        await call.send(b"\n" if kind == "text/event-stream" else b" ")
         await asyncio.sleep(0.05)
 
 
