@@ -14,6 +14,7 @@ from scripts.runtime.errors import (
     ModelTimeout,
     RateLimitError,
 )
+from scripts.runtime.models import bounds
 from scripts.runtime.models.protocol import Message
 from tests.runtime.adapters import (
     FIND,
@@ -192,6 +193,17 @@ class TestBrokenServers:
     def test_garbage_in_a_stream(self, wire: Wire) -> None:
         answers = [garbage_stream(body, name) for body in GARBAGE[1:] for name in EVENTS]
         assert all(all_faults(wire, answers, stream=True))
+
+    @each_way
+    def test_an_answer_without_end_is_broken_off(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch, *, stream: bool
+    ) -> None:
+        monkeypatch.setattr(bounds, "MAX_BYTES", 100_000)
+        error = fault(wire, wire.answer("x" * 200_000, stream=stream), stream=stream)
+        assert error.retryable
+        assert "the answer is endless" in error.message
+        reply, _ = ask(wire, wire.answer("x" * 30_000, stream=stream), stream=stream)
+        assert len(reply.text) == 30_000
 
     @each_way
     def test_empty_answer(self, wire: Wire, *, stream: bool) -> None:
