@@ -12,6 +12,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -83,6 +84,18 @@ class Journal:
             place.entry or self._at(place, key) for key, place in reversed(self._latest.items())
         )
         return [entry for entry in found if entry is not None]
+
+    @property
+    def count(self) -> int:
+        """How many keys have a value."""
+        return len(self._latest)
+
+    def keys_after(self, seq: int) -> list[str]:
+        """The keys whose newest value was written after `seq`, oldest first."""
+        if seq == 0:
+            return list(self._latest)
+        found = takewhile(lambda pair: pair[1].seq > seq, reversed(self._latest.items()))
+        return [key for key, _ in found][::-1]
 
     def try_lock(self) -> bool:
         """Whether the lock of the file, which is created if need be, could be had at once."""

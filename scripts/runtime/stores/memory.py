@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -20,6 +20,7 @@ from .protocol import Entry
 from .record import encode, encode_value
 from .rewrite import first_scope, replace
 
+PIECE: Final = 500  # values that are read before others are served
 MAX_OPEN: Final = 128  # files that are kept open with their index
 LOCK_SECONDS: Final = 5.0
 
@@ -111,6 +112,45 @@ class FileMemory:
             finally:
                 journal.unlock()
                 journal.close()
+
+    async def state(self, scope: str) -> tuple[int, int]:
+        """The `seq` of the newest write, and how many keys have a value."""
+        with self._opened(scope) as journal:
+            await _settle(journal)
+            return journal.seq, journal.count
+
+    async def newer(self, scope: str, after: int) -> AsyncIterator[list[Entry]]:
+        """The values that were written after that `seq` and are the newest, oldest first."""
+        with self._opened(scope) as journal:
+            await _settle(journal)
+            keys = journal.keys_after(after)
+            for start in range(0, len(keys), PIECE):
+                found = map(journal.get, keys[start : start + PIECE])
+                yield [entry for entry in found if entry is not None]
+                await asyncio.sleep(0)
+
+    async def keys(self, scope: str) -> list[str]:
+        """The keys that have a value, by the `seq` of it."""
+        with self._opened(scope) as journal:
+            await _settle(journal)
+            return journal.keys_after(0)
+
+    async def marks(self, scopes: Sequence[str]) -> dict[str, str]:
+        """File, size and time of change of each scope: the same as long as the scope is."""
+        return await asyncio.to_thread(self._marks, scopes)
+
+    def _marks(self, scopes: Sequence[str]) -> dict[str, str]:
+        found = {}
+        for scope in scopes:
+            place = parse_scope(scope)
+            try:
+                status = os.lstat(self._folder / place.folder / place.file)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise store_fault(error, store="memory", done="found") from error
+            found[scope] = f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+        return found
 
     async def check(self) -> None:
         """Raises StoreError (503) when the folder can hold nothing."""
