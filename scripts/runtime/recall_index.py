@@ -82,9 +82,10 @@ class Index:
         self._database = _opened(path)
         try:
             with _Faults():
+                self._database.execute("PRAGMA synchronous = OFF")  # nothing is in it yet
                 self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = NORMAL")
                 self._prepare()
+                self._database.execute("PRAGMA synchronous = NORMAL")
         except BaseException:
             self._database.close()
             raise

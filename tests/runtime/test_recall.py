@@ -298,7 +298,7 @@ WRITES = st.lists(
 
 
 @given(WRITES, SCOPES, WORDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_others_change_neither_what_is_found_nor_its_score(
     tmp_path_factory: pytest.TempPathFactory,
     writes: list[tuple[str, str, str | None, bool]],
