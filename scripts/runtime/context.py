@@ -81,7 +81,7 @@ class FlowContext:
         A dict needs an `input`, and may give `story_id` and `services`; it gets `context`,
         and `results` as they come.
         """
-        if isinstance(shared, cls):
+        if isinstance(shared, FlowContext):
             return shared
         context = shared.get("context")
         if not isinstance(context, cls):

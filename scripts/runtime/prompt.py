@@ -29,10 +29,10 @@ class Sight:
     memory: Sequence[Entry] = ()
 
     @property
-    def bare(self) -> bool:
-        """Whether there is nothing but the input."""
-        more = self.documents or self.memory or self.command or self.inputs or self.item
-        return not (self.outputs or more)
+    def has_more(self) -> bool:
+        """Whether there is more than the input and the outputs of earlier steps."""
+        more = self.memory or self.documents or self.inputs or self.command or self.item
+        return bool(more)
 
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
@@ -48,8 +48,13 @@ def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
 
 def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     """The message, and the names of the parts that had to be cut to their limit."""
-    if sight.bare and len(sight.input) <= limits.input:
-        return f"## Input\n\n{sight.input}", ()
+    if not sight.has_more and len(sight.input) <= limits.input:
+        if not sight.outputs:
+            return f"## Input\n\n{sight.input}", ()
+        texts = [f"### {step}\n\n{as_text(output)}" for step, output in sight.outputs.items()]
+        text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
+        if len(text) <= limits.outputs:
+            return f"## Input\n\n{sight.input}\n\n## Results of earlier steps\n\n{text}", ()
     cut: list[str] = []
     parts = [_part("Input", sight.input, limits.input, cut)]
     if sight.command:
@@ -87,7 +92,7 @@ def _json(value: Any) -> str:
 
 
 def _sections(items: Iterable[tuple[str, str]]) -> str:
-    return "\n\n".join(f"### {name}\n\n{text}" for name, text in items)
+    return "\n\n".join([f"### {name}\n\n{text}" for name, text in items])
 
 
 def _part(heading: str, text: str, limit: int, cut: list[str]) -> str:

@@ -205,6 +205,7 @@ class ServerSettings(_Section):
     max_body: Size = Field(default=10_000_000, ge=1_000, le=2**30)
     rate_limit: None = None
     auth: Literal["auto", "off"] = "auto"
+    metrics: Literal["open", "key", "off"] = "open"
     drain_seconds: float = Field(default=8, ge=0, le=3600)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,7 @@ SHORT: Final = 16  # characters; what is shorter can be guessed
 _WHERE: Final = "BMAD_API_KEYS"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
-_EXEMPT: Final = frozenset({"/health", "/health/live", "/health/ready", "/health/startup"})
+EXEMPT: Final = frozenset({"/health", "/health/live", "/health/ready", "/health/startup"})
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -113,13 +113,22 @@ def check_bind(settings: Settings) -> None:
 class Auth:
     """Lets a request through when its key fits; without keys only callers of this machine."""
 
-    def __init__(self, app: ASGIApp, keys: Sequence[Key], *, off: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: Sequence[Key],
+        *,
+        off: bool = False,
+        exempt: Container[str] = EXEMPT,
+    ) -> None:
+        """`exempt` are the paths that are open to everyone."""
         self.app = app
         self.keys = tuple(keys)
         self.off = off
+        self.exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in _EXEMPT:
+        if scope["type"] == "lifespan" or scope["path"] in self.exempt:
             await self.app(scope, receive, send)
         elif self.keys:
             await self._with_key(scope, receive, send)

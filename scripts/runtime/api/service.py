@@ -12,14 +12,16 @@ from starlette.requests import Request
 
 from .. import manifest
 from ..errors import BMADError
-from ..events import Event
+from ..events import TERMINAL, Event
 from ..executor import Executor, Run, RunRequest
 from ..flow import Flow
 from ..logs import run_event
+from ..metrics import Metrics
 from ..models.select import make_model
 from ..node import AgentNode
 from ..services import Services
 from ..settings import Settings
+from ..stores.counted import counted
 from ..stores.folder import Reach
 from ..stores.protocol import DocumentStore, MemoryStore
 from ..stores.select import make_documents, make_memory, make_runs
@@ -45,6 +47,7 @@ class Service:
         self.agents = {agent.id: agent for agent in agents}
         self.flows = flows
         self.tools = {tool.name: tool for tool in tools}
+        self.metrics = Metrics(self.tools)
         self.replays = Replays()
         self._reach = Reach(
             settings.data_dir,
@@ -60,13 +63,7 @@ class Service:
         """Make what serves the runs, unless it is given. Raises SettingsError or StoreError."""
         if self._services is not None:
             return
-        self._services = services or Services(
-            model=make_model(self.settings),
-            memory=make_memory(self.settings),
-            documents=make_documents(self.settings),
-            tools=self.tools,
-            settings=self.settings,
-        )
+        self._services = services or self._made()
         self._executor = Executor(
             self._services,
             self.flows,
@@ -74,6 +71,18 @@ class Service:
             make_runs(self.settings),
             manifest.sources(self.tree),
         )
+
+    def _made(self) -> Services:
+        services = Services(
+            model=make_model(self.settings),
+            memory=counted(make_memory(self.settings), self.metrics.timed),
+            documents=make_documents(self.settings),
+            tools=self.tools,
+            settings=self.settings,
+        )
+        if services.model.provider != "mock":
+            services.prices.load()  # now, and not when the first answer is to be charged
+        return services
 
     async def close(self) -> None:
         """End what still runs and give everything back."""
@@ -122,7 +131,7 @@ class Service:
     def start(self, request: RunRequest) -> Run:
         """A run that has begun, with its events in the log. Raises as Executor.start does."""
         run = self.executor.start(request)
-        observe(run)
+        observe(run, self.metrics)
         return run
 
     async def drain(self) -> None:
@@ -139,11 +148,14 @@ class Service:
             run.cancel("the service is stopping")
 
 
-def observe(run: Run) -> None:
-    """Write the log lines of a run: the events there are, and each as it comes."""
+def observe(run: Run, metrics: Metrics) -> None:
+    """Write the log lines of a run: the events there are, and each as it comes; count it."""
+    request = run.request
 
     def write(event: Event) -> None:
-        run_event(event, run_id=run.run_id, story_id=run.request.story_id)
+        run_event(event, run_id=run.run_id, story_id=request.story_id)
+        if event.type in TERMINAL:
+            metrics.run(request.flow or f"agent:{request.agent}", run.events())
 
     for event in run.events():
         write(event)
