@@ -6,7 +6,7 @@ Texts are put together, never formatted: a prompt may hold braces, `%s` or `{{ }
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,12 +27,13 @@ class Sight:
     item: tuple[int, int, Any] | None = None
     scope: str = ""
     memory: Sequence[Entry] = ()
+    recalled: Sequence[Entry] = ()
 
     @property
     def has_more(self) -> bool:
         """Whether there is more than the input and the outputs of earlier steps."""
         more = self.memory or self.documents or self.inputs or self.command or self.item
-        return bool(more)
+        return bool(more or self.recalled)
 
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
@@ -75,11 +76,41 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
         text = _sections(sight.documents.items())
         parts.append(_part("Documents", text, limits.documents, cut))
     seen = documents.union(text for _, text in outputs)
+    parts += _remembered(sight, seen, limits, cut)
+    return "\n\n".join(parts), tuple(cut)
+
+
+def _remembered(
+    sight: Sight, seen: Set[str], limits: PromptSettings, cut: list[str]
+) -> Iterator[str]:
     memory = [entry for entry in sight.memory if as_text(entry.value) not in seen]
     if memory:
-        lines = "\n".join(f"- {entry.key}: {as_text(entry.value)}" for entry in memory)
-        parts.append(_part(f"Memory ({sight.scope}), newest first", lines, limits.memory, cut))
-    return "\n\n".join(parts), tuple(cut)
+        lines = "\n".join(map(_line, memory))
+        yield _part(f"Memory ({sight.scope}), newest first", lines, limits.memory, cut)
+    recalled = [entry for entry in sight.recalled if as_text(entry.value) not in seen]
+    if recalled:
+        lines = "\n".join(
+            f"- {each.key} ({each.scope}): {as_text(each.value)}" for each in recalled
+        )
+        yield _part("Recalled entries, most relevant first", lines, limits.recall, cut)
+
+
+def standing(sight: Sight, limits: PromptSettings) -> frozenset[tuple[str, str]]:
+    """Scope and key of the entries of its memory that it shows whole, under whatever heading."""
+    seen = set(sight.documents.values()).union(map(as_text, sight.outputs.values()))
+    found = set()
+    length = -1
+    for entry in sight.memory:
+        if as_text(entry.value) not in seen:
+            length += len(_line(entry)) + 1
+            if length > limits.memory:
+                continue
+        found.add((entry.scope, entry.key))
+    return frozenset(found)
+
+
+def _line(entry: Entry) -> str:
+    return f"- {entry.key}: {as_text(entry.value)}"
 
 
 def as_text(value: Any) -> str:

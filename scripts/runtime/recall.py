@@ -50,9 +50,11 @@ class _Held:
 
 
 class Recall:
-    """The indexes of one store; their files stand in `folder` and may be deleted at any time."""
+    """The indexes of one store. Their files stand in `folder` and may be deleted at any time;
+    without a folder they are in this process only.
+    """
 
-    def __init__(self, memory: MemoryStore, folder: Path) -> None:
+    def __init__(self, memory: MemoryStore, folder: Path | None) -> None:
         self._memory = memory
         self._folder = folder
         self._held: OrderedDict[str, _Held] = OrderedDict()
@@ -89,7 +91,7 @@ class Recall:
         frozen = Frozen(self._work)
         try:
             for name in dict.fromkeys(names):
-                frozen.views.append(await self._on_index(name, _frozen))
+                frozen.views[name] = await self._on_index(name, _frozen)
         except BaseException:
             await frozen.close()
             raise
@@ -122,7 +124,8 @@ class Recall:
         held = self._held.get(name)
         if held is None:
             stem = hashlib.sha256(name.encode()).hexdigest()[:32]
-            held = self._held[name] = _Held(name, self._folder / f"{stem}.sqlite")
+            path = None if self._folder is None else self._folder / f"{stem}.sqlite"
+            held = self._held[name] = _Held(name, path)
         self._held.move_to_end(name)
         return held
 
@@ -159,22 +162,31 @@ class Frozen:
     """What was known at one moment, whatever has been written since."""
 
     def __init__(self, work: Work) -> None:
-        self.views: list[Index] = []
+        self.views: dict[str, Index] = {}
         self._work = work
 
     async def find(
-        self, question: str, *, limit: int, without: Collection[tuple[str, str]] = ()
+        self,
+        names: Sequence[str],
+        question: str,
+        *,
+        limit: int,
+        without: Collection[tuple[str, str]] = (),
     ) -> list[Hit]:
-        """As Recall.find; what the hits are about stands in the memory of that moment."""
+        """As Recall.find; what the hits are about stands in the memory of that moment.
+
+        KeyError for a name that was not frozen.
+        """
         hits: list[Hit] = []
-        for view in self.views:
+        for name in names:
+            view = self.views[name]
             hits += await self._work(_search, view, question, (), limit + len(without))
         return _best(hits, limit, without)
 
     async def close(self) -> None:
         """Give the files back."""
         while self.views:
-            await self._work(self.views.pop().close)
+            await self._work(self.views.popitem()[1].close)
 
 
 def _search(index: Index, question: str, categories: Collection[str], limit: int) -> list[Hit]:

@@ -278,7 +278,7 @@ def test_what_is_frozen_stays(tmp_path: Path) -> None:
         await memory.put(STORY, "b", "fox")
         await memory.put(STORY, "a", "whale")
         now = keys(await recall.find([STORY], "fox", limit=9))
-        then = [hit.key for hit in await frozen.find("fox", limit=9)]
+        then = [hit.key for hit in await frozen.find([STORY], "fox", limit=9)]
         await frozen.close()
         return [now, then]
 

@@ -22,7 +22,7 @@ from ..flow import Flow
 from ..node import AgentNode
 from ..settings import Settings, load_settings
 from ..tool import Tool
-from . import agent, doc, docs_page, flow, health, memory, metrics, openapi, problems, run
+from . import agent, context, doc, docs_page, flow, health, memory, metrics, openapi, problems, run
 from .auth import EXEMPT, Auth, read_keys
 from .limits import Limits
 from .methods import Methods
@@ -34,6 +34,7 @@ _FILES: Final = 65_536
 _ROUTERS: Final = (
     run.router,
     doc.router,
+    context.router,
     memory.router,
     agent.router,
     flow.router,
