@@ -85,13 +85,15 @@ class Conversation:
             return {}
         services, usage, model = self.context.services, self.usage, self.model
         names = (self.reply.model, self.request.model or model.name)
+        is_told = usage.input_tokens or usage.output_tokens or model.provider == "mock"
+        cost = services.prices.cost(model.provider, names, usage) if is_told else None
         return {
             "usage": {
                 "input_tokens": usage.input_tokens,
                 "output_tokens": usage.output_tokens,
                 "cached_tokens": usage.cached_tokens,
                 "calls": self.calls,
-                "cost_usd": dollars(services.prices.cost(model.provider, names, usage)),
+                "cost_usd": dollars(cost),
             },
             "model": self.reply.model or model.name,
             "provider": model.provider,

@@ -9,6 +9,7 @@ from typing import Any
 from .budget import Ledger
 from .errors import DependencyError
 from .events import EventLog
+from .prompt import opening
 from .recall import Frozen
 from .runner import MemoryRunner, Runner, StepBlocked
 from .services import Services
@@ -29,6 +30,7 @@ class FlowContext:
     nobody in particular; `memory_at_start` is what the members of a running group see of memory.
     `changed` names documents that are newer in the store than what finished steps made of them.
     `path` stands before the names of steps inside a sub-flow; `places` bounds the agents at work.
+    `opening` is the beginning of what every agent sees, made once for all.
     """
 
     input: str
@@ -48,10 +50,13 @@ class FlowContext:
     outer: Mapping[str, Any] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     path: str = ""
+    opening: tuple[str, tuple[str, ...]] = field(init=False)
     places: Places = field(init=False)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
+        limits = self.services.settings.prompt
+        self.opening = opening(self.input, self.command, self.inputs, limits)
         self.places = Places(self.services.settings.runs.max_parallel_agents)
         self.ledger = Ledger(self.services.prices)
 

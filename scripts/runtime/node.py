@@ -177,7 +177,7 @@ class AgentNode(StepNode):
     def _sight(self, context: FlowContext) -> Sight:
         """What it sees, but for what stores hold."""
         outputs = self._outputs(context) if context.results or context.outer else {}
-        return Sight(context.input, context.command, context.inputs, outputs)
+        return Sight(context.input, outputs=outputs, head=context.opening)
 
     async def _look_up(self, sight: Sight, context: FlowContext) -> None:
         """Documents and memory. Raises StepBlocked or DependencyError for what is missing."""

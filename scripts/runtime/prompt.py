@@ -8,15 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .settings import PromptSettings
 from .stores.protocol import Entry
 
+RECALLED: Final = "Recalled entries, most relevant first"
+
 
 @dataclass(slots=True)
 class Sight:
-    """One step's view of a run, before it becomes text. Document names are without `.md`."""
+    """One step's view of a run, before it becomes text. Document names are without `.md`.
+
+    `head` is what `opening` made of the first three, where it is known.
+    """
 
     input: str
     command: str = ""
@@ -28,12 +33,7 @@ class Sight:
     scope: str = ""
     memory: Sequence[Entry] = ()
     recalled: Sequence[Entry] = ()
-
-    @property
-    def has_more(self) -> bool:
-        """Whether there is more than the input and the outputs of earlier steps."""
-        more = self.memory or self.documents or self.inputs or self.command or self.item
-        return bool(more or self.recalled)
+    head: tuple[str, tuple[str, ...]] | None = None
 
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
@@ -47,35 +47,54 @@ def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else "\n\n".join(parts)
 
 
+def opening(
+    input: str, command: str, inputs: Mapping[str, Any], limits: PromptSettings
+) -> tuple[str, tuple[str, ...]]:
+    """What every step of a run sees first, and the names of the parts that had to be cut."""
+    cut: list[str] = []
+    parts = [_part("Input", input, limits.input, cut)]
+    if command:
+        parts.append(_part("Command", command, limits.input, cut))
+    if inputs:
+        parts.append(_part("Further inputs", _json(inputs), limits.input, cut))
+    return "\n\n".join(parts), tuple(cut)
+
+
 def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     """The message, and the names of the parts that had to be cut to their limit."""
-    if not sight.has_more and len(sight.input) <= limits.input:
-        if not sight.outputs:
-            return f"## Input\n\n{sight.input}", ()
-        texts = [f"### {step}\n\n{as_text(output)}" for step, output in sight.outputs.items()]
-        text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
-        if len(text) <= limits.outputs:
-            return f"## Input\n\n{sight.input}\n\n## Results of earlier steps\n\n{text}", ()
-    cut: list[str] = []
-    parts = [_part("Input", sight.input, limits.input, cut)]
-    if sight.command:
-        parts.append(_part("Command", sight.command, limits.input, cut))
-    if sight.inputs:
-        parts.append(_part("Further inputs", _json(sight.inputs), limits.input, cut))
+    head, outputs = sight.head, sight.outputs
+    if head is None:
+        head = opening(sight.input, sight.command, sight.inputs, limits)
+    if sight.memory or sight.documents or sight.item or sight.recalled:
+        return _full(head, sight, limits)
+    if not outputs:
+        return head
+    texts = [f"### {step}\n\n{as_text(output)}" for step, output in outputs.items()]
+    text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
+    if len(text) > limits.outputs:
+        return _full(head, sight, limits)
+    return f"{head[0]}\n\n## Results of earlier steps\n\n{text}", head[1]
+
+
+def _full(
+    head: tuple[str, tuple[str, ...]], sight: Sight, limits: PromptSettings
+) -> tuple[str, tuple[str, ...]]:
+    parts, cut = [head[0]], [*head[1]]
     if sight.item:
         number, of, item = sight.item
         parts.append(_part(f"Item ({number} of {of})", as_text(item), limits.input, cut))
     # A text stands once: as a document, else as a result, else as something remembered.
-    documents = set(sight.documents.values())
+    seen = set(sight.documents.values())
     outputs = [(step, as_text(output)) for step, output in sight.outputs.items()]
-    outputs = [(step, text) for step, text in outputs if text not in documents]
+    if seen:
+        outputs = [(step, text) for step, text in outputs if text not in seen]
     if outputs:
         text = _sections(outputs)
         parts.append(_part("Results of earlier steps", text, limits.outputs, cut))
     if sight.documents:
         text = _sections(sight.documents.items())
         parts.append(_part("Documents", text, limits.documents, cut))
-    seen = documents.union(text for _, text in outputs)
+    seen.update([text for _, text in outputs])
     parts += _remembered(sight, seen, limits, cut)
     return "\n\n".join(parts), tuple(cut)
 
@@ -83,16 +102,15 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
 def _remembered(
     sight: Sight, seen: Set[str], limits: PromptSettings, cut: list[str]
 ) -> Iterator[str]:
-    memory = [entry for entry in sight.memory if as_text(entry.value) not in seen]
-    if memory:
-        lines = "\n".join(map(_line, memory))
-        yield _part(f"Memory ({sight.scope}), newest first", lines, limits.memory, cut)
-    recalled = [entry for entry in sight.recalled if as_text(entry.value) not in seen]
-    if recalled:
-        lines = "\n".join(
-            f"- {each.key} ({each.scope}): {as_text(each.value)}" for each in recalled
-        )
-        yield _part("Recalled entries, most relevant first", lines, limits.recall, cut)
+    memory = [(entry.key, as_text(entry.value)) for entry in sight.memory]
+    lines = [f"- {key}: {text}" for key, text in memory if text not in seen]
+    if lines:
+        heading = f"Memory ({sight.scope}), newest first"
+        yield _part(heading, "\n".join(lines), limits.memory, cut)
+    recalled = [(f"{e.key} ({e.scope})", as_text(e.value)) for e in sight.recalled]
+    lines = [f"- {name}: {text}" for name, text in recalled if text not in seen]
+    if lines:
+        yield _part(RECALLED, "\n".join(lines), limits.recall, cut)
 
 
 def standing(sight: Sight, limits: PromptSettings) -> frozenset[tuple[str, str]]:
@@ -101,16 +119,13 @@ def standing(sight: Sight, limits: PromptSettings) -> frozenset[tuple[str, str]]
     found = set()
     length = -1
     for entry in sight.memory:
-        if as_text(entry.value) not in seen:
-            length += len(_line(entry)) + 1
+        text = as_text(entry.value)
+        if text not in seen:
+            length += len(f"- {entry.key}: ") + len(text) + len("\n")
             if length > limits.memory:
                 continue
         found.add((entry.scope, entry.key))
     return frozenset(found)
-
-
-def _line(entry: Entry) -> str:
-    return f"- {entry.key}: {as_text(entry.value)}"
 
 
 def as_text(value: Any) -> str:

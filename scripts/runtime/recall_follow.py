@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, TypeVarTuple, Unpack, cast
 
 from .stores.protocol import MemoryStore, Noticing
 
@@ -33,8 +33,9 @@ async def catch_up(memory: MemoryStore, name: str, index: Index, work: Work) -> 
     there = [scope for scope in await memory.scopes() if scope.startswith(name)]
     known = await work(index.scopes)
     marks: Mapping[str, str] = {}
-    if isinstance(memory, Noticing):
-        marks = await memory.marks(there)
+    noticing = _noticing(memory)
+    if noticing is not None:
+        marks = await noticing.marks(there)
     for scope in there:
         mark = marks.get(scope, "")
         if not mark or known.get(scope) != mark:
@@ -43,26 +44,33 @@ async def catch_up(memory: MemoryStore, name: str, index: Index, work: Work) -> 
         await work(index.drop, scope)
 
 
+def _noticing(memory: MemoryStore) -> Noticing | None:
+    """The store as one that tells of changes, where it does: also behind one that only counts."""
+    names = ("state", "newer", "keys", "marks")
+    return cast(Noticing, memory) if all(hasattr(memory, name) for name in names) else None
+
+
 async def _follow(
     memory: MemoryStore, scope: str, index: Index, work: Work, mark: str = ""
 ) -> None:
-    if not isinstance(memory, Noticing):
+    noticing = _noticing(memory)
+    if noticing is None:
         await _compare(memory, scope, index, work, mark)
         return
     known = await work(index.known, scope)
-    seq, count = await memory.state(scope)
+    seq, count = await noticing.state(scope)
     if seq < known.seq or not await _is_same(memory, scope, index, work):
         await work(index.drop, scope)
         known = await work(index.known, scope)
     elif (seq, count, mark) == known:
         return
-    async for entries in memory.newer(scope, known.seq):
+    async for entries in noticing.newer(scope, known.seq):
         await work(index.add, entries)
     if await work(index.note, scope, seq, mark) == count:
         return
-    await work(index.keep, scope, seq, await memory.keys(scope))
+    await work(index.keep, scope, seq, await noticing.keys(scope))
     if (await work(index.known, scope)).keys < count:
-        async for entries in memory.newer(scope, 0):
+        async for entries in noticing.newer(scope, 0):
             await work(index.add, entries)
 
 

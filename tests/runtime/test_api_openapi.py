@@ -26,6 +26,8 @@ OPERATIONS = {
     "delete_document": "DELETE /doc/{id}",
     "document_status": "GET /doc/{id}/status",
     "ask_memory": "POST /memory/context",
+    "document_revisions": "GET /doc/{id}/revisions",
+    "document_diff": "GET /doc/{id}/diff",
     "read_scope": "GET /memory/{scope}",
     "read_memory": "GET /memory/{scope}/{key}",
     "write_memory": "PUT /memory/{scope}/{key}",

@@ -22,10 +22,24 @@ from ..flow import Flow
 from ..node import AgentNode
 from ..settings import Settings, load_settings
 from ..tool import Tool
-from . import agent, context, doc, docs_page, flow, health, memory, metrics, openapi, problems, run
+from . import (
+    agent,
+    context,
+    doc,
+    docs_page,
+    flow,
+    health,
+    memory,
+    metrics,
+    openapi,
+    problems,
+    revision,
+    run,
+)
 from .auth import EXEMPT, Auth, read_keys
 from .limits import Limits
 from .methods import Methods
+from .quick import Quick
 from .service import Service
 from .trace import Trace
 
@@ -35,6 +49,7 @@ _ROUTERS: Final = (
     run.router,
     doc.router,
     context.router,
+    revision.router,
     memory.router,
     agent.router,
     flow.router,
@@ -91,6 +106,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         *(_cors(server.cors_origins) if server.cors_origins else ()),
         Middleware(Auth, keys=read_keys(settings), off=server.auth == "off", exempt=exempt),
         Middleware(Methods, routes=_routes()),
+        Middleware(Quick, route=run.route()),
     ]
 
 

@@ -15,7 +15,7 @@ from ..errors import BMADError
 from ..events import TERMINAL, Event
 from ..executor import Executor, Run, RunRequest
 from ..flow import Flow
-from ..logs import run_event
+from ..logs import run_event, silent_types
 from ..metrics import Metrics
 from ..models.select import make_model
 from ..node import AgentNode
@@ -25,6 +25,7 @@ from ..services import Services
 from ..settings import Settings
 from ..stores.counted import counted
 from ..stores.folder import Reach
+from ..stores.probe import Probe
 from ..stores.protocol import DocumentStore, MemoryStore
 from ..stores.select import make_documents, make_memory, make_runs
 from ..tool import Tool
@@ -57,6 +58,7 @@ class Service:
         )
         self.began = time.monotonic()
         self.started = False
+        self._probe: Probe | None = None
         self._services: Services | None = None
         self._executor: Executor | None = None
         self._shared: Mapping[str, list[str]] | None = None
@@ -92,9 +94,11 @@ class Service:
         self.started = False
         if self._executor is not None:
             await self._executor.drain(0)
+        if self._probe is not None:
+            await self._probe.close()
         if self._services is not None:
             await self._services.close()
-        self._services = self._executor = None
+        self._services = self._executor = self._probe = None
 
     @property
     def services(self) -> Services:
@@ -148,7 +152,13 @@ class Service:
 
     async def reason_to_wait(self) -> str | None:
         """Why no run can begin, be it that a store cannot be reached; None when one can."""
-        return self.unready or await self._reach.fault()
+        return self.unready or await self._reach.fault() or await self.memory_fault()
+
+    async def memory_fault(self) -> str | None:
+        """Why memory cannot be used, as it was within the last seconds; None when it can."""
+        if self._probe is None:
+            self._probe = Probe(self.memory)
+        return await self._probe.fault()
 
     def start(self, request: RunRequest) -> Run:
         """A run that has begun, with its events in the log. Raises as Executor.start does."""
@@ -172,10 +182,11 @@ class Service:
 
 def observe(run: Run, metrics: Metrics) -> None:
     """Write the log lines of a run: the events there are, and each as it comes; count it."""
-    request = run.request
+    request, silent = run.request, silent_types()
 
     def write(event: Event) -> None:
-        run_event(event, run_id=run.run_id, story_id=request.story_id)
+        if event.type not in silent:
+            run_event(event, run_id=run.run_id, story_id=request.story_id)
         if event.type in TERMINAL:
             metrics.run(request.flow or f"agent:{request.agent}", run.events())
 

@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 _SANE: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 _QUIET: Final = ("/health", "/metrics")  # asked all the time
 _NO_ROUTE: Final = "none"
+# What a model or a stranger wrote is never taken for a script or a page.
+_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
 class Trace:
@@ -32,14 +34,14 @@ class Trace:
             return
         request_id = _request_id(scope)
         token = REQUEST_ID.set(request_id)
-        header = (b"x-request-id", request_id.encode("ascii"))
+        own = ((b"x-request-id", request_id.encode("ascii")), _NOSNIFF)
         began, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), header]}
+                message = {**message, "headers": [*message.get("headers", ()), *own]}
             await send(message)
 
         try:

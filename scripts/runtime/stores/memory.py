@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from ..errors import InvalidName, StoreError
-from .files import store_fault, sync_folder
+from .compacting import Compactor
+from .damage import Damage
+from .files import store_fault
 from .folder import folder_fault
+from .grouped import GroupSync
+from .index import HISTORY
 from .journal import Journal, Write
 from .names import check_category, check_key, parse_scope, scope_in
 from .protocol import Entry
+from .reading import first_scope, writes
 from .record import encode, encode_value
-from .rewrite import first_scope, replace
+from .rewrite import replace, sweep
+from .verify import refuse_damage
 
-PIECE: Final = 500  # values that are read before others are served
+FOLDERS: Final = ("isolated", "shared")
 MAX_OPEN: Final = 128  # files that are kept open with their index
 LOCK_SECONDS: Final = 5.0
+SLICE: Final = 500  # entries that are read before others have a turn
+SYNC_THREADS: Final = 4
 
 Durability = Literal["commit", "always"]
 
@@ -38,52 +46,90 @@ class FileMemory:
     backend = "file"
 
     def __init__(
-        self, folder: Path, durability: Durability = "commit", *, max_open: int = MAX_OPEN
+        self,
+        folder: Path,
+        durability: Durability = "commit",
+        *,
+        max_open: int = MAX_OPEN,
+        history: int = HISTORY,
+        compactor: Compactor | None = None,
     ) -> None:
+        """A compaction keeps the newest value of each key and the last `history` writes."""
         self._folder = folder
-        self._durability = durability
+        self._durable = durability == "always"
         self._max_open = max_open
+        self._history = history
+        self._compactor = compactor or Compactor()
         self._journals: OrderedDict[str, Journal] = OrderedDict()
-        self._problems: dict[str, int] = {}
+        self._syncs: dict[str, GroupSync] = {}
+        self._threads: ThreadPoolExecutor | None = None
+        self._damage = Damage(folder)
+
+    def prepare(self, *, strict: bool = False) -> None:
+        """Remove what writers that were killed left behind, and see what is damaged.
+
+        Raises StoreError when `strict` and any line of any file is.
+        """
+        try:
+            for folder in FOLDERS:
+                sweep(self._folder / folder)
+            self._damage.look()
+            if strict:
+                refuse_damage(self._folder)
+        except OSError as error:
+            raise store_fault(error, store="memory", done="read") from error
 
     @property
     def problems(self) -> dict[str, int]:
-        """Lines that could not be read, for each file that was opened and holds such lines."""
-        found = dict(self._problems)
-        for journal in self._journals.values():
-            self._note(journal, found)
-        return found
+        """Damaged lines that were found, by file, until the file is repaired and their
+        quarantine removed."""
+        return self._damage.problems(self._journals.values())
 
     async def get(self, scope: str, key: str) -> Entry | None:
         """The newest value of a key."""
         check_key(key)
-        with self._opened(scope) as journal:
-            await _settle(journal)
-            return journal.get(key)
+        journal = self._journal(scope)
+        if not journal.refresh():
+            await self._settle(journal)
+        return journal.get(key)
 
     async def entries(self, scope: str) -> list[Entry]:
         """The newest value of each key, newest first."""
-        with self._opened(scope) as journal:
-            await _settle(journal)
-            return journal.entries()
+        journal = self._journal(scope)
+        if not journal.refresh():
+            await self._settle(journal)
+        keys = journal.keys()
+        if len(keys) <= SLICE:
+            return [entry for entry in map(journal.get, keys) if entry is not None]
+        with _used(journal):
+            return await _in_slices(journal, keys)
 
     async def history(self, scope: str, key: str) -> list[Entry]:
-        """All writes of a key, oldest first, deletions included."""
-        check_key(key)
-        place = parse_scope(scope)
-        path = self._folder / place.folder / place.file
-        return await asyncio.to_thread(_history, path, scope, key)
+        """The kept writes of a key, oldest first, deletions included."""
+        path = self._path(scope)
+        return await asyncio.to_thread(_read_writes, path, scope, check_key(key))
 
     async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
-        """Write a value: JSON data of at most 1 MB."""
-        write = Write(check_key(key), value, encode_value(value), "set", check_category(category))
-        return await self._append(scope, write)
+        """Write a value: JSON data of at most 1 MB.
+
+        Where nobody else writes to the file, and with `commit`, this never suspends its task.
+        """
+        journal = self._journal(scope)
+        if key not in journal.index.latest:
+            check_key(key)
+        if category is not None:
+            check_category(category)
+        text = encode_value(value)
+        if self._durable or journal.end > self._compactor.above:
+            return await self._keep(journal, (key, value, text, "set", category))
+        entry = journal.append(key, value, text, "set", category, patient=False)
+        return entry or await self._keep(journal, (key, value, text, "set", category))
 
     async def delete(self, scope: str, key: str) -> bool:
-        """Forget a key; its history stays. False when there was nothing."""
+        """Forget a key; its history stays for a while. False when there was nothing."""
         if await self.get(scope, key) is None:
             return False
-        await self._append(scope, Write(key, None, "null", "delete"))
+        await self._keep(self._journal(scope), (key, None, "null", "delete", None))
         return True
 
     async def scopes(self) -> list[str]:
@@ -95,62 +141,44 @@ class FileMemory:
 
     async def dump(self, scope: str) -> tuple[int, list[Entry]]:
         """Every kept write by `seq`, deletions included, as of the one it returns (0: none)."""
-        place = parse_scope(scope)
-        path = self._folder / place.folder / place.file
-        found = await asyncio.to_thread(_writes, path, scope)
+        found = await asyncio.to_thread(_read_writes, self._path(scope), scope)
         return (found[-1].seq if found else 0), found
 
     async def load(self, scope: str, entries: Sequence[Entry]) -> None:
         """Replace the scope by these writes; raises InvalidName for what cannot be kept."""
-        data = await asyncio.to_thread(_encoded, parse_scope(scope).text, entries)
-        with self._opened(scope) as journal:
-            await _lock(journal)
-            try:
-                await asyncio.to_thread(replace, journal.path, data)
-            except OSError as error:
-                raise store_fault(error, store="memory", done="replaced") from error
-            finally:
-                journal.unlock()
-                journal.close()
+        path = self._path(scope)
+        await asyncio.to_thread(lambda: replace(path, _encoded(scope, entries)))
 
     async def state(self, scope: str) -> tuple[int, int]:
         """The `seq` of the newest write, and how many keys have a value."""
-        with self._opened(scope) as journal:
-            await _settle(journal)
-            return journal.seq, journal.count
+        journal = self._journal(scope)
+        await self._settle(journal)
+        return journal.index.seq, len(journal.index.latest)
 
     async def newer(self, scope: str, after: int) -> AsyncIterator[list[Entry]]:
         """The values that were written after that `seq` and are the newest, oldest first."""
-        with self._opened(scope) as journal:
-            await _settle(journal)
-            keys = journal.keys_after(after)
-            for start in range(0, len(keys), PIECE):
-                found = map(journal.get, keys[start : start + PIECE])
-                yield [entry for entry in found if entry is not None]
+        journal = self._journal(scope)
+        await self._settle(journal)
+        keys = journal.index.after(after)
+        with _used(journal):
+            for start in range(0, len(keys), SLICE):
+                entries = map(journal.get, keys[start : start + SLICE])
+                yield [entry for entry in entries if entry is not None]
                 await asyncio.sleep(0)
 
     async def keys(self, scope: str) -> list[str]:
-        """The keys that have a value, by the `seq` of it."""
-        with self._opened(scope) as journal:
-            await _settle(journal)
-            return journal.keys_after(0)
+        """The keys that have a value, the newest first."""
+        journal = self._journal(scope)
+        await self._settle(journal)
+        return journal.keys()
 
     async def marks(self, scopes: Sequence[str]) -> dict[str, str]:
-        """File, size and time of change of each scope: the same as long as the scope is."""
-        return await asyncio.to_thread(self._marks, scopes)
-
-    def _marks(self, scopes: Sequence[str]) -> dict[str, str]:
-        found = {}
-        for scope in scopes:
-            place = parse_scope(scope)
-            try:
-                status = os.lstat(self._folder / place.folder / place.file)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise store_fault(error, store="memory", done="found") from error
-            found[scope] = f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
-        return found
+        """File, size and time of change of each scope that is there."""
+        paths = {scope: self._path(scope) for scope in scopes}
+        try:
+            return await asyncio.to_thread(_marks, paths)
+        except OSError as error:
+            raise store_fault(error, store="memory", done="found") from error
 
     async def check(self) -> None:
         """Raises StoreError (503) when the folder can hold nothing."""
@@ -159,110 +187,131 @@ class FileMemory:
             raise StoreError(fault, store="memory", status=503)
 
     async def close(self) -> None:
-        """Give back all files."""
+        """Give back all files; a compaction that goes on is given up."""
+        await self._compactor.close()
         while self._journals:
-            self._close(self._journals.popitem()[1])
+            self._close(*self._journals.popitem())
+        if self._threads is not None:
+            self._threads.shutdown()
+            self._threads = None
+
+    async def _keep(self, journal: Journal, write: Write) -> Entry:
+        entry = journal.append(*write, patient=False)
+        if entry is None:
+            entry = await self._wait_and_append(journal, write)
+        if self._durable:
+            await self._sync(journal)
+        self._compactor.consider(journal)
+        return entry
+
+    def _path(self, scope: str) -> Path:
+        place = parse_scope(scope)
+        return self._folder / place.folder / place.file
+
+    def _journal(self, scope: str) -> Journal:
+        journal = self._journals.get(scope)
+        if journal is not None:
+            self._journals.move_to_end(scope)
+            return journal
+        journal = Journal(self._path(scope), scope, self._history)
+        self._journals[scope] = journal
+        if len(self._journals) > self._max_open:
+            self._close_oldest(scope)
+        return journal
+
+    def _close_oldest(self, but: str) -> None:
+        surplus = len(self._journals) - self._max_open
+        for scope, journal in list(self._journals.items()):
+            if surplus <= 0:
+                return
+            if not journal.users and scope != but:
+                self._close(scope, self._journals.pop(scope))
+                surplus -= 1
+
+    def _close(self, scope: str, journal: Journal) -> None:
+        self._damage.note(journal)
+        self._syncs.pop(scope, None)
+        journal.close()
+
+    async def _settle(self, journal: Journal) -> None:
+        """Read what is new, a block at a time, so that others are served in between."""
+        with _used(journal):
+            settled = journal.refresh()
+            while not settled:
+                await asyncio.sleep(0)
+                settled = journal.refresh()
+
+    async def _wait_and_append(self, journal: Journal, write: Write) -> Entry:
+        deadline = time.monotonic() + LOCK_SECONDS
+        pause = 0.0
+        with _used(journal):
+            while True:
+                await self._settle(journal)
+                entry = journal.append(*write, patient=True)
+                if entry is not None:
+                    return entry
+                if time.monotonic() > deadline:
+                    message = "the memory file stays locked by others"
+                    raise StoreError(message, store="memory", status=503)
+                await asyncio.sleep(pause)
+                pause = min(pause + 0.0002, 0.01)
+
+    async def _sync(self, journal: Journal) -> None:
+        group = self._syncs.get(journal.scope)
+        if group is None:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(SYNC_THREADS, "memory-sync")
+            folders = (journal.path.parent, self._folder, self._folder.parent)
+            group = self._syncs[journal.scope] = GroupSync(journal, folders, self._threads)
+        try:
+            with _used(journal):
+                await group.wait()
+        except OSError as error:
+            message = f"memory cannot be written to the disk: {error.strerror}"
+            raise StoreError(message, store="memory") from error
 
     def _scopes(self) -> list[str]:
-        folders = (self._folder / "isolated", self._folder / "shared")
+        folders = (self._folder / folder for folder in FOLDERS)
         paths = (path for folder in folders for path in folder.glob("*.jsonl"))
         filled = (path for path in paths if path.lstat().st_size)
         scopes = (scope_in(path.parent.name, path.name) or first_scope(path) for path in filled)
         return sorted(filter(None, scopes))
 
-    async def _append(self, scope: str, write: Write) -> Entry:
-        with self._opened(scope) as journal:
-            await _settle(journal)
-            await _lock(journal)
-            try:
-                entry = journal.append(write)
-                descriptor = journal.sync_descriptor() if self._durability == "always" else None
-            finally:
-                journal.unlock()
-            if descriptor is not None:
-                await self._sync(journal, descriptor)
-            return entry
 
-    async def _sync(self, journal: Journal, descriptor: int) -> None:
-        folders = (journal.path.parent, self._folder, self._folder.parent)
-        try:
-            await asyncio.to_thread(_sync_file, descriptor, folders if journal.is_new else ())
-        except OSError as error:
-            journal.close()  # what the kernel dropped must not be taken for written
-            message = f"memory cannot be written to the disk: {error.strerror}"
-            raise StoreError(message, store="memory") from error
-        journal.is_new = False
-
-    @contextmanager
-    def _opened(self, scope: str) -> Iterator[Journal]:
-        journal = self._journals.get(scope)
-        if journal is None:
-            place = parse_scope(scope)
-            journal = Journal(self._folder / place.folder / place.file, scope)
-            self._journals[scope] = journal
-            self._close_oldest()
-        else:
-            self._journals.move_to_end(scope)
-        journal.users += 1
-        try:
-            yield journal
-        finally:
-            journal.users -= 1
-
-    def _close_oldest(self) -> None:
-        surplus = len(self._journals) - self._max_open
-        idle = [scope for scope, journal in self._journals.items() if not journal.users]
-        for scope in idle[: max(surplus, 0)]:
-            self._close(self._journals.pop(scope))
-
-    def _close(self, journal: Journal) -> None:
-        self._note(journal, self._problems)
-        journal.close()
-
-    def _note(self, journal: Journal, problems: dict[str, int]) -> None:
-        name = f"{journal.path.parent.name}/{journal.path.name}"
-        if journal.bad_lines:
-            problems[name] = journal.bad_lines
-        elif journal.seq:
-            problems.pop(name, None)
-
-
-async def _settle(journal: Journal) -> None:
-    """Read what is new, a block at a time, so that others are served in between."""
-    settled = journal.refresh()
-    while not settled:
-        await asyncio.sleep(0)
-        settled = journal.refresh()
-
-
-async def _lock(journal: Journal) -> None:
-    """Take the file's lock; the return is not followed by a wait, so no one is in between."""
-    if journal.try_lock():
-        return
-    deadline = time.monotonic() + LOCK_SECONDS
-    pause = 0.0
-    while not journal.try_lock():
-        if time.monotonic() > deadline:
-            raise StoreError("the memory file stays locked by others", store="memory", status=503)
-        await asyncio.sleep(pause)
-        pause = min(pause + 0.0002, 0.01)
-
-
-def _history(path: Path, scope: str, key: str) -> list[Entry]:
-    return [entry for entry in _writes(path, scope) if entry.key == key]
-
-
-def _writes(path: Path, scope: str) -> list[Entry]:
-    """All records of a file, through a reader of its own: what it sees is one moment's."""
-    found: list[Entry] = []
-    reader = Journal(path, scope, found.append)
-    settled = False
+@contextmanager
+def _used(journal: Journal) -> Iterator[None]:
+    """Not to be closed while we wait."""
+    journal.users += 1
     try:
-        while not settled:
-            settled = reader.refresh()
+        yield
     finally:
-        reader.close()
+        journal.users -= 1
+
+
+def _marks(paths: Mapping[str, Path]) -> dict[str, str]:
+    found = {}
+    for scope, path in paths.items():
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            found[scope] = f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
     return found
+
+
+async def _in_slices(journal: Journal, keys: Sequence[str]) -> list[Entry]:
+    """The newest values; what changes meanwhile may be seen or not, as with any reader."""
+    found: list[Entry] = []
+    for start in range(0, len(keys), SLICE):
+        entries = map(journal.get, keys[start : start + SLICE])
+        found += [entry for entry in entries if entry is not None]
+        await asyncio.sleep(0)
+    return found
+
+
+def _read_writes(path: Path, scope: str, key: str | None = None) -> list[Entry]:
+    try:
+        return writes(path, scope, key)
+    except OSError as error:
+        raise store_fault(error, store="memory", done="read") from error
 
 
 def _encoded(scope: str, entries: Sequence[Entry]) -> bytes:
@@ -276,12 +325,3 @@ def _encoded(scope: str, entries: Sequence[Entry]) -> bytes:
         seq = entry.seq
         lines.append(encode(entry, encode_value(entry.value)))
     return b"".join(lines)
-
-
-def _sync_file(descriptor: int, folders: tuple[Path, ...]) -> None:
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    for folder in folders:
-        sync_folder(folder)

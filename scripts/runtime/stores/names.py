@@ -94,6 +94,8 @@ def document_of(file: str) -> str | None:
     if not file.endswith(".md"):
         return None
     document_id = document_name(file)
+    if document_id.endswith(".md"):  # nobody could ask for it: a `.md` is dropped
+        return None
     return document_id if is_document_id(document_id) else None
 
 
