@@ -274,14 +274,15 @@ class ModelHealth(BaseModel):
 
 
 class MemoryHealth(BaseModel):
-    """Which store keeps memory, and whether it can be used now."""
+    """Which store keeps memory, whether it can be used now, and how many files are damaged."""
 
     backend: str
     reachable: bool
+    damaged_files: int
 
 
 class Health(BaseModel):
-    """`status` is ok, degraded without memory, starting or stopping; `uptime` is in seconds."""
+    """`status` is ok, degraded (see `memory`), starting or stopping; `uptime` is in seconds."""
 
     status: str
     version: str

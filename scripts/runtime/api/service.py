@@ -160,6 +160,11 @@ class Service:
             self._probe = Probe(self.memory)
         return await self._probe.fault()
 
+    @property
+    def damaged_files(self) -> int:
+        """Memory files in which lines were found that are not as they were written."""
+        return len(getattr(self.memory, "problems", ()))  # a store may know of no such thing
+
     def start(self, request: RunRequest) -> Run:
         """A run that has begun, with its events in the log. Raises as Executor.start does."""
         run = self.executor.start(request)

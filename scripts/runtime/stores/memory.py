@@ -22,7 +22,7 @@ from .journal import Journal, Write
 from .names import check_category, check_key, parse_scope, scope_in
 from .protocol import Entry
 from .reading import first_scope, writes
-from .record import encode, encode_value
+from .record import check_entry, encode, encode_value
 from .rewrite import replace, sweep
 from .verify import refuse_damage
 
@@ -106,8 +106,9 @@ class FileMemory:
 
     async def history(self, scope: str, key: str) -> list[Entry]:
         """The kept writes of a key, oldest first, deletions included."""
-        path = self._path(scope)
-        return await asyncio.to_thread(_read_writes, path, scope, check_key(key))
+        check_key(key)
+        await self._settle(self._journal(scope))  # which also tells what is damaged
+        return await asyncio.to_thread(_read_writes, self._path(scope), scope, key)
 
     async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
         """Write a value: JSON data of at most 1 MB.
@@ -141,6 +142,7 @@ class FileMemory:
 
     async def dump(self, scope: str) -> tuple[int, list[Entry]]:
         """Every kept write by `seq`, deletions included, as of the one it returns (0: none)."""
+        await self._settle(self._journal(scope))
         found = await asyncio.to_thread(_read_writes, self._path(scope), scope)
         return (found[-1].seq if found else 0), found
 
@@ -319,8 +321,8 @@ def _encoded(scope: str, entries: Sequence[Entry]) -> bytes:
     lines, seq = [], 0
     for entry in entries:
         check_key(entry.key)
-        check_category(entry.category)
-        if entry.scope != scope or entry.seq <= seq or entry.op not in ("set", "delete"):
+        check_entry(entry, scope)
+        if entry.seq <= seq:
             raise InvalidName("entries", "should be writes of this scope, by seq")
         seq = entry.seq
         lines.append(encode(entry, encode_value(entry.value)))

@@ -7,6 +7,7 @@ from typing import Final
 from ..errors import SettingsError
 from ..ownclass import Shape, check_own, make_own
 from ..settings import BACKENDS, Settings
+from .compacting import Compactor
 from .documents import FileDocuments
 from .folder import try_folder
 from .memory import FileMemory
@@ -28,7 +29,8 @@ _WHERE: Final = "memory.backend"
 def make_memory(settings: Settings) -> MemoryStore:
     """The memory that `memory.backend` names: files, Redis, or an object of the user's own class.
 
-    Raises StoreError when the data folder cannot be written, SettingsError without the package
+    Raises StoreError when the data folder cannot be written, or `memory.strict` finds damage,
+    SettingsError without the package
     of Redis or for a class that is no memory. Redis itself may be down: it is not asked.
     """
     backend = settings.memory.backend
@@ -37,7 +39,17 @@ def make_memory(settings: Settings) -> MemoryStore:
         return _redis(settings)
     if backend not in BACKENDS:
         return _own(settings, backend)
-    return FileMemory(settings.memory_dir, settings.memory.durability)
+    return _files(settings)
+
+
+def _files(settings: Settings) -> MemoryStore:
+    asked = settings.memory
+    compactor = Compactor(asked.compact_above, asked.compact_ratio)
+    memory = FileMemory(
+        settings.memory_dir, asked.durability, history=asked.history, compactor=compactor
+    )
+    memory.prepare(strict=asked.strict)
+    return memory
 
 
 def _redis(settings: Settings) -> MemoryStore:

@@ -12,10 +12,10 @@ from ..errors import BMADError, StoreError
 from . import quarantine
 from .damage import named
 from .lines import Line
-from .names import check_category, check_key, parse_scope, scope_in
+from .names import check_key, parse_scope, scope_in
 from .protocol import Entry
 from .reading import each_line, size_of, unended
-from .record import BadLine, decode, encode, encode_value
+from .record import BadLine, check_entry, decode, encode, encode_value
 from .rewrite import locked, replace_locked
 
 
@@ -150,10 +150,7 @@ def _accepted(line: Line, reader: Reader) -> bytes | None:
         fields.pop("crc", None)
         entry = Entry(**fields)
         check_key(entry.key)
-        check_category(entry.category)
-        parse_scope(entry.scope)
-        if type(entry.seq) is not int or entry.op not in ("set", "delete"):
-            return None
+        check_entry(entry, parse_scope(entry.scope).text)
         sealed = encode(entry, encode_value(entry.value))
         reader.accept(decode(sealed[:-1]))
     except (ValueError, TypeError, AttributeError, RecursionError, BMADError, BadLine):
