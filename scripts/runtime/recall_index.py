@@ -123,14 +123,15 @@ class Index:
             ).fetchone()
         return found
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Take in newest values of keys; one that is not newer than the known one is passed over.
+    def add(self, entries: Iterable[Entry], exactly: bool = False) -> None:
+        """Take in newest values of keys; one that is not newer than the known one is passed over,
+        but for `exactly`: then it counts, whatever is known.
 
         `note` has to follow when all that was written has been taken in.
         """
         with self._writing():
             for entry in entries:
-                self._take(entry)
+                self._take(entry, exactly)
 
     def note(self, scope: str, seq: int, mark: str) -> int:
         """All writes up to `seq` are in: the next time begins there. The count of keys."""
@@ -220,11 +221,12 @@ class Index:
             chosen.append((word, count))
         return chosen
 
-    def _take(self, entry: Entry) -> None:
+    def _take(self, entry: Entry, exactly: bool) -> None:
         row = self._database.execute(
-            "SELECT seq FROM entries WHERE scope = ? AND key = ?", (entry.scope, entry.key)
+            "SELECT seq, time FROM entries WHERE scope = ? AND key = ?", (entry.scope, entry.key)
         ).fetchone()
-        if row and row[0] >= entry.seq:
+        is_known = row == (entry.seq, entry.timestamp)
+        if is_known or (row and row[0] > entry.seq and not exactly):
             return  # another process was here
         self._forget(entry.scope, entry.key)
         if entry.op == "set":

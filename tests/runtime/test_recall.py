@@ -220,6 +220,27 @@ def test_an_index_of_another_store_is_made_again(tmp_path: Path) -> None:
     assert keys(ask(tmp_path, "fox")) == ["c"]
 
 
+def test_a_store_that_was_set_back_is_followed(tmp_path: Path) -> None:
+    """As a restore does: other writes have the numbers that were given already."""
+
+    async def use(recall: Recall, memory: FileMemory) -> list[list[str]]:
+        await memory.put(STORY, "a", "fox")
+        await memory.put(STORY, "b", "whale")
+        _, kept = await memory.dump(STORY)
+        await memory.put(STORY, "a", "whale")
+        await memory.put(STORY, "c", "fox")
+        seen = [keys(await recall.find([STORY], "fox", limit=9))]
+        await memory.load(STORY, kept)
+        await memory.put(STORY, "d", "fox")
+        await memory.put(STORY, "b", "fox")
+        await memory.put(STORY, "b", "whale")
+        seen.append(keys(await recall.find([STORY], "fox", limit=9)))
+        seen.append(keys(await recall.find([STORY], "whale", limit=9)))
+        return seen
+
+    assert with_recall(tmp_path, use) == [["c"], ["d", "a"], ["b"]]
+
+
 def test_a_place_that_holds_no_file_costs_no_answer(tmp_path: Path) -> None:
     fill(tmp_path, TEXTS)
     (tmp_path / ".index").write_text("in the way")
