@@ -18,6 +18,7 @@ _STATUS: Final = {
 }
 # `step.undone` is a finished step that had to run again: its result is void, its cost is not.
 PAID: Final = frozenset({"step.completed", "step.undone"})
+HELD: Final = frozenset({"step.completed", "step.reused"})
 _NO_DATA: Final[Mapping[str, Any]] = {}
 
 
@@ -54,9 +55,9 @@ def answer(
     cost: Decimal | None = NOTHING
     models: set[str] = set()
     for event in events:
+        if event.type in HELD:
+            _add_result(results, items, event)
         if event.type in PAID:
-            if event.type == "step.completed":
-                _add_result(results, items, event)
             for key, count in event.data.get("usage", _NO_DATA).items():
                 if key == "cost_usd":
                     cost = added(cost, None if count is None else exact(count))

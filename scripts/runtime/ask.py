@@ -33,16 +33,28 @@ NO_REQUEST: Final = ModelRequest("", ())
 class Conversation:
     """What is asked in one visit, and what came of it.
 
-    `cut` names the parts of the message that were too long, `missing` the documents that were
-    seen as empty. `output` is the schema of the answer, `fallback` the model that is asked when
-    the first one fails for good. Afterwards `result` is the answer (text, or the object of its
-    schema) and `action` what was chosen.
+    `because` says why a step that was finished before runs again. `cut` names the parts of the
+    message that were too long, `missing` the documents that were seen as empty. `output` is the
+    schema of the answer, `fallback` the model that is asked when the first one fails for good.
+    Afterwards `result` is the answer (text, or the object of its schema) and `action` what was
+    chosen.
     `item` counts from 0 in a `for_each`, whose own conversation only holds its `items`.
     """
 
     __slots__ = (
-        *("action", "attempts", "budget", "calls", "context", "cut", "fallback", "item", "items"),
-        *("missing", "model", "output", "payer", "reply", "request", "result", "skipped"),
+        *("action", "attempts", "because", "budget", "calls", "context", "cut", "fallback"),
+        *(
+            "item",
+            "items",
+            "missing",
+            "model",
+            "output",
+            "payer",
+            "reply",
+            "request",
+            "result",
+            "skipped",
+        ),
         *("ticket", "timeout", "tools", "usage"),
     )
 
@@ -66,6 +78,7 @@ class Conversation:
         self.result: Any = ""
         self.action: str | None = None
         self.skipped = False
+        self.because = ""
         self.item: int | None = None
         self.items: list[Conversation] | None = None
 

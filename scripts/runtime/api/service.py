@@ -80,6 +80,7 @@ class Service:
         self.started = False
         if self._executor is not None:
             await self._executor.drain(0)
+            self._executor.close()
         if self._services is not None:
             await self._services.close()
         self._services = self._executor = None
