@@ -45,7 +45,7 @@ run: $(run_stamp) ## Compile $SRC (bmad) and serve it on port $PORT (8000)
 
 test: $(dev_stamp) lint types generated-check stand-in ## Run every check and every test, with coverage
 	@echo "==> tests"
-	@$(BIN)/python -m pytest -q --cov --cov-report=term
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal --cov --cov-report=term
 
 check: $(dev_stamp) lint types ## Lint, check types, and see whether generated/ is up to date
 	@echo "==> bmad2pf.py --check"

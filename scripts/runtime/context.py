@@ -9,6 +9,7 @@ from typing import Any
 from .budget import Ledger
 from .errors import DependencyError
 from .events import EventLog
+from .prompt import opening
 from .rework import Rework
 from .runner import MemoryRunner, Record, Runner, StepBlocked, Ticket
 from .services import Services
@@ -29,6 +30,7 @@ class FlowContext:
     nobody in particular; `memory_at_start` is what the members of a running group see of memory.
     `rework` is there when documents are newer than what finished steps made of them.
     `path` stands before the names of steps inside a sub-flow; `places` bounds the agents at work.
+    `opening` is the beginning of what every agent sees, made once for all.
     """
 
     input: str
@@ -47,10 +49,13 @@ class FlowContext:
     outer: Mapping[str, Any] = field(default_factory=dict)
     rework: Rework | None = None
     path: str = ""
+    opening: tuple[str, tuple[str, ...]] = field(init=False)
     places: Places = field(init=False)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
+        limits = self.services.settings.prompt
+        self.opening = opening(self.input, self.command, self.inputs, limits)
         self.places = Places(self.services.settings.runs.max_parallel_agents)
         self.ledger = Ledger(self.services.prices)
 
@@ -83,7 +88,7 @@ class FlowContext:
         A dict needs an `input`, and may give `story_id` and `services`; it gets `context`,
         and `results` as they come.
         """
-        if isinstance(shared, cls):
+        if isinstance(shared, FlowContext):
             return shared
         context = shared.get("context")
         if not isinstance(context, cls):

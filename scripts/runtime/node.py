@@ -12,7 +12,6 @@ from .budget import Budget, Payer
 from .context import FlowContext
 from .errors import RunError
 from .models.protocol import Message, ModelRequest
-from .prices import dollars
 from .prompt import Sight, as_text, system_text, user_text
 from .rework import Rework
 from .runner import Record, Ticket
@@ -24,6 +23,8 @@ from .tool import Tool
 
 if TYPE_CHECKING:
     from .group import ParallelGroup
+
+_tuple = tuple.__new__
 
 # What a place in a flow may set for itself, over what its agent's class says.
 PLACE_SETTINGS: Final = frozenset(
@@ -85,6 +86,8 @@ class AgentNode(StepNode):
             if name not in PLACE_SETTINGS:
                 raise TypeError(f"{type(self).__name__}() has no setting {name!r}")
             setattr(self, name, value)
+        if "actions" in settings:
+            self.system = system_text(self.persona, self.prompt, self.actions)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -118,13 +121,19 @@ class AgentNode(StepNode):
             if context.rework is not None:
                 self._judge(talk, context.rework)
             if talk.ticket.record is None:
-                self._prepare(talk, await self._sight(context))
+                sight = self._sight(context)
+                if self.required or context.services.memory is not None:
+                    await self._look_up(sight, context)
+                self._prepare(talk, sight)
         return talk
 
-    async def visit(self, context: FlowContext) -> None:
-        """What PocketFlow does at a step of a flow, for a group that runs its members itself."""
+    async def visit(self, context: FlowContext) -> str | None:
+        """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
         talk = await self.prep_async(context)
-        await self.post_async(context, talk, await self.exec_async(talk))
+        return self._done(talk, await self.exec_async(talk))
+
+    def _run_async(self, shared: Any) -> Coroutine[Any, Any, str | None]:
+        return self.visit(shared if type(shared) is FlowContext else FlowContext.of(shared))
 
     def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
         if prep_res.skipped:
@@ -134,20 +143,22 @@ class AgentNode(StepNode):
         return self._step(prep_res)
 
     async def post_async(self, shared: Any, prep_res: Conversation, exec_res: Record) -> str | None:
-        if prep_res.skipped:
+        return self._done(prep_res, exec_res)
+
+    def _done(self, talk: Conversation, record: Record) -> str | None:
+        if talk.skipped:
             return self.following(None)
-        context, output = prep_res.context, exec_res["output"]
+        context, output = talk.context, record["output"]
         context.results[self.step] = output
         context.agent_of[self.step] = self.id
         if self.creates is not None:
-            name = document_name(self.creates)
-            context.created(prep_res.ticket, name, as_document(output))
+            context.created(talk.ticket, document_name(self.creates), as_document(output))
         if context.rework is not None:
-            talks = prep_res.items or [prep_res]
-            context.rework.note(self.step, [talk.ticket for talk in talks], self.creates)
+            talks = talk.items or [talk]
+            context.rework.note(self.step, [each.ticket for each in talks], self.creates)
         if self.group is None:
             context.previous = (self.step,)
-        return self.following(exec_res["action"])
+        return self.following(record["action"])
 
     async def _left_out(self, talk: Conversation) -> Record:
         await self.skip(talk.ticket, talk.context)
@@ -157,7 +168,7 @@ class AgentNode(StepNode):
         ticket = talk.ticket
         if ticket.record is not None and talk.context.rework is not None:
             return talk.context.reuse(ticket, talk.context.rework.reason(self.creates))
-        facts: dict[str, Any] = {"agent": self.id, "visit": ticket.visit}
+        facts: Record = {"agent": self.id, "visit": ticket.visit}
         if talk.item is not None:
             facts["item"] = talk.item
         if talk.cut:
@@ -168,55 +179,63 @@ class AgentNode(StepNode):
             facts["because"] = talk.because
         return talk.context.runner.step(ticket, facts, self._work, talk)
 
-    async def _sight(self, context: FlowContext) -> Sight:
-        """What it sees. Raises StepBlocked or DependencyError for documents that are missing."""
-        sight = Sight(context.input, context.command, context.inputs)
-        if context.results or context.outer:
-            sight.outputs = self._outputs(context)
+    def _sight(self, context: FlowContext) -> Sight:
+        """What it sees, but for what stores hold."""
+        outputs = self._outputs(context) if context.results or context.outer else {}
+        return Sight(context.input, outputs=outputs, head=context.opening)
+
+    async def _look_up(self, sight: Sight, context: FlowContext) -> None:
+        """Documents and memory. Raises StepBlocked or DependencyError for what is missing."""
         if self.required:
             found = await context.required(self.step, self.required)
             sight.documents, sight.missing = found
         if context.services.memory is not None:
             sight.scope = self.scope(context)
             sight.memory = await self._memory(context, sight.scope)
-        return sight
 
     def _prepare(self, talk: Conversation, sight: Sight) -> None:
         context = talk.context
         settings = context.services.settings
         talk.attempts = self.retries or settings.llm.retries
         talk.timeout = self.timeout or settings.llm.timeout
-        talk.fallback = self.fallback
-        talk.output = self.output
+        if self.fallback is not None:
+            talk.fallback = self.fallback
+        if self.output is not None:
+            talk.output = self.output
         if self.budget is not None:
             talk.budget = self.budget
             talk.payer = Payer(self.id, talk.ticket.step, own="budget" in self.__dict__)
         if self.tools or self.assets:
             talk.tools = self._tools(context)
-        talk.missing = sight.missing
-        text, talk.cut = user_text(sight, settings.prompt)
+        if sight.missing:
+            talk.missing = sight.missing
+        text, cut = user_text(sight, settings.prompt)
+        if cut:
+            talk.cut = cut
         errand = context.command != ""
-        talk.request = ModelRequest(
-            self._system(context, errand),
-            (Message("user", text),),
-            talk.ticket.step,
-            tuple(tool.spec for tool in talk.tools.values()) if talk.tools else (),
-            () if errand else self.actions,
-            self.model,
-            self.temperature,
-            self.max_tokens,
-            self.timeout,
-            None,
-            self.id,
-            context.run_id,
-            talk.ticket.visit,
+        is_plain = not (errand or self.assets or self.inline)
+        # What ModelRequest(…) and Message(…) do, for half of their price.
+        talk.request = _tuple(
+            ModelRequest,
+            (
+                self.system if is_plain else self._system(context, errand),
+                (_tuple(Message, ("user", text, (), None)),),
+                talk.ticket.step,
+                tuple(tool.spec for tool in talk.tools.values()) if talk.tools else (),
+                () if errand else self.actions,
+                self.model,
+                self.temperature,
+                self.max_tokens,
+                self.timeout,
+                None,
+                self.id,
+                context.run_id,
+                talk.ticket.visit,
+            ),
         )
 
     def _system(self, context: FlowContext, errand: bool) -> str:
-        if errand or "actions" in self.__dict__:
-            system = system_text(self.persona, self.prompt, () if errand else self.actions)
-        else:
-            system = self.system
+        system = system_text(self.persona, self.prompt, ()) if errand else self.system
         if self.assets or self.inline:
             return context.services.assets.describe(system, self.assets, self.inline)
         return system
@@ -234,8 +253,10 @@ class AgentNode(StepNode):
 
     def _outputs(self, context: FlowContext) -> dict[str, Any]:
         steps = self._seen(context)
-        if steps is None:
-            return dict(context.outer)
+        if not steps:
+            return dict(context.outer) if steps is None else {}
+        if len(steps) == 1:
+            return {steps[0]: context.results[steps[0]]}
         return {step: context.results[step] for step in steps}
 
     def _seen(self, context: FlowContext) -> Sequence[str] | None:
@@ -269,7 +290,8 @@ class AgentNode(StepNode):
         context = talk.context
         items = self._items(context)
         talk.items = []
-        sight = await self._sight(context)
+        sight = self._sight(context)
+        await self._look_up(sight, context)
         # An item stands for the list that it is from.
         sight.outputs = {k: v for k, v in sight.outputs.items() if k != self.for_each[0]}
         for number, item in enumerate(items):
@@ -324,48 +346,41 @@ class AgentNode(StepNode):
             places.give()
         if services.keeps and not context.command:
             await self._keep(talk)
-        usage, model = talk.usage, talk.model or services.model
-        names = (talk.reply.model, talk.request.model or model.name)
-        cost = services.prices.cost(model.provider, names, usage)
-        return {
+        record: Record = {
             "name": talk.ticket.name,
             "agent": self.id,
-            **({} if talk.item is None else {"item": talk.item}),
             "output": talk.result,
             "action": talk.action,
-            "usage": {
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "cached_tokens": usage.cached_tokens,
-                "calls": talk.calls,
-                "cost_usd": dollars(cost),
-            },
-            "model": talk.reply.model or model.name,
-            "provider": model.provider,
+            **talk.bill(),
             "finish_reason": talk.reply.finish_reason,
         }
+        if talk.item is not None:
+            record["item"] = talk.item
+        return record
 
     async def _keep(self, talk: Conversation) -> None:
         """Write the output where the settings want it. Raises StoreError."""
         context, services = talk.context, talk.context.services
         name = talk.ticket.step if talk.item is None else f"{talk.ticket.step}__{talk.item + 1}"
         if services.documents is not None:
-            await self._keep_documents(talk, services.documents, name)
+            saved = services.settings.documents.save_outputs
+            if saved == "all" or (saved == "created" and self.creates is not None):
+                await self._keep_documents(talk, services.documents, name, saved)
         if services.memory is not None:
             await services.memory.put(self.scope(context), name, talk.result)
 
-    async def _keep_documents(self, talk: Conversation, store: DocumentStore, name: str) -> None:
+    async def _keep_documents(
+        self, talk: Conversation, store: DocumentStore, name: str, saved: str
+    ) -> None:
         context = talk.context
-        saved = context.services.settings.documents.save_outputs
-        if saved == "none":
-            return
         text, author = as_document(talk.result), self._author(talk)
         if saved == "all":
             await store.put(story_document(context.story_id, name), text, author=author)
-        rework = context.rework
-        if self.creates is None or (rework and rework.withheld(talk.ticket, self.creates)):
+        if self.creates is None:
             return
-        await store.put(story_document(context.story_id, self.creates), text, author=author)
+        if context.rework is None or not context.rework.withheld(talk.ticket, self.creates):
+            created = story_document(context.story_id, self.creates)
+            await store.put(created, text, author=author)
 
     def _author(self, talk: Conversation) -> dict[str, str]:
         return {

@@ -42,6 +42,7 @@ OPERATIONS = {
     "live": "GET /health/live",
     "ready": "GET /health/ready",
     "startup": "GET /health/startup",
+    "metrics": "GET /metrics",
 }
 HIDDEN = {"GET /doc/", "GET /docs", "GET /openapi.json", "HEAD /openapi.json"}
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import logging
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.runtime.events import Event
-from scripts.runtime.logs import ROOT
 from scripts.runtime.stores import finished as finished_module
 from scripts.runtime.stores.finished import FinishedRuns
 from scripts.runtime.stores.runs import Done
+
+from .agents import heard
 
 SOURCES = {"bmad/workflow.yaml": "1"}
 
@@ -108,8 +109,9 @@ def test_what_cannot_be_kept_hides_what_was_before(runs: FinishedRuns, output: A
 
 class TestDamage:
     @pytest.fixture(autouse=True)
-    def _logged(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(logging.getLogger(ROOT), "propagate", True)
+    def _heard(self) -> Iterator[None]:
+        with heard():
+            yield
 
     def test_a_torn_line_hides_no_other(self, folder: Path, runs: FinishedRuns) -> None:
         runs.write(identity("a"), done("one", 1.0))

@@ -253,13 +253,14 @@ class ModelHealth(BaseModel):
 
 
 class MemoryHealth(BaseModel):
-    """Which store keeps memory."""
+    """Which store keeps memory, and whether it can be used now."""
 
     backend: str
+    reachable: bool
 
 
 class Health(BaseModel):
-    """`status` is ok, starting or stopping; `uptime` is in seconds."""
+    """`status` is ok, degraded without memory, starting or stopping; `uptime` is in seconds."""
 
     status: str
     version: str

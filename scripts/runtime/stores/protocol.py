@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+CATEGORIES: Final = (
+    "agent_context",
+    "workflow_pattern",
+    "task_completion",
+    "collaboration",
+    "quality_insight",
+    "error_pattern",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A value in memory; `timestamp` is RFC 3339 in UTC, `seq` counts within its scope from 1."""
+    """A value in memory; `timestamp` is RFC 3339 in UTC, `seq` counts within its scope from 1.
+
+    `op` is `set` or `delete`; `category` is one of CATEGORIES, or None.
+    """
 
     key: str
     value: Any
@@ -17,6 +29,7 @@ class Entry:
     timestamp: str
     seq: int
     op: str = "set"
+    category: str | None = None
 
 
 class MemoryStore(Protocol):
@@ -32,13 +45,31 @@ class MemoryStore(Protocol):
         ...
 
     async def history(self, scope: str, key: str) -> list[Entry]:
-        """All writes of a key, oldest first, deletions included."""
+        """The kept writes of a key, oldest first, deletions included."""
         ...
 
-    async def put(self, scope: str, key: str, value: Any) -> Entry: ...
+    async def put(
+        self, scope: str, key: str, value: Any, *, category: str | None = None
+    ) -> Entry: ...
 
     async def delete(self, scope: str, key: str) -> bool:
         """False when there was nothing."""
+        ...
+
+    async def scopes(self) -> list[str]:
+        """All scopes that hold anything, sorted."""
+        ...
+
+    async def dump(self, scope: str) -> tuple[int, list[Entry]]:
+        """Every kept write of a scope by `seq`, deletions included, as of the one it returns."""
+        ...
+
+    async def load(self, scope: str, entries: Sequence[Entry]) -> None:
+        """Replace the scope by these writes, whose `seq`s are kept."""
+        ...
+
+    async def check(self) -> None:
+        """Raises StoreError (503) when the store cannot be reached."""
         ...
 
     async def close(self) -> None: ...

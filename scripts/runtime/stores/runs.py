@@ -26,13 +26,14 @@ class Kept:
     """What is known of a run that can go on; `ending` is its last event, if it had one.
 
     `steps` are its finished steps in order, as events: `step.completed`, or `step.reused` for
-    those that it has from an earlier run. `changed` tells which documents are newer than the
-    steps up to which number.
+    those that it has from an earlier run; `lost` those that failed after they were paid for.
+    `changed` tells which documents are newer than the steps up to which number.
     """
 
     run_id: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     steps: list[Event] = field(default_factory=list)
+    lost: list[Event] = field(default_factory=list)
     changed: dict[str, int] = field(default_factory=dict)
     ending: Mapping[str, Any] | None = None
     seq: int = 0
@@ -49,22 +50,34 @@ class Kept:
             self.steps.append(Event(seq, HAD, time, line["step"], {**line["record"]}))
         elif op == "again":
             self.changed |= {str(name): max(seq, self.seq) for name in line["changed"]}
+        elif op == "end":
+            self._lose(line.get("lost", ()))
         if op in ("run", "again"):
             self.sources = {**line["sources"]}
         self.ending = line if op == "end" else None
         self.seq = max(seq, self.seq)
 
+    def _lose(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            record = {**line["record"]}
+            event = Event(line["seq"], "step.failed", line["time"], line["step"], record)
+            self.lost.append(event)
+
     @property
     def events(self) -> list[Event]:
-        """What a further attempt has in its log of the ones before.
+        """What a further attempt has in its log of the ones before, in order.
 
         Where documents have changed each step has yet to be found good, or to run again: what
         they came to is void until then, what they cost is not.
         """
-        if not self.changed:
-            return [*self.steps]
-        done = (event for event in self.steps if event.type == DONE)
-        return [Event(e.seq, "step.undone", e.time, e.step, e.data) for e in done]
+        done: Iterable[Event] = self.steps
+        if self.changed:
+            done = (
+                Event(e.seq, "step.undone", e.time, e.step, e.data)
+                for e in self.steps
+                if e.type == DONE
+            )
+        return sorted((*done, *self.lost), key=lambda event: event.seq)
 
     @property
     def pending_gates(self) -> Mapping[str, tuple[str, ...]]:
@@ -103,11 +116,20 @@ def step_line(seq: int, time: float, step: str, record: Mapping[str, Any]) -> Li
     return {"op": "step", "seq": seq, "time": time, "step": step, "record": record}
 
 
-def end_line(seq: int, time: float, type: str, data: Mapping[str, Any]) -> Line:
-    """How an attempt ended, other than by success."""
+def end_line(
+    seq: int, time: float, type: str, data: Mapping[str, Any], events: Sequence[Event] = ()
+) -> Line:
+    """How an attempt ended, other than by success; of its `events` what was paid for nothing."""
     gates, documents = data.get("pending_gates", ()), data.get("pending_docs", ())
     head = {"op": "end", "seq": seq, "time": time, "type": type}
-    return {**head, "pending_gates": gates, "pending_docs": documents, "error": data.get("error")}
+    line = {**head, "pending_gates": gates, "pending_docs": documents, "error": data.get("error")}
+    lost = [event for event in events if event.type == "step.failed" and "usage" in event.data]
+    return {**line, "lost": list(map(_lost_line, lost))} if lost else line
+
+
+def _lost_line(event: Event) -> Line:
+    record = {key: value for key, value in event.data.items() if key != "error"}
+    return {"seq": event.seq, "time": event.time, "step": event.step, "record": record}
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,21 +247,22 @@ class MemoryRecord:
     def __init__(self, store: MemoryRuns, identity: str, kept: Kept | None) -> None:
         self._store = store
         self._identity = identity
-        self._now = kept or Kept()
+        self._lines: list[Line] = []
+        self._afresh = False
         self.kept = kept
 
     def begin(self, lines: Sequence[Line], on_fault: OnFault, *, afresh: bool) -> None:
-        if afresh:
-            self._now = Kept()
-        for line in lines:
-            self._now.apply(line)
+        self._afresh = afresh
+        self._lines += lines
 
     def add(self, line: Line) -> None:
-        self._now.apply(line)
+        self._lines.append(line)
 
     def end(self, line: Line) -> None:
-        self._now.apply(line)
-        self._store.keep(self._identity, self._now)
+        kept = Kept() if self._afresh else self.kept or Kept()
+        for each in (*self._lines, line):  # a line of ours may be applied twice
+            kept.apply(each)
+        self._store.keep(self._identity, kept)
 
     def succeed(self, done: Done | None) -> None:
         self._store.drop(self._identity, done)
