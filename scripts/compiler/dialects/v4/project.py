@@ -88,7 +88,8 @@ class _Project:
                     self.diagnostics.add("BMAD608", at, message, "remove it from the team")
 
     def _is_agent(self, name: str) -> bool:
-        return any(found.own_id == name for found in self.agents)
+        key = spec.id_key(fitted(name))
+        return any(key in (found.own_key(), found.stem_key()) for found in self.agents)
 
     def _take(self, home: Home, found: Found, own: dict[str, Found]) -> None:
         draft, key = found.draft, spec.id_key(found.draft.id)

@@ -138,7 +138,7 @@ def _opened(node: Mapping, source: Source) -> Iterator[tuple[Scalar, Node]]:
         if not is_known and isinstance(value, Mapping):
             source.label = source.label or name
             yield from value.entries
-        elif not is_known and isinstance(value, Scalar) and value.value is None:
+        elif not is_known and isinstance(value, Scalar) and value.text == "":
             source.label = source.label or name  # a marker, its keys beside it
         else:
             yield key, value

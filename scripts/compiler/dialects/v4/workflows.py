@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ....runtime import spec
@@ -154,9 +154,16 @@ class WorkflowReader:
     def agent(self, home: Home, name: str) -> Found | None:
         """The agent that a workflow of `home` calls so: of its own home first, then any."""
         key = spec.id_key(commands.fitted(name))
-        same = [found for found in self.agents if spec.id_key(commands.fitted(found.own_id)) == key]
-        own = [found for found in same if found.home.folder == home.folder]
-        return next(iter(own or same), None)
+        own = [found for found in self.agents if found.home.folder == home.folder]
+        for among, names in (
+            (own, Found.own_key),
+            (own, Found.stem_key),
+            (self.agents, Found.own_key),
+        ):
+            found = next((each for each in among if names(each) == key), None)
+            if found is not None:
+                return found
+        return None
 
     def _find(self, code: str, at: Origin, message: str, hint: str = "") -> None:
         place = self.tree.at(at.path, at.line, at.column)
@@ -323,7 +330,7 @@ class _Flow:
         """A name for a step: its own, else by what it does."""
         made = documents.read([*source.creates, *source.updates])
         what = source.label or ""
-        if not what and source.action and len(source.action.split()) <= 4:  # noqa: PLR2004
+        if not what and source.action and len(source.action.split()) <= 4:
             what = f"{agent}-{source.action}"
         elif not what and (made.names or made.symbols):
             verb = "updates-" if source.updates and not source.creates else ""
@@ -622,10 +629,10 @@ class _Flow:
         )
         inner.made = [Made(made.name, made.agent, made.is_sure) for made in self.made]
         inner.created = self.created
-        inner._place_all(sources)  # noqa: SLF001
-        inner._loop_reviews()  # noqa: SLF001
+        inner._place_all(sources)
+        inner._loop_reviews()
         inner.handoffs = {}
-        inner._finish()  # noqa: SLF001
+        inner._finish()
         self.reader.draft.flows.remove(inner.flow)
         self.reader.draft.flows.append(inner.flow)
         cycle = self._unique("story-cycle")
