@@ -12,6 +12,7 @@ from . import homes, settings
 from .agents import AgentReader, Found
 from .assets import Assets
 from .commands import fitted
+from .crew import Crew
 from .homes import Home
 from .workflows import WorkflowReader, paths
 
@@ -49,7 +50,7 @@ class _Project:
                 if (found := reader.read(home, path)) is not None:
                     self._take(home, found, own)
         self._set_standing()
-        workflows = WorkflowReader(self.assets, self.agents)
+        workflows = WorkflowReader(Crew(self.assets, self.agents))
         for home in self.homes:
             for path in paths(home, self.tree.files) if not home.is_copy else ():
                 workflows.read(home, path)

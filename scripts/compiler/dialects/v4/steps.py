@@ -69,6 +69,11 @@ class Source:
         return not self.agent and self.label.endswith("workflow_end")
 
     @property
+    def is_cycle(self) -> bool:
+        """Whether a cycle of stories begins with it."""
+        return bool(self.agent) and self.repeats.startswith("for_each_epic")
+
+    @property
     def repeats_before(self) -> bool:
         """Whether it marks the end of a cycle."""
         return not self.agent and self.label.startswith("repeat")
