@@ -21,9 +21,9 @@ _KEYED: Final = re.compile(
     r"^(\s*(?:- )*(?:[\w.*-]+(?: [\w.*{}()-]+)*|\"[^\"]*\"|'[^']*'):[ \t]+)(\S.*)$"
 )
 _SPECIAL: Final = ("@", "*", "{", "[", "`", "%", "&", "!", "|", ">", ",", "?")
-_OPENED: Final = {"{": "}", "[": "]"}
+_TAB: Final = re.compile(r"^[ ]*\t[ \t]*", re.MULTILINE)
 _BLOCK: Final = re.compile(r":[ \t]+[|>][ \t]*$")
-_HEADING: Final = re.compile(r"^(?:#{1,6} |\*\*|`{3}|</?[a-zA-Z])")
+_HEADING: Final = re.compile(r"^(?:#{2,6} |\*\*|`{3}|</?[a-zA-Z])")
 _RECOVERED: Final = ("duplicate", "reference")
 
 
@@ -47,11 +47,21 @@ def mapping(tree: ForeignTree, path: str, text: str, first_line: int = 1) -> Map
     return None
 
 
-def repaired(tree: ForeignTree, path: str, text: str, first_line: int = 1) -> Read:
-    """What `text` says, with as few repairs as it needs; no line is repaired twice."""
-    text = _without_tabs(text)
+def repaired(
+    tree: ForeignTree, path: str, text: str, first_line: int = 1, *, failure: str = "BMAD604"
+) -> Read:
+    """What `text` says, with as few repairs as it needs; no line is repaired twice.
+
+    `failure` is the code of what cannot be repaired.
+    """
     root, faults = read(text, first_line=first_line)
     original, repairs = _worst(faults), list[_Better]()
+    tab = _TAB.search(text)
+    if original is not None and tab is not None:
+        text = _TAB.sub(lambda found: found[0].replace("\t", "  "), text)
+        root, faults = read(text, first_line=first_line)
+        line = text.count("\n", 0, tab.start()) + first_line
+        repairs.append(_Better(text, root, faults, line, "tabs at the start of lines are blanks"))
     while (fault := _worst(faults)) is not None:
         done = frozenset(each.line for each in repairs)
         better = next(_better(text, fault, first_line, done), None)
@@ -59,7 +69,7 @@ def repaired(tree: ForeignTree, path: str, text: str, first_line: int = 1) -> Re
             assert original is not None  # noqa: S101 - there is one now, so there was one
             hint = original.hint or "mend the file"
             at = tree.at(path, original.line, original.column)
-            tree.diagnostics.add("BMAD604", at, original.message, hint)
+            tree.diagnostics.add(failure, at, original.message, hint)
             return Read(None, text)
         text, root, faults = better.text, better.root, better.faults
         repairs.append(better)
@@ -69,12 +79,6 @@ def repaired(tree: ForeignTree, path: str, text: str, first_line: int = 1) -> Re
         at = tree.at(path, twin.line, twin.column)
         tree.diagnostics.add("BMAD601", at, f"{twin.message}; the first is read", twin.hint)
     return Read(root, text)
-
-
-def _without_tabs(text: str) -> str:
-    if "\t" not in text:
-        return text
-    return re.sub(r"^[ \t]+", lambda found: found[0].replace("\t", "  "), text, flags=re.MULTILINE)
 
 
 def _worst(faults: tuple[YamlFault, ...]) -> YamlFault | None:
@@ -95,6 +99,7 @@ def _better(
     """Texts with one repair more that can be read further than before."""
     lines = text.split("\n")
     index = min(max(fault.line - first_line, 0), len(lines) - 1)
+    yield from _cut(lines, index, first_line)
     for place in _places(lines, index):
         if place + first_line in done:
             continue
@@ -109,7 +114,6 @@ def _better(
                 said = f"{what}: {quoted(lines[place].strip())}"
                 yield _Better(new, root, faults, place + first_line, said)
     yield from _indented(lines, index, fault, first_line)
-    yield from _cut(lines, index, first_line)
 
 
 def _indented(lines: list[str], index: int, fault: YamlFault, first_line: int) -> Iterator[_Better]:
@@ -165,9 +169,13 @@ def _value(line: str) -> str | None:
     found = _KEYED.match(line)
     if found is None or (found[2][0] in "'\"" and found[2][-1] == found[2][0]):
         return None
-    if _OPENED.get(found[2][0], "") not in found[2] or found[2][0] in "]}":
+    if found[2][0] in "{}[]" and not _is_balanced(found[2]):
         return None  # a torn list is no text
     return f"{found[1]}{_quoted(found[2].rstrip())}"
+
+
+def _is_balanced(text: str) -> bool:
+    return all(text.count(one) == text.count(other) for one, other in ("{}", "[]"))
 
 
 def _special(line: str) -> str | None:
