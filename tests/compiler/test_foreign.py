@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.compiler import translate
@@ -333,6 +333,7 @@ STEP = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=25)
 @given(st.lists(STEP, max_size=7))
 def test_any_workflow_becomes_flows_that_are_valid(
     tmp_path_factory: pytest.TempPathFactory, steps: list[dict[str, Any]]

@@ -129,6 +129,8 @@ def loop_reviews(flow: Placing) -> None:
         review, mend = before.draft.keys, placed.draft.keys
         if "agent" not in review or "agent" not in mend:
             continue  # a person stands there
+        if "on" in review or "on" in mend:
+            continue  # it chooses between other ways already
         rest = flow.placed[number + 1 :]
         after = id_of(rest[0].draft.keys) if rest else "end"
         review |= {
