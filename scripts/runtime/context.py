@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .budget import Ledger
-from .errors import DependencyError
+from .errors import DependencyError, StoreError
 from .events import EventLog
 from .prompt import opening
+from .recall import Frozen
 from .runner import MemoryRunner, Runner, StepBlocked
 from .services import Services
 from .spec import document_name, story_document
@@ -45,6 +46,7 @@ class FlowContext:
     agent_of: dict[str, str] = field(default_factory=dict)
     previous: tuple[str, ...] = ()
     memory_at_start: Mapping[str, list[Entry]] = field(default_factory=dict)
+    recall_at_start: Frozen | None = None
     outer: Mapping[str, Any] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     path: str = ""
@@ -72,6 +74,7 @@ class FlowContext:
             agent_of={},
             previous=(),
             memory_at_start={},
+            recall_at_start=None,
             outer=seen,
             path=f"{self.path}{step}.",
         )
@@ -138,9 +141,15 @@ class FlowContext:
                 raise DependencyError(documents, step=step)
         return texts, tuple(missing)
 
-    async def memory(self, scope: str) -> list[Entry]:
-        """The newest values of a scope, newest first."""
+    async def memory(self, scope: str, step: str) -> list[Entry]:
+        """The newest values of a scope, newest first. A StoreError names the `step` that asks."""
         if self.services.memory is None:
             return []
         known = self.memory_at_start.get(scope)
-        return await self.services.memory.entries(scope) if known is None else list(known)
+        if known is not None:
+            return list(known)
+        try:
+            return await self.services.memory.entries(scope)
+        except StoreError as error:
+            error.step = step
+            raise
