@@ -10,6 +10,7 @@ from .budget import Ledger
 from .errors import DependencyError, StoreError
 from .events import EventLog
 from .prompt import opening
+from .recall import Frozen
 from .runner import MemoryRunner, Runner, StepBlocked
 from .services import Services
 from .spec import document_name, story_document
@@ -45,6 +46,7 @@ class FlowContext:
     agent_of: dict[str, str] = field(default_factory=dict)
     previous: tuple[str, ...] = ()
     memory_at_start: Mapping[str, list[Entry]] = field(default_factory=dict)
+    recall_at_start: Frozen | None = None
     outer: Mapping[str, Any] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     path: str = ""
@@ -72,6 +74,7 @@ class FlowContext:
             agent_of={},
             previous=(),
             memory_at_start={},
+            recall_at_start=None,
             outer=seen,
             path=f"{self.path}{step}.",
         )

@@ -6,6 +6,7 @@ kept is up to the server: its persistence, its eviction policy, and the time to 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -137,6 +138,34 @@ class RedisMemory:
             await self._link.ask(arguments, script=BUILD, size=PAGE_BYTES)
         swap = (4, *new, place.memory, place.history, self._ttl, len(writes))
         await self._link.ask(swap, script=SWAP)
+
+    async def state(self, scope: str) -> tuple[int, int]:
+        """The `seq` of the newest write, and how many keys have a value."""
+        memory = self._place(scope).memory
+        answers = self._link.ask(("HGET", memory, SEQ_FIELD)), self._link.ask(("HLEN", memory))
+        seq, length = await asyncio.gather(*answers)
+        return (0, length) if seq is None else (int(seq), length - 1)
+
+    async def newer(self, scope: str, after: int) -> AsyncIterator[list[Entry]]:
+        """The values that were written after that `seq` and are the newest, oldest first."""
+        found: dict[str, Entry] = {}
+        if after:
+            async for entry in self._writes(scope, "+"):
+                if entry.seq <= after:
+                    yield [each for each in reversed(found.values()) if each.op == "set"]
+                    return
+                found.setdefault(entry.key, entry)
+        newest = (await self._newest(scope))[1]  # more was written than the history holds
+        yield [entry for entry in reversed(newest) if entry.seq > after]
+
+    async def keys(self, scope: str) -> list[str]:
+        """The keys that have a value."""
+        found = await self._link.ask(("HKEYS", self._place(scope).memory))
+        return [name for key in found if (name := key.decode("utf-8", "replace")) != SEQ_FIELD]
+
+    async def marks(self, scopes: Sequence[str]) -> dict[str, str]:
+        """None: a scope's number is as quick to ask for."""
+        return {}
 
     async def check(self) -> None:
         """Whether the server takes writes now. Raises StoreError."""
