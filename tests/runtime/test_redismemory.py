@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
+from scripts.runtime.context import FlowContext
 from scripts.runtime.errors import StoreUnavailable
+from scripts.runtime.group import ParallelGroup
+from scripts.runtime.services import Services
 from scripts.runtime.settings import RedisSettings
 from scripts.runtime.stores.redismemory import RedisMemory
 from tests.redis_server import RedisServer, redis_server
+
+from .agents import Scripted, agent
 
 SCOPE = "analyst:S-1"
 
@@ -83,6 +88,24 @@ def test_what_is_asked_in_the_same_moment_is_one_pipeline(server: RedisServer) -
         assert connections(server) == 1
 
     using(server.settings(), use)
+
+
+def test_a_group_looks_at_all_its_memories_at_once(server: RedisServer) -> None:
+    """Fifty agents, each with a memory of its own: two looks, and not fifty."""
+    counted: list[int] = []
+
+    async def use(store: RedisMemory) -> None:
+        group = ParallelGroup(*(agent(f"a{n}")() for n in range(50)))
+        services = Services(Scripted(), memory=store)
+        context = FlowContext("an idea", story_id="S-1", services=services)
+        await store.check()
+        before = reads(server)
+        await group.prep_async(context)
+        counted.append(reads(server) - before)
+        assert len(context.memory_at_start) == 50
+
+    using(server.settings(), use)
+    assert counted[0] < 15
 
 
 def test_connections_are_bounded(server: RedisServer) -> None:
