@@ -35,10 +35,11 @@ NO_REQUEST: Final = ModelRequest("", ())
 class Conversation:
     """What is asked in one visit, and what came of it.
 
-    `cut` names the parts of the message that were too long, `missing` the documents that were
-    seen as empty. `output` is the schema of the answer, `fallback` the model that is asked when
-    the first one fails for good. Afterwards `result` is the answer (text, or the object of its
-    schema) and `action` what was chosen.
+    `because` says why a step that was finished before runs again. `cut` names the parts of the
+    message that were too long, `missing` the documents that were seen as empty. `output` is the
+    schema of the answer, `fallback` the model that is asked when the first one fails for good.
+    Afterwards `result` is the answer (text, or the object of its schema) and `action` what was
+    chosen.
     `item` counts from 0 in a `for_each`, whose own conversation only holds its `items`.
     """
 
@@ -61,6 +62,7 @@ class Conversation:
     result: Any = ""
     action: str | None = None
     skipped = False
+    because = ""
     item: int | None = None
     items: list[Conversation] | None = None
 

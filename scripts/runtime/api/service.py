@@ -94,6 +94,7 @@ class Service:
         self.started = False
         if self._executor is not None:
             await self._executor.drain(0)
+            self._executor.close()
         if self._probe is not None:
             await self._probe.close()
         if self._services is not None:
