@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from scripts.runtime.context import FlowContext
 from scripts.runtime.errors import StoreUnavailable
 from scripts.runtime.group import ParallelGroup
+from scripts.runtime.recall import Recall
 from scripts.runtime.services import Services
 from scripts.runtime.settings import RedisSettings
 from scripts.runtime.stores.redismemory import RedisMemory
@@ -69,7 +71,7 @@ def test_what_stands_in_redis(server: RedisServer) -> None:
         keys = {b"bmad_pf_memory:analyst:S-1": b"hash", b"bmad_pf_history:analyst:S-1": b"stream"}
         assert {key: client.type(key) for key in client.scan_iter()} == keys
         fields = client.hgetall("bmad_pf_memory:analyst:S-1")
-        assert fields.keys() == {b"#seq", b"k"}
+        assert fields.keys() == {b"#seq", b"#life", b"k"}
         entry = json.loads(fields[b"k"])
         assert list(entry) == ["seq", "key", "value", "scope", "timestamp", "op", "category"]
         assert (entry["seq"], entry["value"], entry["op"]) == (1, {"é": [1]}, "set")
@@ -106,6 +108,45 @@ def test_a_group_looks_at_all_its_memories_at_once(server: RedisServer) -> None:
 
     using(server.settings(), use)
     assert counted[0] < 15
+
+
+def test_what_fits_is_found_whatever_happens_in_redis(server: RedisServer, tmp_path: Path) -> None:
+    """The index follows other processes, a restore, an eviction, and a history that was cut."""
+
+    async def use(store: RedisMemory) -> None:
+        other, recall = RedisMemory(server.settings()), Recall(store, tmp_path / "index")
+
+        async def found() -> list[str]:
+            return [each.entry.key for each in await recall.find([SCOPE], "fox", limit=9)]
+
+        with server.client() as client:
+            await other.put(SCOPE, "a", "a fox")
+            assert await found() == ["a"]
+            _, kept = await other.dump(SCOPE)
+            await other.put(SCOPE, "b", "a fox")
+            await other.put(SCOPE, "a", "a whale")
+            assert await found() == ["b"]
+            await other.load(SCOPE, kept)
+            await other.put(SCOPE, "c", "a fox")
+            await other.put(SCOPE, "d", "a whale")
+            assert sorted(await found()) == ["a", "c"]
+            client.delete(f"bmad_pf_memory:{SCOPE}")
+            await other.put(SCOPE, "e", "a fox")
+            assert await found() == ["e"]
+            client.delete(f"bmad_pf_history:{SCOPE}")
+            await other.put(SCOPE, "f", "a fox")
+            assert sorted(await found()) == ["e", "f"]
+            client.flushall()
+            assert await found() == []
+            before = reads(server)
+            await other.put(SCOPE, "g", "a fox")
+            assert await found() == ["g"]
+            assert await found() == ["g"]
+            assert reads(server) - before < 30
+        await recall.close()
+        await other.close()
+
+    using(server.settings(), use)
 
 
 def test_connections_are_bounded(server: RedisServer) -> None:
