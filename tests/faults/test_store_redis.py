@@ -127,10 +127,9 @@ class TestDown:
 
         run(use())
         told = [record.getMessage() for record in caplog.records]
-        assert told == [
-            f"memory at {mortal.url}: Redis cannot be reached",
-            f"memory at {mortal.url} answers again",
-        ]
+        assert len(told) == 2
+        assert told[0].startswith(f"memory at {mortal.url}: Redis cannot be reached (")
+        assert told[1] == f"memory at {mortal.url} answers again"
 
     def test_restarted_empty(self, mortal: RedisServer) -> None:
         """Its scripts are gone too."""

@@ -199,15 +199,31 @@ def test_a_closed_store_asks_nobody(server: RedisServer) -> None:
 
 def test_a_database_and_a_password_of_the_url(server: RedisServer) -> None:
     with server.client() as client:
-        client.acl_setuser("me", enabled=True, passwords=["+a/b:c@d"], keys="*", commands=["+@all"])
+        client.acl_setuser(
+            "me",
+            enabled=True,
+            passwords=["+a/b:c@d"],
+            keys=["bmad_pf_*"],  # these rights are those that the guide names
+            categories=["+@read", "+@write", "+@scripting", "+@connection"],
+        )
     url = f"redis://me:a%2Fb%3Ac%40d@127.0.0.1:{server.port}/5"
 
     async def use(store: RedisMemory) -> None:
         assert (await store.put(SCOPE, "k", 1)).seq == 1
+        assert await store.delete(SCOPE, "k")
+        assert await store.scopes() == [SCOPE]
+        await store.load(SCOPE, (await store.dump(SCOPE))[1])
+        await store.check()
 
     using(server.settings(url=url), use)
     with server.client() as client:
         assert client.info("keyspace").keys() == {"db5"}
+
+    async def elsewhere(store: RedisMemory) -> None:
+        with pytest.raises(StoreUnavailable, match="does not let this user"):
+            await store.put(SCOPE, "k", 1)
+
+    using(server.settings(url=url, key_prefix="another_"), elsewhere)
 
 
 def test_a_socket_in_the_file_system(server: RedisServer, tmp_path_factory: Any) -> None:
