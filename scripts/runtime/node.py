@@ -154,10 +154,10 @@ class AgentNode(StepNode):
                 self._prepare(talk, sight)
         return talk
 
-    @property
-    def ticket(self) -> Ticket | None:
-        """Its place in the run, as long as a group holds one for it."""
-        return self.reserved
+    async def waited(self, context: FlowContext, seconds: float) -> None:
+        """Say that it had to wait in its group, for a place in the run."""
+        if self.reserved is not None and self.reserved.record is None:
+            await Conversation(context, self.reserved).queued("run", seconds)
 
     async def visit(self, context: FlowContext) -> str | None:
         """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
@@ -456,9 +456,9 @@ class Item:
     def step(self) -> str:
         return self._talk.ticket.name
 
-    @property
-    def ticket(self) -> Ticket:
-        return self._talk.ticket
+    async def waited(self, context: FlowContext, seconds: float) -> None:
+        if self._talk.ticket.record is None:
+            await self._talk.queued("run", seconds)
 
     async def visit(self, context: FlowContext) -> None:
         self.record = await self._node.work_on(self._talk)
