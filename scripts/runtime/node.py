@@ -102,7 +102,7 @@ class AgentNode(StepNode):
         return self.memory_scope
 
     async def prep_async(self, shared: Any) -> Conversation:
-        context = FlowContext.of(shared)
+        context: FlowContext = shared if type(shared) is FlowContext else FlowContext.of(shared)
         ticket = self.reserved
         if ticket is None:
             ticket = self.reserve(context)
@@ -120,13 +120,12 @@ class AgentNode(StepNode):
             self._prepare(talk, sight)
         return talk
 
-    async def visit(self, context: FlowContext) -> str | None:
+    async def visit(self, shared: Any, /) -> str | None:
         """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
-        talk = await self.prep_async(context)
+        talk = await self.prep_async(shared)
         return self._done(talk, await self.exec_async(talk))
 
-    def _run_async(self, shared: Any) -> Coroutine[Any, Any, str | None]:
-        return self.visit(shared if type(shared) is FlowContext else FlowContext.of(shared))
+    _run_async = visit  # type: ignore[assignment]  # its stubs know dicts only
 
     def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
         if prep_res.skipped:
@@ -149,7 +148,8 @@ class AgentNode(StepNode):
             context.created(document_name(self.creates), as_document(output), before=before)
         if self.group is None:
             context.previous = (self.step,)
-        return self.following(record["action"])
+        action = record["action"]
+        return None if action is None and not self.successors else self.following(action)
 
     async def _left_out(self, talk: Conversation) -> Record:
         await self.skip(talk.ticket, talk.context)
@@ -168,7 +168,11 @@ class AgentNode(StepNode):
 
     def _sight(self, context: FlowContext) -> Sight:
         """What it sees, but for what stores hold."""
-        outputs = self._outputs(context) if context.results or context.outer else {}
+        previous = context.previous
+        if len(previous) == 1 and not self.wait_for_agents:
+            outputs = {previous[0]: context.results[previous[0]]}
+        else:
+            outputs = self._outputs(context) if context.results or context.outer else {}
         return Sight(context.input, outputs=outputs, head=context.opening)
 
     async def _look_up(self, sight: Sight, context: FlowContext) -> None:
@@ -178,7 +182,10 @@ class AgentNode(StepNode):
             sight.documents, sight.missing = found
         if context.services.memory is not None:
             sight.scope = self.scope(context)
-            sight.memory = await self._memory(context, sight.scope)
+            if self.group is None:
+                sight.memory = await context.services.memory.entries(sight.scope)
+            else:
+                sight.memory = await self._memory(self.group, context, sight.scope)
 
     def _prepare(self, talk: Conversation, sight: Sight) -> None:
         context = talk.context
@@ -246,18 +253,15 @@ class AgentNode(StepNode):
                 for step, output in context.results.items()
                 if context.agent_of[step] in waited
             }
-        previous = context.previous
-        if len(previous) == 1:
-            return {previous[0]: context.results[previous[0]]}
-        if not previous:
+        if not context.previous:
             return dict(context.outer)
-        return {step: context.results[step] for step in previous}
+        return {step: context.results[step] for step in context.previous}
 
-    async def _memory(self, context: FlowContext, scope: str) -> list[Entry]:
+    async def _memory(self, group: ParallelGroup, context: FlowContext, scope: str) -> list[Entry]:
         entries = await context.memory(scope)
-        if self.group is None or not context.memory_at_start:
+        if not context.memory_at_start:
             return entries
-        added = self.group.added(self, context)
+        added = group.added(self, context)
         fresh = [Entry(key, value, scope, "", 0) for key, value in added.items()]
         return [*fresh, *(entry for entry in entries if entry.key not in added)]
 
