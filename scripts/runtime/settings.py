@@ -172,6 +172,7 @@ class PromptSettings(_Section):
     outputs: int = Field(default=100_000, ge=1, le=10**8)
     documents: int = Field(default=200_000, ge=1, le=10**8)
     memory: int = Field(default=20_000, ge=1, le=10**8)
+    recall: int = Field(default=20_000, ge=1, le=10**8)
 
 
 class RedisSettings(_Section):
