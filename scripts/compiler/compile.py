@@ -29,6 +29,7 @@ from .place import (
     some,
     unwritable,
 )
+from .scopes import check_scopes
 from .stages import Stages
 from .tree import Tree, read
 
@@ -101,6 +102,7 @@ class Run:
         tree = read(self.out)
         refuse_foreign(tree, self.found)
         coming = generation(project, inputs, tree, self.found)
+        check_scopes(project, tree.known, self.found)  # not counted: it is said only once
         self.files = len(coming.manifest.files) + 1
         self.changes = changes(tree, coming)
         edited = [path for path in tree.edited if any(path == to.path for to in self.changes)]

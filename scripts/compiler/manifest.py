@@ -7,6 +7,7 @@ NEXT = NAME + ".next"
 _MADE_BY = "# Written by bmad2pf "
 _FORMATTER = "# formatter "
 _BY = ", formatted by "
+_MEMORY = "# memory "
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -17,10 +18,10 @@ class Damaged(Exception):
 class Manifest:
     """Paths with their SHA-256: `sources` as in headers, `files` relative to the tree.
 
-    `findings` counts the warnings and notes that were said. `formatter` was to format the
-    files, and is part of `compiler`; `formatted` is the one that did. `was` lists files that an
-    interrupted compiler left behind, as pairs of path and hash; only the manifest of a
-    tree in change has it.
+    `scopes` says of each agent which memories it works in. `findings` counts the warnings and
+    notes that were said. `formatter` was to format the files, and is part of `compiler`;
+    `formatted` is the one that did. `was` lists files that an interrupted compiler left behind,
+    as pairs of path and hash; only the manifest of a tree in change has it.
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class Manifest:
         "flows",
         "formatted",
         "formatter",
+        "scopes",
         "sources",
         "version",
         "was",
@@ -45,6 +47,7 @@ class Manifest:
         self.formatter = ""
         self.formatted = ""
         self.sources: dict[str, str] = {}
+        self.scopes: dict[str, tuple[str, ...]] = {}
         self.files: dict[str, str] = {}
         self.was: list[tuple[str, str]] = []
 
@@ -56,6 +59,7 @@ class Manifest:
             f"# agents {self.agents} flows {self.flows} findings {self.findings}",
             *([f"{_FORMATTER}{self.formatter}{_BY}{self.formatted}"] if self.formatter else ()),
             *(f"# source {digest}  {path}" for path, digest in sorted(self.sources.items())),
+            *(f"{_MEMORY}{' '.join(each)}  {id}" for id, each in sorted(self.scopes.items())),
             *(f"# was {digest}  {path}" for path, digest in sorted(self.was)),
             *(f"{digest}  {path}" for path, digest in sorted(self.files.items())),
         ]
@@ -93,6 +97,10 @@ def _counts(manifest: Manifest, words: list[str]) -> None:
 
 def _entry(manifest: Manifest, line: str) -> None:
     kind = ""
+    if line.startswith(_MEMORY):
+        scopes, _, agent = line[len(_MEMORY) :].partition("  ")
+        manifest.scopes[agent] = tuple(scopes.split(" "))
+        return
     if line.startswith("# "):
         _, kind, line = line.split(" ", 2) if line.count(" ") > 1 else ("", "?", "")
     digest, path = line[:64], line[66:]

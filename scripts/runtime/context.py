@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .budget import Ledger
-from .errors import DependencyError
+from .errors import DependencyError, StoreError
 from .events import EventLog
 from .prompt import opening
+from .recall import Frozen
 from .rework import Rework
 from .runner import MemoryRunner, Record, Runner, StepBlocked, Ticket
 from .services import Services
@@ -46,6 +47,7 @@ class FlowContext:
     agent_of: dict[str, str] = field(default_factory=dict)
     previous: tuple[str, ...] = ()
     memory_at_start: Mapping[str, list[Entry]] = field(default_factory=dict)
+    recall_at_start: Frozen | None = None
     outer: Mapping[str, Any] = field(default_factory=dict)
     rework: Rework | None = None
     path: str = ""
@@ -73,6 +75,7 @@ class FlowContext:
             agent_of={},
             previous=(),
             memory_at_start={},
+            recall_at_start=None,
             outer=seen,
             path=f"{self.path}{step}.",
             rework=None if self.rework is None else self.rework.inside(self.previous),
@@ -149,9 +152,15 @@ class FlowContext:
         await self.runner.event("step.reused", ticket.step, {**record, "reason": reason})
         return record
 
-    async def memory(self, scope: str) -> list[Entry]:
-        """The newest values of a scope, newest first."""
+    async def memory(self, scope: str, step: str) -> list[Entry]:
+        """The newest values of a scope, newest first. A StoreError names the `step` that asks."""
         if self.services.memory is None:
             return []
         known = self.memory_at_start.get(scope)
-        return await self.services.memory.entries(scope) if known is None else list(known)
+        if known is not None:
+            return list(known)
+        try:
+            return await self.services.memory.entries(scope)
+        except StoreError as error:
+            error.step = step
+            raise

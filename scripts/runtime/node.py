@@ -13,6 +13,7 @@ from .context import FlowContext
 from .errors import RunError
 from .models.protocol import Message, ModelRequest
 from .prompt import Sight, as_text, system_text, user_text
+from .recalled import recall_scopes, recalled
 from .rework import Rework
 from .runner import Record, Ticket
 from .schedule import NO_WAITS, Schedule
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
 _tuple = tuple.__new__
 
+DONE: Final = "task_completion"  # the category of what a step leaves in memory
 # What a place in a flow may set for itself, over what its agent's class says.
 PLACE_SETTINGS: Final = frozenset(
     {"creates", "actions", "output", "model", "fallback", "temperature", "max_tokens"}
-    | {"timeout", "retries", "memory_scope", "budget"}
+    | {"timeout", "retries", "memory_scope", "memory_recall", "budget"}
 )
 
 
@@ -38,7 +40,8 @@ class AgentNode(StepNode):
 
     `id` is the agent's, `step` the place's: the same unless the constructor's `id` says otherwise.
     Document names are without `.md`; `timeout` is in seconds; `retries` counts all attempts;
-    `output` is the JSON Schema of its answer. A place's own settings win over the class's.
+    `output` is the JSON Schema of its answer; `memory_recall` says how many older entries it is
+    shown. A place's own settings win over the class's.
     """
 
     id: str = ""
@@ -46,6 +49,7 @@ class AgentNode(StepNode):
     persona: str = ""
     tools: tuple[str, ...] = ()
     memory_scope: str = "isolated"
+    memory_recall: int = 0
     wait_for_docs: tuple[str, ...] = ()
     wait_for_agents: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
@@ -105,6 +109,10 @@ class AgentNode(StepNode):
             return f"{self.id}:{context.story_id}"
         return self.memory_scope
 
+    def recall_scopes(self, context: FlowContext) -> tuple[str, ...]:
+        """Where it recalls from, when it does."""
+        return recall_scopes(self.id, self.scope(context), context.story_id)
+
     async def prep_async(self, shared: Any) -> Conversation:
         context = FlowContext.of(shared)
         ticket = self.reserved
@@ -126,6 +134,11 @@ class AgentNode(StepNode):
                     await self._look_up(sight, context)
                 self._prepare(talk, sight)
         return talk
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """Its place in the run, as long as a group holds one for it."""
+        return self.reserved
 
     async def visit(self, context: FlowContext) -> str | None:
         """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
@@ -192,6 +205,11 @@ class AgentNode(StepNode):
         if context.services.memory is not None:
             sight.scope = self.scope(context)
             sight.memory = await self._memory(context, sight.scope)
+            if self.memory_recall and not self.for_each:
+                await self._recall(sight, context)
+
+    async def _recall(self, sight: Sight, context: FlowContext) -> None:
+        sight.recalled = await recalled(context, sight, self.id, self.memory_recall)
 
     def _prepare(self, talk: Conversation, sight: Sight) -> None:
         context = talk.context
@@ -279,7 +297,7 @@ class AgentNode(StepNode):
             talk.ticket = ticket._replace(record=None)
 
     async def _memory(self, context: FlowContext, scope: str) -> list[Entry]:
-        entries = await context.memory(scope)
+        entries = await context.memory(scope, self.step)
         if self.group is None or not context.memory_at_start:
             return entries
         added = self.group.added(self, context)
@@ -301,6 +319,8 @@ class AgentNode(StepNode):
                 self._judge(one, context.rework)
             if one.ticket.record is None:
                 sight.item = (number + 1, len(items), item)
+                if self.memory_recall and sight.scope:
+                    await self._recall(sight, context)
                 self._prepare(one, sight)
             talk.items.append(one)
 
@@ -338,9 +358,10 @@ class AgentNode(StepNode):
     async def _work(self, talk: Conversation) -> Record:
         context = talk.context
         services, places = context.services, context.places
-        if not places.take_now():
-            await places.take()
+        waited = 0.0 if places.take_now() else await places.take()
         try:
+            if waited:
+                await talk.queued("run", waited)
             await talk.hold()
         finally:
             places.give()
@@ -367,7 +388,7 @@ class AgentNode(StepNode):
             if saved == "all" or (saved == "created" and self.creates is not None):
                 await self._keep_documents(talk, services.documents, name, saved)
         if services.memory is not None:
-            await services.memory.put(self.scope(context), name, talk.result)
+            await services.memory.put(self.scope(context), name, talk.result, category=DONE)
 
     async def _keep_documents(
         self, talk: Conversation, store: DocumentStore, name: str, saved: str
@@ -405,6 +426,10 @@ class Item:
     @property
     def step(self) -> str:
         return self._talk.ticket.name
+
+    @property
+    def ticket(self) -> Ticket:
+        return self._talk.ticket
 
     async def visit(self, context: FlowContext) -> None:
         self.record = await self._node.work_on(self._talk)

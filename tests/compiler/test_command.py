@@ -117,6 +117,26 @@ def test_check_says_what_is_out_of_date_and_writes_nothing(made: Project) -> Non
     assert snapshot(made.root) == before
 
 
+def test_a_memory_that_is_left_is_told_once(made: Project) -> None:
+    """By `--check` as long as the old tree stands; afterwards there is nothing more to say."""
+    made.generate()
+    (made.src / "agents/writer.md").write_text("---\nmemory_scope: shared:a\n---\nYou write.\n")
+    left = (
+        'bmad/agents/writer.md:2:15: warning BMAD507 the agent "writer" no longer works in the '
+        'memory "isolated": what it remembers there stays, and it does not see it\n'
+    )
+    for _ in range(2):
+        checked = made.compile("--check")
+        assert (checked.returncode, left in checked.stdout) == (1, True)
+    assert left in made.compile().stdout
+    assert "# memory shared:a  writer\n" in (made.out / "manifest.sha256").read_text()
+    before = snapshot(made.root)
+    for arguments in ((), ("--check", "--strict")):
+        again = made.compile(*arguments)
+        assert (again.returncode, "BMAD507" in again.stdout) == (0, False)
+    assert snapshot(made.root) == before
+
+
 def test_diff_shows_what_would_change_and_writes_nothing(made: Project) -> None:
     made.generate()
     (made.src / "agents/writer.md").write_text("You write well.\n")
