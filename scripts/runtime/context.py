@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .budget import Ledger
-from .errors import DependencyError
+from .errors import DependencyError, StoreError
 from .events import EventLog
 from .prompt import opening
 from .recall import Frozen
@@ -141,9 +141,15 @@ class FlowContext:
                 raise DependencyError(documents, step=step)
         return texts, tuple(missing)
 
-    async def memory(self, scope: str) -> list[Entry]:
-        """The newest values of a scope, newest first."""
+    async def memory(self, scope: str, step: str) -> list[Entry]:
+        """The newest values of a scope, newest first. A StoreError names the `step` that asks."""
         if self.services.memory is None:
             return []
         known = self.memory_at_start.get(scope)
-        return await self.services.memory.entries(scope) if known is None else list(known)
+        if known is not None:
+            return list(known)
+        try:
+            return await self.services.memory.entries(scope)
+        except StoreError as error:
+            error.step = step
+            raise

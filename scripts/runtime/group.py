@@ -55,11 +55,15 @@ class ParallelGroup(_Base):
 
     async def _look(self, context: FlowContext) -> None:
         """Hold on to what memory is now: what members write is not seen by the others."""
-        scopes = dict.fromkeys(member.scope(context) for member in self.members)
-        recalling = [member for member in self.members if member.memory_recall]
-        looked = [scope for member in recalling for scope in member.recall_scopes(context)]
-        scopes |= dict.fromkeys(looked)
-        context.memory_at_start = {scope: await context.memory(scope) for scope in scopes}
+        scopes = {member.scope(context): member.step for member in reversed(self.members)}
+        looked = []
+        for member in self.members:
+            if member.memory_recall:
+                looked += member.recall_scopes(context)
+                scopes = dict.fromkeys(member.recall_scopes(context), member.step) | scopes
+        context.memory_at_start = {
+            scope: await context.memory(scope, step) for scope, step in scopes.items()
+        }
         if looked and context.services.recall is not None:
             context.recall_at_start = await context.services.recall.frozen(looked)
 

@@ -128,6 +128,11 @@ class AgentNode(StepNode):
             self._prepare(talk, sight)
         return talk
 
+    @property
+    def ticket(self) -> Ticket | None:
+        """Its place in the run, as long as a group holds one for it."""
+        return self.reserved
+
     async def visit(self, context: FlowContext) -> str | None:
         """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
         talk = await self.prep_async(context)
@@ -267,7 +272,7 @@ class AgentNode(StepNode):
         return {step: context.results[step] for step in previous}
 
     async def _memory(self, context: FlowContext, scope: str) -> list[Entry]:
-        entries = await context.memory(scope)
+        entries = await context.memory(scope, self.step)
         if self.group is None or not context.memory_at_start:
             return entries
         added = self.group.added(self, context)
@@ -326,9 +331,10 @@ class AgentNode(StepNode):
     async def _work(self, talk: Conversation) -> Record:
         context = talk.context
         services, places = context.services, context.places
-        if not places.take_now():
-            await places.take()
+        waited = 0.0 if places.take_now() else await places.take()
         try:
+            if waited:
+                await talk.queued("run", waited)
             await talk.hold()
         finally:
             places.give()
@@ -377,6 +383,10 @@ class Item:
     @property
     def step(self) -> str:
         return self._talk.ticket.name
+
+    @property
+    def ticket(self) -> Ticket:
+        return self._talk.ticket
 
     async def visit(self, context: FlowContext) -> None:
         self.record = await self._node.work_on(self._talk)

@@ -197,6 +197,7 @@ def observe(run: Run, metrics: Metrics) -> None:
 
     for event in run.events():
         write(event)
+    run.log.silent = silent - TERMINAL
     run.log.listeners.append(write)
 
 

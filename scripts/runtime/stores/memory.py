@@ -27,7 +27,7 @@ from .rewrite import replace, sweep
 from .verify import refuse_damage
 
 FOLDERS: Final = ("isolated", "shared")
-MAX_OPEN: Final = 128  # files that are kept open with their index
+MAX_OPEN: Final = 1024  # files that are kept open with their index
 LOCK_SECONDS: Final = 5.0
 SLICE: Final = 500  # entries that are read before others have a turn
 SYNC_THREADS: Final = 4
@@ -90,14 +90,14 @@ class FileMemory:
         check_key(key)
         journal = self._journal(scope)
         if not journal.refresh():
-            await self._settle(journal)
+            await self._read_on(journal)
         return journal.get(key)
 
     async def entries(self, scope: str) -> list[Entry]:
         """The newest value of each key, newest first."""
         journal = self._journal(scope)
         if not journal.refresh():
-            await self._settle(journal)
+            await self._read_on(journal)
         keys = journal.keys()
         if len(keys) <= SLICE:
             return [entry for entry in map(journal.get, keys) if entry is not None]
@@ -236,9 +236,14 @@ class FileMemory:
         journal.close()
 
     async def _settle(self, journal: Journal) -> None:
-        """Read what is new, a block at a time, so that others are served in between."""
+        """Read what is new."""
+        if not journal.refresh():
+            await self._read_on(journal)
+
+    async def _read_on(self, journal: Journal) -> None:
+        """A block at a time, so that others are served in between."""
         with _used(journal):
-            settled = journal.refresh()
+            settled = False
             while not settled:
                 await asyncio.sleep(0)
                 settled = journal.refresh()

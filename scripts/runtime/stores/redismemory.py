@@ -18,7 +18,7 @@ from ..errors import InvalidName
 from ..settings import RedisSettings
 from .names import check_category, check_key
 from .protocol import Entry
-from .record import BadLine, encode_value
+from .record import BadLine, check_entry, encode_value
 from .redisentry import body, parse, whole
 from .rediskeys import SEQ_FIELD, Keys, Place
 from .redislink import SECONDS, Arguments, Link
@@ -31,6 +31,7 @@ SCANNED: Final = 1000  # keys that the server looks at in one go
 BUILD_SECONDS: Final = 60  # what a restore leaves behind when it dies half-way
 PROBE_SECONDS: Final = 60
 KNOWN_SCOPES: Final = 4096
+MAX_SEQ: Final = 2**53  # numbers of scripts are exact up to here
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ class RedisMemory:
 
     All methods raise InvalidName for a scope, key or value that cannot be kept, and StoreError:
     413 for a value over 1 MB, 507 when the server has no memory left, StoreUnavailable (503) in
-    every other case, after two seconds without an answer at the latest. `problems` counts what
-    was found in the place of an entry and is none; each is told in the log and passed over.
+    every other case, after two seconds without an answer at the latest. `problems` counts by scope
+    what was found in the place of an entry and is none; each is told in the log and passed over.
     """
 
     backend = "redis"
@@ -57,7 +58,7 @@ class RedisMemory:
         self._keys = Keys(settings.key_prefix)
         self._place = lru_cache(KNOWN_SCOPES)(self._keys.of)
         self._ttl = settings.ttl or 0
-        self.problems = 0
+        self.problems: dict[str, int] = {}
 
     @property
     def address(self) -> str:
@@ -184,6 +185,7 @@ class RedisMemory:
     async def _newest(self, scope: str) -> tuple[int, list[Entry]]:
         """The number of the last write, and the newest value of each key, newest first."""
         answer = await self._link.ask(("HGETALL", self._place(scope).memory))
+        self.problems.pop(scope, None)
         fields = dict(zip(answer[::2], answer[1::2], strict=True))
         seq = int(fields.pop(SEQ_FIELD.encode(), b"0"))
         found = [
@@ -215,7 +217,7 @@ class RedisMemory:
             if key is not None and entry.key != key:
                 raise BadLine("it belongs to another key")
         except BadLine as reason:
-            self.problems += 1
+            self.problems[scope] = self.problems.get(scope, 0) + 1
             _log.warning("an entry of %s in Redis is skipped: %s", scope, reason)
             return None
         return entry
@@ -225,8 +227,8 @@ def _checked(scope: str, entries: Sequence[Entry]) -> Sequence[Entry]:
     seq = 0
     for entry in entries:
         check_key(entry.key)
-        check_category(entry.category)
-        if entry.scope != scope or entry.seq <= seq or entry.op not in ("set", "delete"):
+        check_entry(entry, scope)
+        if not seq < entry.seq <= MAX_SEQ:
             raise InvalidName("entries", "should be writes of this scope, by seq")
         seq = entry.seq
     return entries

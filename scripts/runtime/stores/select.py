@@ -56,9 +56,10 @@ def _redis(settings: Settings) -> MemoryStore:
     try:
         from .redismemory import RedisMemory  # imports redis-py
     except ModuleNotFoundError as error:
-        if error.name not in ("redis", "hiredis"):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("redis", "hiredis"):
             raise
-        message = f"memory in Redis needs the package redis[hiredis]; {error.name} is missing"
+        message = f"memory in Redis needs the package redis[hiredis]; {package} is missing"
         hint = "pip install -r generated/requirements-redis.txt"
         raise SettingsError(message, where=_WHERE, hint=hint) from None
     return RedisMemory(settings.memory.redis)
