@@ -21,6 +21,7 @@ from scripts.runtime.errors import ArchiveError, BMADError, StoreError
 from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.index import HISTORY
 from scripts.runtime.stores.memory import FileMemory
+from scripts.runtime.stores.record import seal
 from tests.faults.test_store_memory import file_size_limit
 from tests.faults.writer import SCOPE, value
 from tests.faults.writers import ROOT, writers
@@ -161,6 +162,24 @@ def test_a_damaged_archive_is_refused_before_anything_is_written(
         else:
             assert contents(root) == there
     assert refused > FLIPS * 0.8
+
+
+def test_a_file_that_was_written_anew_is_not_what_the_manifest_names(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    """A whole zip of whole lines, each with its own checksum, but not those of the backup."""
+    edited = "memory/shared/product.jsonl"
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(saved[0]) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            lines = source.read(name).splitlines(keepends=True)
+            if name == edited:
+                text = lines[0].partition(b',"crc"')[0].replace(b"old", b"odd") + b"}"
+                lines[0] = seal(text.decode())
+            target.writestr(name, b"".join(lines))
+    with pytest.raises(ArchiveError, match=edited):
+        restored(tmp_path / "in", path)
+    assert not (tmp_path / "in").exists()
 
 
 def test_an_archive_that_names_places_outside_is_refused(
