@@ -56,7 +56,7 @@ class ParallelGroup(_Base):
     async def _look(self, context: FlowContext) -> None:
         """Hold on to what memory is now: what members write is not seen by the others."""
         scopes = {member.scope(context): member.step for member in reversed(self.members)}
-        looked = []
+        looked: list[str] = []
         for member in self.members:
             if member.memory_recall:
                 looked += member.recall_scopes(context)

@@ -115,7 +115,7 @@ async def read_document(
     document = await service_of(request).documents.get(name, rev)
     if document is None:
         raise NotFound("document", name if rev is None else f"{name}, revision {rev}")
-    headers = {**_headers(document.info), "vary": "accept"}
+    headers = document_headers(document.info)
     as_page = prefers(request, HTML, "text/markdown", "text/plain")
     if as_page:  # another form of the same state has another tag
         headers["etag"] = f'{headers["etag"][:-1]}-html"'
@@ -200,6 +200,11 @@ def _lists(header: str, etag: str) -> bool:
     """Whether an If-None-Match names the tag; weak ones compare equal here (RFC 9110)."""
     tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
     return "*" in tags or etag in tags
+
+
+def document_headers(info: DocumentInfo) -> dict[str, str]:
+    """What is told of a document beside its text, which has more forms than one."""
+    return {**_headers(info), "vary": "accept"}
 
 
 def _headers(info: DocumentInfo) -> dict[str, str]:

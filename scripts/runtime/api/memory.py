@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from json.encoder import encode_basestring_ascii
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -11,6 +13,7 @@ from starlette.responses import Response
 from ..errors import NotFound
 from ..stores.names import check_category, check_key, parse_scope
 from ..stores.protocol import CATEGORIES, Entry
+from .jsontext import dump_text
 from .openapi import answer, problems
 from .route import Route, reply
 from .service import service_of
@@ -40,8 +43,7 @@ async def read_scope(scope: str, request: Request, category: Only = None) -> Res
     """The newest value of each key of a scope, newest first."""
     wanted = check_category(category)
     entries = await service_of(request).memory.entries(parse_scope(scope).text)
-    shown = (each for each in entries if wanted is None or each.category == wanted)
-    return reply({"entries": [entry_json(entry) for entry in shown]})
+    return reply(entries_json(each for each in entries if wanted in (None, each.category)))
 
 
 @router.get(
@@ -110,6 +112,23 @@ def entry_json(entry: Entry) -> dict[str, Any]:
     if entry.category is not None:
         shown["category"] = entry.category
     return shown
+
+
+def entry_text(entry: Entry) -> str:
+    """What `dump` makes of `entry_json`, in half the time where the value is a text."""
+    value = entry.value
+    text = encode_basestring_ascii(value) if type(value) is str else dump_text(value)
+    category = "" if entry.category is None else f',"category":"{entry.category}"'
+    return (
+        f'{{"key":{encode_basestring_ascii(entry.key)},"value":{text},'
+        f'"scope":{encode_basestring_ascii(entry.scope)},'
+        f'"timestamp":{encode_basestring_ascii(entry.timestamp)},"seq":{entry.seq}{category}}}'
+    )
+
+
+def entries_json(entries: Iterable[Entry]) -> dict[str, Any]:
+    """Several of them."""
+    return {"entries": [entry_json(entry) for entry in entries]}
 
 
 def _write(entry: Entry) -> dict[str, Any]:
