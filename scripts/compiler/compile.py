@@ -22,11 +22,12 @@ from .place import (
     Misuse,
     refuse_edited,
     refuse_foreign,
+    refuse_inside,
     refuse_kind,
     refuse_misuse,
     refuse_unwritable,
-    scan_sources,
     some,
+    understood,
     unwritable,
 )
 from .stages import Stages
@@ -72,9 +73,13 @@ class Run:
     def walk(self) -> None:
         """From the sources to the output; stops where errors make going on pointless."""
         self.stages.enter("reading")
-        scanned = scan_sources(self.src)
-        inputs = inputs_of(self.src, scanned)
-        project = load(self.src, self.src.as_posix(), self.found, scanned)
+        shown = self.src.as_posix()
+        sources = understood(self.src, shown, self.found)
+        if not sources.is_foreign:
+            refuse_inside(self.src, self.out)
+        self.stages.tell(sources.reasons)
+        inputs = inputs_of(self.src, sources)
+        project = load(self.src, shown, self.found, sources)
         self.agents, self.flows = len(project.agents), len(project.flows)
         if self.found.has("error") or refuse_kind(self.out, self.found):
             return

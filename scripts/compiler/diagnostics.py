@@ -100,6 +100,26 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD504": ("error", "the output folder is out of date"),
     "BMAD505": ("warning", "no formatter could be run"),
     "BMAD506": ("error", "another compiler is at work"),
+    # 6xx: projects in another form
+    "BMAD600": ("note", "directives for a conversation that are left out"),
+    "BMAD601": ("warning", "YAML of another form that was repaired"),
+    "BMAD602": ("error", "a file of another form that is no UTF-8 text"),
+    "BMAD603": ("warning", "control characters that were taken out"),
+    "BMAD604": ("error", "YAML of another form that cannot be repaired"),
+    "BMAD605": ("warning", "a file that a foreign agent or step names and that is not there"),
+    "BMAD606": ("note", "an id that was made to fit"),
+    "BMAD607": ("note", "an id that is taken, so that another was given"),
+    "BMAD608": ("warning", "an agent of a workflow that is none"),
+    "BMAD609": ("note", "a condition whose source is declared"),
+    "BMAD610": ("note", "a document of a workflow that is none, or only perhaps one"),
+    "BMAD611": ("note", "something that is left out"),
+    "BMAD612": ("error", "a path that leads out of the project"),
+    "BMAD613": ("warning", "a file that is in no form that is known"),
+    "BMAD614": ("note", "a loop that was given bounds"),
+    "BMAD615": ("error", "two agents of one folder with one id"),
+    "BMAD616": ("warning", "a workflow, or a part of one, that is in no form that is known"),
+    "BMAD617": ("note", "a workflow that has become several flows"),
+    "BMAD618": ("warning", "a document's template that cannot be read"),
 }
 
 

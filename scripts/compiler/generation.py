@@ -18,23 +18,29 @@ from .render import agent_path, copied_files, render
 from .tree import Tree
 
 if TYPE_CHECKING:
-    from .sources import Scanned
+    from .translate import Sources
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What an output depends on, as hashes and names."""
+    """What an output depends on, as hashes and names.
+
+    `dialect` is empty for the native form; `translated` are native files that are on no disk.
+    """
 
     sources: dict[str, str]
     compiler: str
     formatter: str
+    dialect: str = ""
+    translated: frozenset[str] = frozenset()
 
 
-def inputs_of(src: Path, scanned: Scanned) -> Inputs:
+def inputs_of(src: Path, found: Sources) -> Inputs:
     """The inputs, of the very bytes that are compiled."""
     formatter = distribution.formatter()
-    digests = source_digests(str(src), scanned[0])
-    return Inputs(digests, digest.of_compiler(formatter), formatter)
+    digests = source_digests(str(src), found.scanned)
+    compiler = digest.of_compiler(formatter)
+    return Inputs(digests, compiler, formatter, found.dialect, found.translated)
 
 
 def generation(
@@ -61,7 +67,10 @@ def _generation(
     project: Project, inputs: Inputs, tree: Tree, *, same_compiler: bool
 ) -> tuple[Generation, str]:
     """The generation, and the formatter that was used, empty when none was needed."""
-    keep = _unchanged_agents(project, inputs, tree) if same_compiler else frozenset()
+    # An agent of a foreign tree is made from more files than its own.
+    keep = frozenset[str]()
+    if same_compiler and not inputs.dialect:
+        keep = _unchanged_agents(project, inputs, tree)
     copied = copied_files(project)
     rendered = render(project, keep)
     written = {path: data for path, data in copied.items() if not _has(tree, path, data)}
@@ -76,7 +85,8 @@ def _generation(
     manifest = Manifest(__version__, inputs.compiler)
     manifest.files = {path: tree.files[path] for path in kept}
     manifest.files |= {path: digest.of_bytes(data) for path, data in written.items()}
-    manifest.sources = inputs.sources | _named(project)
+    manifest.dialect = inputs.dialect
+    manifest.sources = inputs.sources | _named(project, inputs)
     manifest.agents, manifest.flows = len(project.agents), len(project.flows)
     return Generation(manifest, written, frozenset(kept)), used
 
@@ -86,7 +96,7 @@ def _unchanged_agents(project: Project, inputs: Inputs, tree: Tree) -> frozenset
     known = tree.known
     if known is None:
         return frozenset()
-    now = inputs.sources | _named(project)
+    now = inputs.sources | _named(project, inputs)
     return frozenset(
         path
         for agent in project.agents
@@ -96,10 +106,12 @@ def _unchanged_agents(project: Project, inputs: Inputs, tree: Tree) -> frozenset
     )
 
 
-def _named(project: Project) -> dict[str, str]:
+def _named(project: Project, inputs: Inputs) -> dict[str, str]:
     """The hashes of the files that agents name, as they were read."""
     return {
-        f"{project.root}/{path}": digest.of_bytes(data) for path, data in project.referred.items()
+        f"{project.root}/{path}": digest.of_bytes(data)
+        for path, data in project.referred.items()
+        if path not in inputs.translated
     }
 
 

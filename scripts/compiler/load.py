@@ -8,7 +8,7 @@ from typing import Final
 
 from ..runtime import spec
 from ..runtime.yamltext import FaultKind, Mapping, YamlFault, read
-from . import graph, sources
+from . import graph, sources, translate
 from .checks import check
 from .diagnostics import Diagnostics, Position, quoted
 from .dialects import flows, native, tools
@@ -35,15 +35,26 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def load(
-    src: Path, shown: str, diagnostics: Diagnostics, scanned: sources.Scanned | None = None
+    src: Path, shown: str, diagnostics: Diagnostics, found: translate.Sources | None = None
 ) -> Project:
     """The project in `src`, checked; `shown` is how messages call that folder.
 
-    `scanned` is what `sources.scan` found there, where that has been asked already. Raises
+    `found` is what `translate.understand` made of it, where that has been asked already. Raises
     OSError when `src` cannot be listed. A project with errors is complete enough to be looked
     at, and must not be compiled.
     """
-    files, faults = scanned or sources.scan(src)
+    found = found or translate.understand(src, shown, diagnostics)
+    if not found.dialect:
+        return _load(src, shown, diagnostics, found)
+    own = Diagnostics()
+    project = _load(src, shown, own, found)
+    home = f"{shown}/"
+    diagnostics.extend(translate.at_home(each, home, found.origins) for each in own)
+    return translate.homed(project, found.origins)
+
+
+def _load(src: Path, shown: str, diagnostics: Diagnostics, found: translate.Sources) -> Project:
+    files, faults = found.files, found.faults
     for fault in faults:
         at = Position(f"{shown}/{fault.path}")
         diagnostics.add(_SOURCE_CODES[fault.kind], at, fault.message, fault.hint)
@@ -55,7 +66,7 @@ def load(
         if not name.startswith(sources.TOOLS)
     }
     tool_files = {n.removeprefix(sources.TOOLS): d for n, d in files if n.startswith(sources.TOOLS)}
-    agents, named = read_named(src, shown, reader.agents(texts), diagnostics)
+    agents, named = read_named(src, shown, reader.agents(texts), diagnostics, found.take)
     project = Project(
         root=reader.root,
         agents=agents,

@@ -6,6 +6,7 @@ NAME = "manifest.sha256"
 NEXT = NAME + ".next"
 _MADE_BY = "# Written by bmad2pf "
 _FORMATTER = "# formatter "
+_DIALECT = "# dialect "
 _BY = ", formatted by "
 _HEX = frozenset("0123456789abcdef")
 
@@ -17,6 +18,8 @@ class Damaged(Exception):
 class Manifest:
     """Paths with their SHA-256: `sources` as in headers, `files` relative to the tree.
 
+    `dialect` is what the sources were written in, empty for the native form.
+
     `findings` counts the warnings and notes that were said. `formatter` was to format the
     files, and is part of `compiler`; `formatted` is the one that did. `was` lists files that an
     interrupted compiler left behind, as pairs of path and hash; only the manifest of a
@@ -26,6 +29,7 @@ class Manifest:
     __slots__ = (
         "agents",
         "compiler",
+        "dialect",
         "files",
         "findings",
         "flows",
@@ -42,6 +46,7 @@ class Manifest:
         self.agents = 0
         self.flows = 0
         self.findings = 0
+        self.dialect = ""
         self.formatter = ""
         self.formatted = ""
         self.sources: dict[str, str] = {}
@@ -55,6 +60,7 @@ class Manifest:
             f"# compiler {self.compiler}",
             f"# agents {self.agents} flows {self.flows} findings {self.findings}",
             *([f"{_FORMATTER}{self.formatter}{_BY}{self.formatted}"] if self.formatter else ()),
+            *([f"{_DIALECT}{self.dialect}"] if self.dialect else ()),
             *(f"# source {digest}  {path}" for path, digest in sorted(self.sources.items())),
             *(f"# was {digest}  {path}" for path, digest in sorted(self.was)),
             *(f"{digest}  {path}" for path, digest in sorted(self.files.items())),
@@ -77,6 +83,8 @@ def decode(data: bytes) -> Manifest:
     if rest and rest[0].startswith(_FORMATTER):
         words = rest.pop(0)[len(_FORMATTER) :]
         manifest.formatter, _, manifest.formatted = words.partition(_BY)
+    if rest and rest[0].startswith(_DIALECT):
+        manifest.dialect = rest.pop(0)[len(_DIALECT) :]
     for line in rest:
         _entry(manifest, line)
     return manifest

@@ -10,10 +10,11 @@ from .diagnostics import Position
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A named thing that a client may ask of an agent."""
+    """A named thing that a client may ask of an agent; `shows` are assets that go with it."""
 
     name: str
     text: str = ""
+    shows: tuple[str, ...] = ()
 
 
 AssetKind = Literal["tasks", "templates", "checklists", "data"]

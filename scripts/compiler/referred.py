@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from .dialects.assets import checked
 from .dialects.fields import Fields
 from .model import Agent
 
+Take = Callable[[str], bytes | sources.SourceFault]
 _CODES: Final[dict[sources.FaultKind, str]] = {
     "unreadable": "BMAD101",
     "special": "BMAD113",
@@ -25,18 +26,22 @@ _CODES: Final[dict[sources.FaultKind, str]] = {
 
 
 def read_named(
-    src: Path, shown: str, agents: Iterable[Agent], diagnostics: Diagnostics
+    src: Path, shown: str, agents: Iterable[Agent], diagnostics: Diagnostics, take: Take
 ) -> tuple[tuple[Agent, ...], dict[str, bytes]]:
-    """The agents with the schemas that they name, and every file that was named, by its path."""
-    files = _Named(src, shown, diagnostics)
+    """The agents with the schemas that they name, and every file that was named, by its path.
+
+    `take` gives the bytes of a file below `src`, or what is wrong with it.
+    """
+    files = _Named(src, shown, diagnostics, take)
     return tuple(map(files.read_agent, agents)), files.data
 
 
 class _Named:
     """Reads each file once. `None` stands for one that was refused."""
 
-    def __init__(self, src: Path, shown: str, diagnostics: Diagnostics) -> None:
+    def __init__(self, src: Path, shown: str, diagnostics: Diagnostics, take: Take) -> None:
         self.src = src
+        self.take = take
         self.shown = shown
         self.diagnostics = diagnostics
         self.data: dict[str, bytes] = {}
@@ -57,7 +62,7 @@ class _Named:
     def _text(self, path: str, at: Position) -> str | None:
         """The text of a file; what is wrong with it is told where it is named."""
         if path not in self.data and path not in self.faults:
-            found = sources.take(self.src, path)
+            found = self.take(path)
             if isinstance(found, bytes):
                 self.data[path] = found
             else:

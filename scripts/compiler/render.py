@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from .graphs import graph_json, mermaid
 from .layout import Call, Code, assignment, fits, names_import, natural
 from .literals import comment, docstring, prose
-from .model import Agent, Flow, Project, Tool
+from .model import Agent, Command, Flow, Project, Tool
 from .names import class_name, module_name, variable_name
 from .nodes import tuned
 from .wiring import wire
@@ -166,7 +166,7 @@ def _attributes(agent: Agent, long_persona: bool) -> Iterator[tuple[str, object]
         ("wait_for_agents", agent.wait_for_agents),
         ("assets", tuple(asset.path for asset in agent.assets if not asset.inline)),
         ("inline", tuple(asset.path for asset in agent.assets if asset.inline)),
-        ("commands", tuple((command.name, command.text) for command in agent.commands)),
+        ("commands", tuple(map(_command, agent.commands))),
         ("creates", agent.creates),
         ("actions", agent.actions),
         ("output", Code("OUTPUT") if agent.output is not None else None),
@@ -174,6 +174,11 @@ def _attributes(agent: Agent, long_persona: bool) -> Iterator[tuple[str, object]
         if value:
             yield name, value
     yield from tuning.items()
+
+
+def _command(command: Command) -> tuple[object, ...]:
+    """`(name, text)`, with the files that go with it where there are any."""
+    return (command.name, command.text, *([command.shows] if command.shows else ()))
 
 
 def _flow(flow: Flow) -> Call:

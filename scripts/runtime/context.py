@@ -39,6 +39,7 @@ class FlowContext:
     documents: dict[str, str] = field(default_factory=dict)
     on_missing_doc: str | None = None
     command: str = ""  # an errand beside the flow: it leaves no document and no memory
+    shows: tuple[str, ...] = ()  # the assets that go with it
     results: dict[str, Any] = field(default_factory=dict)
     agent_of: dict[str, str] = field(default_factory=dict)
     previous: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .ask import Conversation
@@ -47,7 +47,7 @@ class AgentNode(StepNode):
     wait_for_agents: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     inline: tuple[str, ...] = ()
-    commands: tuple[tuple[str, str], ...] = ()
+    commands: tuple[tuple[Any, ...], ...] = ()  # (name, text), and the assets that go with it
     creates: str | None = None
     actions: tuple[str, ...] = ()
     output: Mapping[str, Any] | None = None
@@ -91,6 +91,14 @@ class AgentNode(StepNode):
     def describe(cls) -> str:
         """The agent's description: its module's docstring."""
         return sys.modules[cls.__module__].__doc__ or ""
+
+    @classmethod
+    def errand(cls, name: str) -> tuple[str, tuple[str, ...]]:
+        """A command's text, its name where it has none, and the assets that go with it."""
+        for known, text, *shows in cls.commands:
+            if known == name:
+                return text or name, shows[0] if shows else ()
+        return name, ()
 
     def scope(self, context: FlowContext) -> str:
         """Where it reads and writes memory: `{agent_id}:{story_id}` or `shared:{namespace}`."""
@@ -157,6 +165,8 @@ class AgentNode(StepNode):
     async def _sight(self, context: FlowContext) -> Sight:
         """What it sees. Raises StepBlocked or DependencyError for documents that are missing."""
         sight = Sight(context.input, context.command, context.inputs)
+        if context.shows:
+            sight.files = self._files(context, context.shows)
         if context.results or context.outer:
             sight.outputs = self._outputs(context)
         if self.required:
@@ -206,6 +216,9 @@ class AgentNode(StepNode):
         if self.assets or self.inline:
             return context.services.assets.describe(system, self.assets, self.inline)
         return system
+
+    def _files(self, context: FlowContext, names: Sequence[str]) -> list[tuple[str, str]]:
+        return [(name, context.services.assets.shown(name)) for name in names]
 
     def _tools(self, context: FlowContext) -> dict[str, Tool]:
         known = context.services.tools

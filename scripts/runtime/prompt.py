@@ -21,6 +21,7 @@ class Sight:
     input: str
     command: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    files: Sequence[tuple[str, str]] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
@@ -31,7 +32,9 @@ class Sight:
     @property
     def bare(self) -> bool:
         """Whether there is nothing but the input."""
-        more = self.documents or self.memory or self.command or self.inputs or self.item
+        more = (
+            self.documents or self.memory or self.command or self.inputs or self.item or self.files
+        )
         return not (self.outputs or more)
 
 
@@ -54,6 +57,8 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
     parts = [_part("Input", sight.input, limits.input, cut)]
     if sight.command:
         parts.append(_part("Command", sight.command, limits.input, cut))
+    if sight.files:
+        parts.append(_part("Instructions", _sections(sight.files), limits.documents, cut))
     if sight.inputs:
         parts.append(_part("Further inputs", _json(sight.inputs), limits.input, cut))
     if sight.item:

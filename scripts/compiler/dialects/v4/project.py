@@ -1,0 +1,97 @@
+"""A whole v4 project as a draft."""
+
+from __future__ import annotations
+
+from ....runtime import spec
+from ...diagnostics import Diagnostics, quoted
+from ..draft import Draft, Origin
+from ..tree import ForeignTree
+from . import homes
+from .agents import AgentReader, Found
+from .assets import Assets
+from .commands import fitted
+from .homes import Home
+
+NAME = "bmad-v4"
+
+
+def recognises(tree: ForeignTree) -> str:
+    """Why a tree is a v4 project; empty when it is none."""
+    found = homes.find(tree)
+    if not found:
+        return ""
+    return f"{found[0].agents[0]} has a YAML block with agent:"
+
+
+def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
+    """The project's draft; findings go into `diagnostics`, which is the tree's."""
+    return _Project(tree, diagnostics).read()
+
+
+class _Project:
+    def __init__(self, tree: ForeignTree, diagnostics: Diagnostics) -> None:
+        self.tree = tree
+        self.diagnostics = diagnostics
+        self.draft = Draft(NAME)
+        self.homes = homes.find(tree)
+        self.assets = Assets(tree, self.homes, self.draft)
+        self.agents: list[Found] = []
+        self.by_id: dict[str, Found] = {}  # by the id that they have now
+
+    def read(self) -> Draft:
+        reader = AgentReader(self.assets)
+        for home in self.homes:
+            own: dict[str, Found] = {}
+            for path in home.agents:
+                if (found := reader.read(home, path)) is not None:
+                    self._take(home, found, own)
+        self._tell_dropped()
+        return self.draft
+
+    def _take(self, home: Home, found: Found, own: dict[str, Found]) -> None:
+        draft, key = found.draft, spec.id_key(found.draft.id)
+        if key in own:
+            first = own[key].draft.at
+            message = f"the id {quoted(draft.id)} is taken by {first.path}"
+            at = self.tree.at(draft.at.path, draft.at.line, draft.at.column)
+            self.diagnostics.add("BMAD615", at, message, "give one of them another id")
+            return
+        own[key] = found
+        if key in self.by_id and home.is_copy:
+            why = f"an editor's copy of {self.by_id[key].draft.at.path}"
+            self.draft.account(draft.at, "agent", draft.id, "left", why)
+            at = self.tree.at(draft.at.path, draft.at.line, draft.at.column)
+            self.diagnostics.add("BMAD611", at, f"{quoted(draft.id)} is left out: {why}")
+            return
+        if key in self.by_id:
+            self._rename(home, found)
+        self.by_id[spec.id_key(draft.id)] = found
+        self.agents.append(found)
+        self.draft.agents.append(draft)
+
+    def _rename(self, home: Home, found: Found) -> None:
+        draft = found.draft
+        first = self.by_id[spec.id_key(draft.id)].draft.at
+        pack = home.pack if home.pack[0].isalpha() else f"pack-{home.pack}"
+        new = fitted(f"{pack}-{draft.id}")
+        number = 2
+        while spec.id_key(new) in self.by_id:
+            new, number = fitted(f"{pack}-{number}-{draft.id}"), number + 1
+        message = f"the id {quoted(draft.id)} is taken by {first.path}: here it is {quoted(new)}"
+        at = self.tree.at(draft.at.path, draft.at.line, draft.at.column)
+        self.diagnostics.add("BMAD607", at, message, "rename one of them to choose the id yourself")
+        draft.notes.append(f"Its own id, {draft.id}, is taken by {first.path}.")
+        draft.id = new
+
+    def _tell_dropped(self) -> None:
+        count = sum(found.dropped for found in self.agents)
+        if not count:
+            return
+        first = self.agents[0].draft.at
+        message = (
+            f"{count} directives and commands for a conversation, in {len(self.agents)} agents, "
+            "are left out: greetings, help, staying in character, resolution of files"
+        )
+        at = self.tree.at(first.path, first.line, first.column)
+        self.diagnostics.add("BMAD600", at, message, "a service has nobody to greet")
+        self.draft.account(Origin(first.path), "directives", str(count), "left", message)
