@@ -15,7 +15,7 @@ from .dialects import flows, native, tools
 from .dialects.fields import stray_character
 from .frontmatter import NotClosed, mistaken, split
 from .model import Agent, Flow, Project, Tool
-from .referred import read_named
+from .referred import Named
 
 _YAML_CODES: Final[dict[FaultKind, str]] = {
     "syntax": "BMAD105",
@@ -66,14 +66,15 @@ def _load(src: Path, shown: str, diagnostics: Diagnostics, found: translate.Sour
         if not name.startswith(sources.TOOLS)
     }
     tool_files = {n.removeprefix(sources.TOOLS): d for n, d in files if n.startswith(sources.TOOLS)}
-    agents, named = read_named(src, shown, reader.agents(texts), diagnostics, found.take)
+    named = Named(src, shown, diagnostics, found.take)
+    agents = tuple(map(named.read_agent, reader.agents(texts)))
     project = Project(
         root=reader.root,
         agents=agents,
-        flows=reader.flows(texts, agents),
+        flows=tuple(map(named.read_flow, reader.flows(texts, agents))),
         tools=reader.tools(texts, tool_files),
         tool_files=tool_files,
-        referred=named,
+        referred=named.data,
     )
     if "agents" not in broken:
         wrong = {found.path for found in diagnostics if found.severity == "error"}

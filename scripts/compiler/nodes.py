@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from ..runtime import spec
 from . import items
 from .graph import Agents
 from .layout import Call, Code
@@ -19,7 +20,7 @@ def node(stage: Step | Group, flow: Flow, agents: Agents, flows: dict[str, Flow]
     if isinstance(stage, Gate):
         return Call("Gate", (stage.id,), tuple(_gate(stage)))
     if isinstance(stage, Subflow):
-        return _subflow(stage, flows[stage.flow])
+        return _subflow(stage, flow, agents, flows)
     assert isinstance(stage, AgentStep)  # noqa: S101 - there is no fourth kind
     return Call(class_name(stage.agent), keywords=tuple(_agent(stage, flow, agents)))
 
@@ -34,11 +35,13 @@ def _gate(gate: Gate) -> list[tuple[str, object]]:
     return [*given, ("actions", gate.actions), *_common(gate)]
 
 
-def _subflow(step: Subflow, flow: Flow) -> Call:
+def _subflow(step: Subflow, flow: Flow, agents: Agents, flows: dict[str, Flow]) -> Call:
+    inner = flows[step.flow]
     given: list[tuple[str, object]] = []
-    if flow.on_missing_doc is not None:
-        given.append(("on_missing_doc", flow.on_missing_doc))
-    build = Code(f"{flow_variable(flow.name)}.build")
+    if inner.on_missing_doc is not None:
+        given.append(("on_missing_doc", inner.on_missing_doc))
+    given += _list(step, flow, agents)
+    build = Code(f"{flow_variable(inner.name)}.build")
     return Call("Subflow", (step.id, build), (*given, *_common(step)))
 
 
@@ -46,16 +49,31 @@ def _agent(step: AgentStep, flow: Flow, agents: Agents) -> list[tuple[str, objec
     given: list[tuple[str, object]] = []
     if step.id != step.agent:
         given.append(("id", step.id))
-    if step.requires:
-        given.append(("requires", step.requires))
-    if step.creates is not None:
-        given.append(("creates", step.creates))
+    verdict = Code("VERDICT") if step.output is spec.VERDICT else step.output
+    for name, value in (
+        ("requires", step.requires),
+        ("reads", step.reads),
+        ("creates", step.creates),
+        ("note", step.note),
+        ("shows", step.shows),
+        ("template", step.template),
+        ("actions", step.actions),
+        ("output", verdict),
+    ):
+        if value:
+            given.append((name, value))
+    return [*given, *_list(step, flow, agents), *_common(step), *tuned(step.tuning)]
+
+
+def _list(step: AgentStep | Subflow, flow: Flow, agents: Agents) -> list[tuple[str, object]]:
+    """The list that a step runs over, and how long that may be."""
+    given: list[tuple[str, object]] = []
     if step.for_each is not None:
         (source,) = items.sources(flow, step, agents)
         given.append(("for_each", source))
     if step.max_items is not None:
         given.append(("max_items", step.max_items))
-    return [*given, *_common(step), *tuned(step.tuning)]
+    return given
 
 
 def tuned(tuning: Tuning) -> list[tuple[str, object]]:

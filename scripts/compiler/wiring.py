@@ -22,6 +22,7 @@ _RUNTIME: Final = (
     ("flow", "End"),
     ("gate", "Gate"),
     ("group", "ParallelGroup"),
+    ("spec", "VERDICT"),
     ("subflow", "Subflow"),
 )
 
@@ -71,6 +72,8 @@ def _functions(call: Call) -> Iterator[str]:
     for value in (*call.arguments, *(value for _, value in call.keywords)):
         if isinstance(value, Call):
             yield from _functions(value)
+        elif isinstance(value, Code):
+            yield value.text
 
 
 def _variables(flow: Flow, modules: set[str]) -> list[tuple[str, Step | Group]]:

@@ -15,9 +15,10 @@ from .context import FlowContext
 from .deltas import AnswerText, Deltas
 from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
 from .models.protocol import Message, Model, ModelReply, ModelRequest, ToolCall, Usage
-from .outcome import OutcomeFault, answer_schema, read, schema_text
+from .outcome import OutcomeFault, answer_schema, read, schema_text, split_action
 from .retry import retry
 from .runner import Ticket
+from .template import Outline
 from .tool import Tool
 from .waiting import within
 
@@ -33,16 +34,37 @@ NO_REQUEST: Final = ModelRequest("", ())
 class Conversation:
     """What is asked in one visit, and what came of it.
 
-    `cut` names the parts of the message that were too long, `missing` the documents that were
-    seen as empty. `output` is the schema of the answer, `fallback` the model that is asked when
-    the first one fails for good. Afterwards `result` is the answer (text, or the object of its
-    schema) and `action` what was chosen.
+    `outline` is that of the document it has to be. `cut` names the parts of the message that
+    were too long, `missing` the documents that were seen as empty. `output` is the schema of the
+    answer, `fallback` the model that is asked when the first one fails for good. Afterwards
+    `result` is the answer (text, or the object of its schema) and `action` what was chosen.
     `item` counts from 0 in a `for_each`, whose own conversation only holds its `items`.
     """
 
     __slots__ = (
-        *("action", "attempts", "budget", "calls", "context", "cut", "fallback", "item", "items"),
-        *("missing", "model", "output", "payer", "reply", "request", "result", "skipped"),
+        *(
+            "outline",
+            "action",
+            "attempts",
+            "budget",
+            "calls",
+            "context",
+            "cut",
+            "fallback",
+            "item",
+            "items",
+        ),
+        *(
+            "missing",
+            "model",
+            "outline",
+            "output",
+            "payer",
+            "reply",
+            "request",
+            "result",
+            "skipped",
+        ),
         *("ticket", "timeout", "tools", "usage"),
     )
 
@@ -51,6 +73,7 @@ class Conversation:
         self.ticket = ticket
         self.request: ModelRequest = NO_REQUEST
         self.output: Mapping[str, Any] | None = None
+        self.outline: Outline | None = None
         self.tools: Mapping[str, Tool] = NO_TOOLS
         self.fallback: str | None = None
         self.cut: tuple[str, ...] = ()
@@ -79,6 +102,8 @@ class Conversation:
         self.result = reply.text
         if self.output is not None or self.request.actions:
             await self._settle()
+        if self.outline is not None and self.output is None:
+            await self._complete(self.outline)
 
     async def _settle(self) -> None:
         for round_ in range(1, MAX_OUTCOME_ROUNDS + 1):
@@ -94,6 +119,23 @@ class Conversation:
                 self.result = outcome.output if outcome.output != "" else self.result
                 self.action = outcome.action
                 return
+
+    async def _complete(self, outline: Outline) -> None:
+        """Ask for the sections that the document lacks; the fullest one is kept, and what it lacks
+        is told."""
+        best = outline.missing(self.result)
+        for _ in range(1, MAX_OUTCOME_ROUNDS):
+            if not best:
+                return
+            self._say(Message("assistant", self.reply.text), Message("user", _lacking(best)))
+            self.reply = await self._answered()
+            text, action = split_action(self.reply.text, self.request.actions)
+            missing = outline.missing(text)
+            if len(missing) < len(best):
+                best, self.result, self.action = missing, text, action or self.action
+        if best:
+            facts = {"missing": list(best)}
+            await self.context.runner.event("step.incomplete", self.ticket.step, facts)
 
     def _unsettled(self, fault: OutcomeFault) -> ActionError | OutputError:
         step, actions = self.ticket.step, self.request.actions
@@ -171,7 +213,8 @@ class Conversation:
         if model.structured and (self.output is not None or request.actions):
             request = request._replace(schema=answer_schema(self.output, request.actions))
         elif self.output is not None:
-            request = request._replace(system=f"{request.system}\n\n{schema_text(self.output)}")
+            system = f"{request.system}\n\n{schema_text(self.output)}"
+            request = request._replace(system=system, output=self.output)
         self.model = model
         if self.budget is not None:
             return await self._paid(model, request, self.budget)
@@ -256,6 +299,14 @@ class Conversation:
         if tool is None:
             raise ToolError(f"there is no tool {call.name!r} for this agent", tool=call.name)
         return await tool.call(call.arguments)
+
+
+def _lacking(titles: Sequence[str]) -> str:
+    listed = "\n".join(f"- {title}" for title in titles)
+    return (
+        f"Your document lacks sections of its template:\n\n{listed}\n\n"
+        "Answer again with the whole document, these sections included."
+    )
 
 
 def _tokens(request: ModelRequest) -> int:

@@ -41,13 +41,16 @@ class Assets:
 
     def shown(self, name: str) -> str:
         """The file as a step or a command is shown it: a template as the outline that it means."""
-        text = self.text(name)
+        found = self.outline(name)
+        return self.text(name) if found is None else found.text
+
+    def outline(self, name: str) -> Outline | None:
+        """What a template in YAML says; None for any other file."""
         if not (name.startswith(TEMPLATES) and name.endswith(YAML)):
-            return text
+            return None
         if name not in self.outlines:
-            self.outlines[name] = outline(text)
-        found = self.outlines[name]
-        return text if found is None else found.text
+            self.outlines[name] = outline(self.text(name))
+        return self.outlines[name]
 
     def describe(self, system: str, listed: Sequence[str], inline: Sequence[str]) -> str:
         """The system's text with the inline files below it, and a list of what can be read."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import Conflict, DecisionError, SourcesChanged
 from .group import ParallelGroup
@@ -14,6 +15,8 @@ from .runner import Decision
 from .spec import document_name, story_document
 from .stores.runs import Kept
 from .subflow import Subflow
+
+_ITEM: Final = re.compile(r"\.[0-9]+\.")
 
 if TYPE_CHECKING:
     from .flow import AnyFlow
@@ -95,7 +98,12 @@ def first_reader(request: RunRequest, kept: Kept, graph: AnyFlow) -> int | None:
     """The number of the first finished step that requires one of `request.changed`."""
     changed = set(changed_names(request))
     readers = {step for step, names in readings(graph) if changed & names}
-    return next((event.seq for event in kept.steps if event.step in readers), None)
+    return next((event.seq for event in kept.steps if _place(event.step) in readers), None)
+
+
+def _place(step: str | None) -> str | None:
+    """A step as flows name it: without the number of the item that it ran for."""
+    return step and _ITEM.sub(".", step)
 
 
 def changed_names(request: RunRequest) -> Iterator[str]:

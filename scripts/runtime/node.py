@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .ask import Conversation
@@ -16,7 +16,7 @@ from .prompt import Sight, as_text, system_text, user_text
 from .runner import Record, Ticket
 from .schedule import NO_WAITS, Schedule
 from .spec import document_name, story_document
-from .step import StepNode
+from .step import StepNode, listed
 from .stores.protocol import Entry
 from .tool import Tool
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # What a place in a flow may set for itself, over what its agent's class says.
 PLACE_SETTINGS: Final = frozenset(
     {"creates", "actions", "output", "model", "fallback", "temperature", "max_tokens"}
+    | {"note", "shows", "template"}
     | {"timeout", "retries", "memory_scope", "budget"}
 )
 
@@ -35,7 +36,9 @@ class AgentNode(StepNode):
 
     `id` is the agent's, `step` the place's: the same unless the constructor's `id` says otherwise.
     Document names are without `.md`; `timeout` is in seconds; `retries` counts all attempts;
-    `output` is the JSON Schema of its answer. A place's own settings win over the class's.
+    `output` is the JSON Schema of its answer. `required` documents are waited for, `reads` are
+    shown if they are there; `shows` are assets that are part of the message, `template` is that
+    of the document which the step creates. A place's own settings win over the class's.
     """
 
     id: str = ""
@@ -45,10 +48,14 @@ class AgentNode(StepNode):
     memory_scope: str = "isolated"
     wait_for_docs: tuple[str, ...] = ()
     wait_for_agents: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     inline: tuple[str, ...] = ()
     commands: tuple[tuple[Any, ...], ...] = ()  # (name, text), and the assets that go with it
     creates: str | None = None
+    template: str | None = None
+    note: str = ""
+    shows: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     output: Mapping[str, Any] | None = None
     model: str | None = None
@@ -68,6 +75,7 @@ class AgentNode(StepNode):
         *,
         id: str | None = None,
         requires: tuple[str, ...] = (),
+        reads: tuple[str, ...] = (),
         when: str | None = None,
         max_visits: int | None = None,
         for_each: tuple[str, ...] = (),
@@ -76,6 +84,8 @@ class AgentNode(StepNode):
     ) -> None:
         super().__init__(id or self.id, when=when, max_visits=max_visits)
         self.required = self.wait_for_docs + requires if requires else self.wait_for_docs
+        if reads:
+            self.reads = self.reads + reads
         self.for_each = for_each
         self.max_items = max_items
         for name, value in settings.items():
@@ -165,13 +175,16 @@ class AgentNode(StepNode):
     async def _sight(self, context: FlowContext) -> Sight:
         """What it sees. Raises StepBlocked or DependencyError for documents that are missing."""
         sight = Sight(context.input, context.command, context.inputs)
-        if context.shows:
-            sight.files = self._files(context, context.shows)
+        if self.note or self.shows or self.template or context.command:
+            self._show_task(sight, context)
+        sight.item = context.item
         if context.results or context.outer:
             sight.outputs = self._outputs(context)
         if self.required:
             found = await context.required(self.step, self.required)
             sight.documents, sight.missing = found
+        if self.reads:
+            sight.documents = {**await context.present(self.reads), **sight.documents}
         if context.services.memory is not None:
             sight.scope = self.scope(context)
             sight.memory = await self._memory(context, sight.scope)
@@ -192,6 +205,8 @@ class AgentNode(StepNode):
         talk.missing = sight.missing
         text, talk.cut = user_text(sight, settings.prompt)
         errand = context.command != ""
+        if self.template and self.creates and not errand:
+            talk.outline = context.services.assets.outline(self.template)
         talk.request = ModelRequest(
             self._system(context, errand),
             (Message("user", text),),
@@ -207,6 +222,8 @@ class AgentNode(StepNode):
             context.run_id,
             talk.ticket.visit,
         )
+        if talk.outline is not None:
+            talk.request = talk.request._replace(headings=talk.outline.headings)
 
     def _system(self, context: FlowContext, errand: bool) -> str:
         if errand or "actions" in self.__dict__:
@@ -217,8 +234,16 @@ class AgentNode(StepNode):
             return context.services.assets.describe(system, self.assets, self.inline)
         return system
 
-    def _files(self, context: FlowContext, names: Sequence[str]) -> list[tuple[str, str]]:
-        return [(name, context.services.assets.shown(name)) for name in names]
+    def _show_task(self, sight: Sight, context: FlowContext) -> None:
+        """Put before it what this place, or the command, is about."""
+        shows: tuple[str, ...] = context.shows
+        if not context.command:
+            sight.note = self.note
+            shows = self.shows
+            if self.template and self.creates and self.template not in shows:
+                shows = (*shows, self.template)
+        assets = context.services.assets
+        sight.files = [(name, assets.shown(name)) for name in shows]
 
     def _tools(self, context: FlowContext) -> dict[str, Tool]:
         known = context.services.tools
@@ -253,7 +278,7 @@ class AgentNode(StepNode):
 
     async def _prepare_items(self, talk: Conversation) -> None:
         context = talk.context
-        items = self._items(context)
+        items = listed(context, self.step, self.for_each, self.max_items)
         talk.items = []
         sight = await self._sight(context)
         # An item stands for the list that it is from.
@@ -265,22 +290,6 @@ class AgentNode(StepNode):
                 sight.item = (number + 1, len(items), item)
                 self._prepare(one, sight)
             talk.items.append(one)
-
-    def _items(self, context: FlowContext) -> list[Any]:
-        """The list that an earlier step gave. Raises RunError when there is none, or too long."""
-        source, *names = self.for_each
-        found = context.results.get(source)
-        for name in names:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        where = ".".join(self.for_each)
-        if not isinstance(found, list):
-            raise RunError(f"for_each: {where} is no list", step=self.step)
-        if self.max_items is not None and len(found) > self.max_items:
-            raise RunError(
-                f"for_each: {where} has {len(found)} items, max_items is {self.max_items}",
-                step=self.step,
-            )
-        return found
 
     async def _each(self, talk: Conversation, items: list[Conversation]) -> Record:
         visits = [Item(self, one) for one in items]
@@ -339,7 +348,7 @@ class AgentNode(StepNode):
             if saved == "all":
                 await services.documents.put(story_document(context.story_id, name), text)
             if self.creates is not None:
-                created = story_document(context.story_id, self.creates)
+                created = story_document(context.story_id, self.creates) + context.suffix
                 await services.documents.put(created, text)
         if services.memory is not None:
             await services.memory.put(self.scope(context), name, talk.result)

@@ -21,6 +21,7 @@ class Sight:
     input: str
     command: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
     files: Sequence[tuple[str, str]] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
@@ -32,10 +33,8 @@ class Sight:
     @property
     def bare(self) -> bool:
         """Whether there is nothing but the input."""
-        more = (
-            self.documents or self.memory or self.command or self.inputs or self.item or self.files
-        )
-        return not (self.outputs or more)
+        more = self.documents or self.memory or self.command or self.inputs or self.item
+        return not (self.outputs or more or self.note or self.files)
 
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
@@ -57,6 +56,8 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
     parts = [_part("Input", sight.input, limits.input, cut)]
     if sight.command:
         parts.append(_part("Command", sight.command, limits.input, cut))
+    if sight.note:
+        parts.append(_part("This step", sight.note, limits.input, cut))
     if sight.files:
         parts.append(_part("Instructions", _sections(sight.files), limits.documents, cut))
     if sight.inputs:

@@ -57,6 +57,18 @@ def read_bound(fields: Fields) -> dict[str, Node]:
     return found
 
 
+def read_template(fields: Fields) -> str | None:
+    """The path of the template of the document that an agent creates."""
+    name = fields.text("template")
+    if name is None:
+        return None
+    if not is_path(name):
+        node = fields.values["template"]
+        fields.add("BMAD110", node, f'"template" names no file: {quoted(name)}', _NAME_HINT)
+        return None
+    return f"{BOUND['template']}/{name}"
+
+
 def _read_asset(fields: Fields, kind: str, item: Node) -> Asset | None:
     inline: bool | None = False
     if isinstance(item, Mapping):

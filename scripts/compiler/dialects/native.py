@@ -9,7 +9,7 @@ from ...runtime import spec
 from ...runtime.yamltext import Mapping, Node, Scalar
 from ..diagnostics import Diagnostics, Position, quoted
 from ..model import Agent, Asset, Command
-from .assets import BOUND, read_assets, read_bound, read_output
+from .assets import BOUND, read_assets, read_bound, read_output, read_template
 from .fields import ID_HINT, Fields
 from .tuning import read_tuning
 
@@ -21,6 +21,7 @@ KEYS: Final = (
     "memory_scope",
     "memory_recall",
     "wait_for",
+    "reads",
     "parallel",
     "persona",
     "tasks",
@@ -29,6 +30,7 @@ KEYS: Final = (
     "data",
     "commands",
     "creates",
+    "template",
     "actions",
     "output",
     "model",
@@ -90,6 +92,10 @@ def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnos
         assets.setdefault(Asset(path), item)
     at |= {asset.path: fields.place(item) for asset, item in assets.items()}
     output, output_file = read_output(fields)
+    template = read_template(fields)
+    if template is not None:
+        assets.setdefault(Asset(template), fields.values["template"])
+        at[template] = fields.at("template")
     return Agent(
         id=_read_id(fields, file.stem),
         path=file.name,
@@ -99,10 +105,12 @@ def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnos
         tools=tuple(tools),
         wait_for_docs=tuple(wait_docs),
         wait_for_agents=tuple(wait_agents),
+        reads=tuple(fields.documents("reads")),
         parallel=fields.boolean("parallel") or False,
         assets=tuple(assets),
         commands=commands,
         creates=fields.document("creates"),
+        template=template,
         actions=read_actions(fields),
         output=output,
         output_file=output_file,
