@@ -27,7 +27,7 @@ _PHASE: Final = re.compile(r"(?:\d+-.*|anytime|plan|ship|execute|build|design|di
 
 @dataclass(slots=True)
 class Row:
-    """A workflow in its module's table. `after` and `before` name rows by skill, or skill:action."""
+    """A workflow in its module's table. `after` and `before` hold keys: skill, or skill:action."""
 
     at: Origin
     module: str
@@ -99,7 +99,7 @@ def _column(cell: str) -> str:
 
 def _row(tree: ForeignTree, at: Origin, header: list[str], cells: list[str]) -> Row | None:
     fitted = _fitted(header, cells)
-    if fitted is None or (fitted != cells and len(cells) < len(header.copy()) and header[-1]):
+    if fitted is None or len(fitted) > len(cells):
         number = f"{len(cells)} cells where the header has {len([name for name in header if name])}"
         what = "is left out" if fitted is None else "is read as if an empty cell were missing"
         place = tree.at(at.path, at.line)
@@ -108,7 +108,10 @@ def _row(tree: ForeignTree, at: Origin, header: list[str], cells: list[str]) -> 
     if fitted is None:
         return None
     named = dict(zip(header, fitted, strict=False))
-    get = lambda key: named.get(key, "")  # noqa: E731
+
+    def get(key: str) -> str:
+        return named.get(key, "")
+
     skill = get("skill") or get("command")
     if skill == "_meta" or not (skill or get("workflow-file")):
         return None

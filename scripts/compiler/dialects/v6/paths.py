@@ -32,9 +32,9 @@ class Paths:
         if beside is not None and beside in self.files:
             return beside
         inner = name
-        while (shorter := _HOMES.sub("", inner)) != inner:
+        while (shorter := _HOMES.sub("", _HERE.sub("", inner))) != inner:
             inner = shorter
-        return self._by_end(_HERE.sub("", inner), base)
+        return self._by_end(inner, base)
 
     def _by_end(self, name: str, base: str) -> str | None:
         found = joined("", name.lstrip("/"))

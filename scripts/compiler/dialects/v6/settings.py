@@ -1,4 +1,4 @@
-"""The settings that v6's texts name in braces: what the project says, else what modules default to."""
+"""The settings that texts name in braces: what the project says, else a module's default."""
 
 from __future__ import annotations
 

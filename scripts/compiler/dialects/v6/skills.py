@@ -148,7 +148,7 @@ class Skills:
             if skill in self.names and skill not in have and len(cells) > 1:
                 have.add(skill)
                 at = Origin(path, body.count("\n", 0, row.start()) + line)
-                code = next((c for c in cells if c.isalnum() and c.isupper() and len(c) < 4), "")  # noqa: PLR2004
+                code = next((c for c in cells if c.isalnum() and c.isupper() and len(c) < 4), "")
                 persona.menu.append(Item(code or slug(skill), cells[-2], at, [], skill))
 
     def _unknown(self, what: str, about: Table, path: str, parts: list[tuple[str, str]]) -> None:

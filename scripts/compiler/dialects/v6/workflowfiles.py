@@ -127,7 +127,7 @@ class WorkflowFiles:
         workflow.creates_at = origin(workflow.entry, node)
 
     def _inputs(self, workflow: Workflow, keys: dict[str, Node]) -> None:
-        for _, value in keys_of(keys.get("input_file_patterns")).items():
+        for value in keys_of(keys.get("input_file_patterns")).values():
             pattern = text_of(keys_of(value).get("whole")) or text_of(value)
             if pattern:
                 workflow.inputs.append(pattern.rpartition("/")[2])
@@ -188,10 +188,13 @@ class WorkflowFiles:
                 continue
             if own is None or int(name[1]) == int(own[1]) + 1:
                 at = Origin(path, body.count("\n", 0, mention.start()) + line)
-                return self._step(workflow, mention[0], base, at)
+                return self._step(workflow, mention[0], base, at, declared=False)
         return None
 
-    def _step(self, workflow: Workflow, name: str, base: str, at: Origin) -> str | None:
+    def _step(
+        self, workflow: Workflow, name: str, base: str, at: Origin, *, declared: bool = True
+    ) -> str | None:
+        """The file of a next step. One that front-matter declares has to be there."""
         filled = self.settings.placeholders.with_values(workflow.values).resolve(name).text
         place = self.tree.at(*at)
         if leaves(filled, base):
@@ -203,7 +206,8 @@ class WorkflowFiles:
             beside = (path.rpartition("/")[2] for path in workflow.files)
             message = f"the next step {quoted(name)} is not there"
             hint = near_match(name.rpartition("/")[2], beside) or "the workflow ends here"
-            self.tree.diagnostics.add("BMAD636", place, message, hint)
+            code = "BMAD636" if declared else "BMAD605"
+            self.tree.diagnostics.add(code, place, message, hint)
             self.draft.account(at, "step", name, "left", "there is no such file")
         return found
 
