@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from ....runtime import spec
+from ....runtime.yamltext import Scalar, Sequence
 from ...diagnostics import Diagnostics, quoted
+from .. import lenient
 from ..draft import Draft, Origin
 from ..tree import ForeignTree
-from . import homes
+from . import homes, settings
 from .agents import AgentReader, Found
 from .assets import Assets
 from .commands import fitted
 from .homes import Home
+from .workflows import WorkflowReader, paths
 
 NAME = "bmad-v4"
 
@@ -45,8 +48,47 @@ class _Project:
             for path in home.agents:
                 if (found := reader.read(home, path)) is not None:
                     self._take(home, found, own)
+        self._set_standing()
+        workflows = WorkflowReader(self.assets, self.agents)
+        for home in self.homes:
+            for path in paths(home, self.tree.files) if not home.is_copy else ():
+                workflows.read(home, path)
+        for home in self.homes:
+            self._read_teams(home)
         self._tell_dropped()
         return self.draft
+
+    def _set_standing(self) -> None:
+        """The documents that agents are always shown, as `core-config.yaml` says."""
+        for path in sorted(self.tree.files):
+            if path.rpartition("/")[2] == "core-config.yaml":
+                settings.read(self.tree, path, self.agents, self.draft)
+
+    def _read_teams(self, home: Home) -> None:
+        """Teams are subsets for an editor; here every agent and every workflow is there."""
+        start = f"{home.folder}agent-teams/"
+        for path in sorted(self.tree.files):
+            if path.startswith(start) and path.endswith((".yaml", ".yml")):
+                self._read_team(home, path)
+
+    def _read_team(self, home: Home, path: str) -> None:
+        root = lenient.mapping(self.tree, path, self.tree.text(path) or "")
+        if root is None:
+            return
+        self.draft.taken[path] = f"{path} is a team of agents"
+        why = "a service has all agents and all workflows; a team is a choice for an editor"
+        self.draft.account(Origin(path, root.line), "team", path, "approximated", why)
+        for key, value in root.entries:
+            if key.text != "agents" or not isinstance(value, Sequence):
+                continue
+            for item in value.items:
+                if isinstance(item, Scalar) and item.text != "*" and not self._is_agent(item.text):
+                    message = f"the team names {quoted(item.text)}, which is no agent"
+                    at = self.tree.at(path, item.line, item.column)
+                    self.diagnostics.add("BMAD608", at, message, "remove it from the team")
+
+    def _is_agent(self, name: str) -> bool:
+        return any(found.own_id == name for found in self.agents)
 
     def _take(self, home: Home, found: Found, own: dict[str, Found]) -> None:
         draft, key = found.draft, spec.id_key(found.draft.id)
