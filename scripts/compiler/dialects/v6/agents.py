@@ -110,6 +110,8 @@ class AgentWriter:
             agent.keys["memory_scope"] = f"shared:{slug(persona.module) or agent.id}"
             agent.notes.append("Its sidecar is the memory that its module shares.")
         self._files(agent, files)
+        if persona.documents:
+            agent.keys["reads"] = [f"{name}.md" for name in persona.documents]
         self.dropped += persona.dropped
         self.first = self.first or (persona.at if persona.dropped else None)
         self.draft.account(persona.at, "agent", persona.id, "carried")
@@ -172,15 +174,16 @@ class AgentWriter:
 
     def tell_dropped(self) -> None:
         """One note on what is only for a conversation."""
-        if not self.dropped or self.first is None:
+        count = self.dropped + self.emitter.dropped
+        if not count or self.first is None:
             return
         message = (
-            f"{self.dropped} directives and menu items for a conversation are left out: "
+            f"{count} directives and menu items for a conversation are left out: "
             "greetings, help, loading of settings, staying in character"
         )
         place = self.tree.at(*self.first)
         self.tree.diagnostics.add("BMAD600", place, message, "a service has nobody to greet")
-        self.draft.account(self.first, "directives", str(self.dropped), "left", message)
+        self.draft.account(self.first, "directives", str(count), "left", message)
 
 
 def _entry(name: str, bound: dict[str, Any]) -> Any:

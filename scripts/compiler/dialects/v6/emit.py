@@ -10,6 +10,7 @@ from ..assets import is_path
 from ..draft import Draft, DraftFile, Origin
 from ..placeholders import Placeholders
 from ..tree import ForeignTree
+from .markdown import without
 from .paths import Paths, folder_of
 from .persona import slug
 
@@ -18,6 +19,7 @@ _REFERENCE: Final = re.compile(
 )
 _MATTER: Final = re.compile(r"\A---[ \t]*\n.*?^---[ \t]*\n+", re.DOTALL | re.MULTILINE)
 _TEMPLATE: Final = re.compile(r"(?:^|[-_/])(?:template|tmpl)", re.IGNORECASE)
+_DOTS: Final = re.compile(r"(?<![\w./])(?:\./){2,}")
 MAX_BYTES: Final = 1 << 20
 
 
@@ -32,6 +34,8 @@ class Emitter:
         self.values: dict[str, Placeholders] = {}
         self.left: dict[str, Origin] = {}
         self.count = 0
+        self.dropped = 0
+        self.entries: set[str] = set()  # files with sections for a conversation
 
     def name(self, path: str, home: str, folder: str, kind: str, values: Placeholders) -> str:
         """The native name of a file; the first that asks gives it. Empty for one that cannot be."""
@@ -63,6 +67,9 @@ class Emitter:
             if native.startswith("tasks/") and (matter := _MATTER.match(text)):
                 skipped = matter[0].count("\n")
                 text = text[matter.end() :]
+            if path in self.entries:
+                text, dropped = without(text)
+                text, self.dropped = f"{text}\n", self.dropped + dropped
             text = self.fill(path, text, self.values[path])
             self.draft.files[native] = DraftFile(text.encode(), Origin(path, 1 + skipped))
             self.draft.taken.setdefault(path, f"{path} belongs to {native.split('/')[1]}")
@@ -73,7 +80,7 @@ class Emitter:
         for left in resolved.left:
             self.count += 1
             self.left.setdefault(left.name, Origin(path, left.line))
-        return self.renamed(resolved.text, folder_of(path))
+        return _DOTS.sub("./", self.renamed(resolved.text, folder_of(path)))
 
     def renamed(self, text: str, base: str) -> str:
         """Names of files that have a native one, as `read_asset` takes them."""
@@ -83,6 +90,13 @@ class Emitter:
             return self.native.get(path, found[0]) if path else found[0]
 
         return _REFERENCE.sub(replaced, text)
+
+    def mentioned(self, path: str, kind: str) -> list[str]:
+        """The native files of one kind that a text names."""
+        text, base = self.tree.text(path) or "", folder_of(path)
+        found = (self.paths.find(each[0], base) for each in _REFERENCE.finditer(text))
+        natives = (self.native.get(each, "") for each in found if each)
+        return list(dict.fromkeys(each for each in natives if each.startswith(f"{kind}/")))
 
     def tell_left(self) -> None:
         """One note on the placeholders that stay."""
@@ -96,10 +110,8 @@ class Emitter:
         hint = "give the settings a value in the module's config.yaml to have them filled in"
         self.tree.diagnostics.add("BMAD640", self.tree.at(*first), message, hint)
         for name in names:
-            why = "nothing declares it, so the model fills it in"
-            if name == "date":
-                why = "a compiled text never holds a date"
-            self.draft.account(self.left[name], "placeholder", name, "left", why)
+            why = "it stays for the model to fill in"
+            self.draft.account(self.left[name], "placeholder", name, "carried", why)
 
 
 def _part(part: str) -> str:

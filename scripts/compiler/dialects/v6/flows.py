@@ -138,6 +138,7 @@ class FlowWriter:
         """The native names of all its files."""
         values = self.values(workflow)
         found = []
+        self.emitter.entries.add(workflow.entry)
         listed = [workflow.entry, *(part.path for part in workflow.parts), *workflow.shown]
         for path in dict.fromkeys([*listed, *workflow.files]):
             if path.endswith("workflow.yaml") and path == workflow.entry:
@@ -256,7 +257,13 @@ class FlowWriter:
         shown = [
             self.emitter.native[path] for path in workflow.shown if path in self.emitter.native
         ]
-        templates = [path.partition("/")[2] for path in shown if path.startswith("templates/")]
+        for part in workflow.parts:
+            if part.name == name and part.path in self.emitter.native:
+                shown += self.emitter.mentioned(part.path, "templates")
+        if not shown and len(workflow.parts) == 0:
+            shown = self.emitter.mentioned(workflow.entry, "templates")
+        own = dict.fromkeys(path for path in shown if path.startswith("templates/"))
+        templates = [path.partition("/")[2] for path in own]
         if templates:
             keys["template"] = templates[0] if len(templates) == 1 else templates
         if workflow.requires:

@@ -36,7 +36,10 @@ class Item:
 
 @dataclass(slots=True)
 class Persona:
-    """`id` is its author's, `sections` are further parts of the prompt: heading and text."""
+    """`id` is its author's, `sections` are further parts of the prompt: heading and text.
+
+    `documents` are those that it always wants to see.
+    """
 
     id: str
     at: Origin
@@ -50,6 +53,7 @@ class Persona:
     principles: list[str] = field(default_factory=list)
     sections: list[tuple[str, str]] = field(default_factory=list)
     menu: list[Item] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
     has_sidecar: bool = False
     dropped: int = 0
     notes: list[str] = field(default_factory=list)

@@ -8,19 +8,19 @@ from typing import Any, Final
 from ...diagnostics import quoted
 from .. import lenient
 from ..draft import Origin
-from ..placeholders import Placeholders
 from . import layers
 from .fields import keys_of, lines_of, text_of
 from .layers import Table
 from .markdown import Page, page, sections, without
 from .paths import folder_of
 from .persona import Item, Persona, one_line, slug
-from .workflow import Workflow
+from .workflow import Workflow, document_of
 from .workflowfiles import WorkflowFiles
 
 NAME: Final = "SKILL.md"
 _FORWARDS: Final = re.compile(r"forwards? to `?([\w-]+)`?", re.IGNORECASE)
 _ROW: Final = re.compile(r"^\|(.+)\|[ \t]*$", re.MULTILINE)
+_INVOKES: Final = re.compile(r"\b[Ii]nvoke the `([\w-]+)` skill")
 _FILE: Final = "file:"
 _FOR_AGENTS: Final = frozenset({"on activation", "conventions", "activation"})
 _KNOWN: Final = frozenset(
@@ -104,7 +104,7 @@ class Skills:
         return persona
 
     def _facts(self, persona: Persona, about: Table, path: str, name: str) -> None:
-        facts = self.facts(about, path, name)
+        facts, persona.documents = self.facts(about, path, name)
         if facts:
             persona.sections.append(("Facts", "\n".join(f"- {fact}" for fact in facts)))
 
@@ -137,6 +137,9 @@ class Skills:
                 self.tree.diagnostics.add(
                     "BMAD631", self.tree.at(*at), message, "write one of them"
                 )
+            asked = _INVOKES.search(_text(entry, "prompt"))
+            if not skill and asked and asked[1] in self.names:
+                skill = asked[1]
             persona.menu.append(Item(name_of, label, at, [], skill))
 
     def _table(self, persona: Persona, body: str, path: str, line: int) -> None:
@@ -170,11 +173,11 @@ class Skills:
         forward = _FORWARDS.search(workflow.description)
         if forward and forward[1] in self.names and "deprecated" in workflow.description.lower():
             workflow.forward = forward[1]
-        workflow.values = {"skill-name": name, "skill-root": workflow.folder or "."}
+        workflow.values = {"skill-name": name, "skill-root": "."}
         for key, value in about.items():
             texts = layers.texts(value)
             workflow.values[f"workflow.{key}"] = "; ".join(texts) if texts else "(none)"
-        workflow.facts = self.facts(about, path, name)
+        workflow.facts, workflow.requires = self.facts(about, path, name)
         workflow.before = layers.texts(about.get("activation_steps_prepend"))
         workflow.before += layers.texts(about.get("activation_steps_append"))
         workflow.after = layers.texts(about.get("on_complete"))
@@ -193,19 +196,29 @@ class Skills:
                     why = f"there is no file {value!r} in the project"
                     self.draft.account(at, "template", key, "left", why)
 
-    def facts(self, about: Table, path: str, name: str) -> list[str]:
-        """Facts as sentences; a `file:` that matches nothing here is told once for all."""
-        found = []
+    def facts(self, about: Table, path: str, name: str) -> tuple[list[str], list[str]]:
+        """Facts as sentences, and the documents that hold others.
+
+        A `file:` that the project has is read there; one that it has not is a document that
+        clients may supply, told once for all.
+        """
+        found: list[str] = []
+        documents: list[str] = []
         for fact in layers.texts(about.get("persistent_facts")):
             if not fact.startswith(_FILE):
                 found.append(fact)
                 continue
             file = self.files.paths.find(fact[len(_FILE) :], folder_of(path))
-            if file is None:
-                self.unmatched.append((Origin(path), f"{name}: {fact}"))
-            else:
+            document = document_of(fact.rpartition("/")[2])
+            if file is not None:
                 found.append(f"What stands in {file}.")
-        return found
+            elif document and "*" not in fact.rpartition("/")[2]:
+                documents.append(document)
+                why = f"clients may supply it as the document {document}"
+                self.draft.account(Origin(path), "fact", fact, "approximated", why)
+            else:
+                self.unmatched.append((Origin(path), f"{name}: {fact}"))
+        return found, list(dict.fromkeys(documents))
 
 
 def _body_sections(body: str) -> list[tuple[str, str]]:
@@ -225,8 +238,3 @@ def _body_sections(body: str) -> list[tuple[str, str]]:
 def _text(table: Table, key: str) -> str:
     value = table.get(key)
     return value.strip() if isinstance(value, str) else ""
-
-
-def placeholders(workflow: Workflow, base: Placeholders) -> Placeholders:
-    """The settings with a workflow's own before them."""
-    return base.with_values(workflow.values)
