@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from tests.project import ROOT, Project
 from tests.service import Service
 from tests.stand_in import StandIn, executable
+from tests.wired import WIRES, Wired, serve_all
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -83,6 +84,24 @@ def aimock(aimock_server: StandIn) -> StandIn:
     """The stand-in with its default answer and an empty journal."""
     aimock_server.load_default()
     return aimock_server
+
+
+@pytest.fixture(scope="session")
+def wired_services(
+    aimock_server: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sequence[Wired]]:
+    """One service for each provider, for the whole session; tests take `wired`."""
+    yield from serve_all(tmp_path_factory.mktemp("wired"), aimock_server)
+
+
+@pytest.fixture(params=range(len(WIRES)), ids=WIRES)
+def wired(
+    request: pytest.FixtureRequest, wired_services: Sequence[Wired], aimock: StandIn
+) -> Wired:
+    """A service of this provider with a story of its own; nothing is broken yet."""
+    found = wired_services[request.param]
+    found.faulty.does()
+    return Wired(found.provider, found.service, found.faulty, aimock)
 
 
 @pytest.fixture(scope="session")

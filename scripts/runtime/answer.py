@@ -16,8 +16,9 @@ _STATUS: Final = {
     "run.failed": "error",
     "run.cancelled": "error",
 }
-# `step.undone` is a finished step that had to run again: its result is void, its cost is not.
-PAID: Final = frozenset({"step.completed", "step.undone"})
+# `step.undone` is a finished step that had to run again. Its result is void, its cost is not;
+# a failed step may have been paid for too.
+PAID: Final = frozenset({"step.completed", "step.undone", "step.failed"})
 _NO_DATA: Final[Mapping[str, Any]] = {}
 
 
@@ -53,20 +54,20 @@ def answer(
     usage = {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "calls": 0}
     cost: Decimal | None = NOTHING
     models: set[str] = set()
-    for event in events:
-        if event.type in PAID:
-            if event.type == "step.completed":
-                _add_result(results, items, event)
-            for key, count in event.data.get("usage", _NO_DATA).items():
-                if key == "cost_usd":
-                    cost = added(cost, None if count is None else exact(count))
-                else:
+    for _, type_, _, step, facts in events:
+        if type_ in PAID:
+            if type_ == "step.completed":
+                _add_result(results, items, str(step), facts)
+            for key, count in facts.get("usage", _NO_DATA).items():
+                if key != "cost_usd":
                     usage[key] += count
-            if "provider" in event.data:
-                models.add(event.data["provider"])
-        elif event.type == "step.skipped":
-            skipped[str(event.step)] = None
-            results.pop(str(event.step), None)
+                elif count != 0:  # free is the most frequent price, and needs no arithmetic
+                    cost = added(cost, None if count is None else exact(count))
+            if "provider" in facts:
+                models.add(facts["provider"])
+        elif type_ == "step.skipped":
+            skipped[str(step)] = None
+            results.pop(str(step), None)
     began = events[since].time if len(events) > since else ended
     return {
         "run_id": run_id,
@@ -81,10 +82,11 @@ def answer(
     }
 
 
-def _add_result(results: dict[str, Any], items: dict[str, dict[int, Any]], event: Event) -> None:
+def _add_result(
+    results: dict[str, Any], items: dict[str, dict[int, Any]], step: str, data: Mapping[str, Any]
+) -> None:
     """A step visited again gives its last output, a `for_each` step a list in item order."""
-    step, data = str(event.step), event.data
-    results.pop(step, None)
+    results.pop(step, None)  # its new place is the last one
     if data.get("item") is None:
         results[step] = data["output"]
         return

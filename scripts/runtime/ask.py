@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from types import MappingProxyType
@@ -16,8 +16,9 @@ from .deltas import AnswerText, Deltas
 from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
 from .models.protocol import Message, Model, ModelReply, ModelRequest, ToolCall, Usage
 from .outcome import OutcomeFault, answer_schema, read, schema_text, split_action
+from .prices import dollars
 from .retry import retry
-from .runner import Ticket
+from .runner import Record, Ticket
 from .template import Outline
 from .tool import Tool
 from .waiting import within
@@ -34,63 +35,38 @@ NO_REQUEST: Final = ModelRequest("", ())
 class Conversation:
     """What is asked in one visit, and what came of it.
 
-    `outline` is that of the document it has to be. `cut` names the parts of the message that
-    were too long, `missing` the documents that were seen as empty. `output` is the schema of the
-    answer, `fallback` the model that is asked when the first one fails for good. Afterwards
-    `result` is the answer (text, or the object of its schema) and `action` what was chosen.
+    `cut` names the parts of the message that were too long, `missing` the documents that were
+    seen as empty. `output` is the schema of the answer, `fallback` the model that is asked when
+    the first one fails for good. Afterwards `result` is the answer (text, or the object of its
+    schema) and `action` what was chosen.
     `item` counts from 0 in a `for_each`, whose own conversation only holds its `items`.
     """
 
-    __slots__ = (
-        *(
-            "outline",
-            "action",
-            "attempts",
-            "budget",
-            "calls",
-            "context",
-            "cut",
-            "fallback",
-            "item",
-            "items",
-        ),
-        *(
-            "missing",
-            "model",
-            "outline",
-            "output",
-            "payer",
-            "reply",
-            "request",
-            "result",
-            "skipped",
-        ),
-        *("ticket", "timeout", "tools", "usage"),
-    )
+    # On the class as long as they are what they are in most visits: a visit sets the others.
+    request: ModelRequest = NO_REQUEST
+    output: Mapping[str, Any] | None = None
+    outline: Outline | None = None
+    tools: Mapping[str, Tool] = NO_TOOLS
+    fallback: str | None = None
+    cut: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    attempts = 1
+    budget: Budget | None = None
+    payer = NOBODY
+    timeout = 0.0
+    usage = NO_USAGE
+    calls = 0
+    reply = NO_REPLY
+    result: Any = ""
+    action: str | None = None
+    skipped = False
+    item: int | None = None
+    items: list[Conversation] | None = None
 
     def __init__(self, context: FlowContext, ticket: Ticket) -> None:
         self.context = context
         self.ticket = ticket
-        self.request: ModelRequest = NO_REQUEST
-        self.output: Mapping[str, Any] | None = None
-        self.outline: Outline | None = None
-        self.tools: Mapping[str, Tool] = NO_TOOLS
-        self.fallback: str | None = None
-        self.cut: tuple[str, ...] = ()
-        self.missing: tuple[str, ...] = ()
-        self.attempts = 1
-        self.budget: Budget | None = None
-        self.payer = NOBODY
-        self.model: Model | None = None
-        self.timeout = 0.0
-        self.usage = NO_USAGE
-        self.calls = 0
-        self.reply = NO_REPLY
-        self.result: Any = ""
-        self.action: str | None = None
-        self.skipped = False
-        self.item: int | None = None
-        self.items: list[Conversation] | None = None
+        self.model: Model = context.services.model
 
     async def hold(self) -> None:
         """Ask until there is an answer that fits.
@@ -98,12 +74,34 @@ class Conversation:
         Raises ModelError and its kin, ToolError when the model calls tools without end,
         ActionError or OutputError when its answers keep missing what was asked for.
         """
-        self.reply = reply = await self._answered()
+        reply = await self._attempted()
+        if reply.tool_calls:
+            reply = await self._answered(reply)
         self.result = reply.text
         if self.output is not None or self.request.actions:
             await self._settle()
         if self.outline is not None and self.output is None:
             await self._complete(self.outline)
+
+    def bill(self) -> Record:
+        """What was paid so far, to whom: `{usage, model, provider}`; nothing without an answer."""
+        if not self.calls:
+            return {}
+        services, usage, model = self.context.services, self.usage, self.model
+        names = (self.reply.model, self.request.model or model.name)
+        is_told = usage.input_tokens or usage.output_tokens or model.provider == "mock"
+        cost = services.prices.cost(model.provider, names, usage) if is_told else None
+        return {
+            "usage": {
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+                "cached_tokens": usage.cached_tokens,
+                "calls": self.calls,
+                "cost_usd": dollars(cost),
+            },
+            "model": self.reply.model or model.name,
+            "provider": model.provider,
+        }
 
     async def _settle(self) -> None:
         for round_ in range(1, MAX_OUTCOME_ROUNDS + 1):
@@ -113,7 +111,7 @@ class Conversation:
                 if round_ == MAX_OUTCOME_ROUNDS:
                     raise self._unsettled(fault) from None
                 self._say(Message("assistant", self.reply.text), Message("user", fault.message))
-                self.reply = await self._answered()
+                await self._answered(await self._attempted())
             else:
                 # A reminded model may answer with the line alone: the first text is it then.
                 self.result = outcome.output if outcome.output != "" else self.result
@@ -121,14 +119,16 @@ class Conversation:
                 return
 
     async def _complete(self, outline: Outline) -> None:
-        """Ask for the sections that the document lacks; the fullest one is kept, and what it lacks
-        is told."""
+        """Ask for the sections that the document lacks, so often; the fullest one is kept.
+
+        What it still lacks is told as an event.
+        """
         best = outline.missing(self.result)
         for _ in range(1, MAX_OUTCOME_ROUNDS):
             if not best:
                 return
             self._say(Message("assistant", self.reply.text), Message("user", _lacking(best)))
-            self.reply = await self._answered()
+            await self._answered(await self._attempted())
             text, action = split_action(self.reply.text, self.request.actions)
             missing = outline.missing(text)
             if len(missing) < len(best):
@@ -155,9 +155,8 @@ class Conversation:
     def _say(self, *messages: Message) -> None:
         self.request = self.request._replace(messages=(*self.request.messages, *messages))
 
-    async def _answered(self) -> ModelReply:
-        """The model's next answer that calls no tool."""
-        reply = await self._attempted()
+    async def _answered(self, reply: ModelReply) -> ModelReply:
+        """This answer, or the model's next one that calls no tool."""
         for _ in range(MAX_TOOL_ROUNDS):
             if not reply.tool_calls:
                 return reply
@@ -178,6 +177,7 @@ class Conversation:
             reply = await self._again(error)
         self.usage = self.usage + reply.usage if self.calls else reply.usage
         self.calls += 1
+        self.reply = reply
         return reply
 
     async def _again(self, error: ModelError) -> ModelReply:
@@ -204,21 +204,18 @@ class Conversation:
             facts["model"] = model
         await self.context.runner.event("step.retrying", self.ticket.step, facts)
 
-    async def _once(self) -> ModelReply:
+    def _once(self) -> Coroutine[Any, Any, ModelReply]:
         services, request = self.context.services, self.request
         model = services.model
         if request.model is not None:
             model, name = services.models.find(request.model)
             request = request._replace(model=name)
-        if model.structured and (self.output is not None or request.actions):
-            request = request._replace(schema=answer_schema(self.output, request.actions))
-        elif self.output is not None:
-            system = f"{request.system}\n\n{schema_text(self.output)}"
-            request = request._replace(system=system, output=self.output)
+        if self.output is not None or request.actions:
+            request = _bound(model, request, self.output)
         self.model = model
         if self.budget is not None:
-            return await self._paid(model, request, self.budget)
-        return await self._sent(model, request)
+            return self._paid(model, request, self.budget)
+        return self._sent(model, request)
 
     async def _paid(self, model: Model, request: ModelRequest, budget: Budget) -> ModelReply:
         """The same, out of a budget: a share is held before, what was used is charged after."""
@@ -238,24 +235,32 @@ class Conversation:
 
     async def _sent(self, model: Model, request: ModelRequest) -> ModelReply:
         lane = self.context.services.lanes.of(model.provider)
-        return await lane.call(
-            self.context.places,
-            partial(_tokens, request),
-            partial(self._send, model, request),
-            self._queued,
-        )
-
-    async def _send(self, model: Model, request: ModelRequest) -> ModelReply:
+        if not lane.enter_now(self.context.places):
+            return await lane.call(
+                self.context.places,
+                partial(_tokens, request),
+                partial(self._send, model, request),
+                self._queued,
+            )
         try:
-            if self.context.runner.streaming:
-                return await within(self.timeout, self._streamed(model, request))
-            return await within(self.timeout, model.complete(request))
-        except TimeoutError:
-            raise ModelTimeout(
-                f"no answer within {self.timeout:g} seconds",
-                provider=model.provider,
-                seconds=self.timeout,
-            ) from None
+            reply = await self._send(model, request)
+        except BaseException as error:
+            lane.leave(error)
+            raise
+        lane.leave()
+        return reply
+
+    def _send(self, model: Model, request: ModelRequest) -> Coroutine[Any, Any, ModelReply]:
+        is_seen = self.context.runner.streaming
+        call = self._streamed(model, request) if is_seen else model.complete(request)
+        return within(self.timeout, call, self._late)
+
+    def _late(self) -> ModelTimeout:
+        return ModelTimeout(
+            f"no answer within {self.timeout:g} seconds",
+            provider=self.model.provider,
+            seconds=self.timeout,
+        )
 
     async def _queued(self, reason: str, waited: float) -> None:
         facts = {"reason": reason, "waited_ms": round(waited * 1000, 3)}
@@ -299,6 +304,16 @@ class Conversation:
         if tool is None:
             raise ToolError(f"there is no tool {call.name!r} for this agent", tool=call.name)
         return await tool.call(call.arguments)
+
+
+def _bound(model: Model, request: ModelRequest, output: Mapping[str, Any] | None) -> ModelRequest:
+    """The request, telling the model in its own way what form the answer must have."""
+    if model.structured:
+        return request._replace(schema=answer_schema(output, request.actions))
+    if output is not None:
+        system = f"{request.system}\n\n{schema_text(output)}"
+        return request._replace(system=system, output=output)
+    return request
 
 
 def _lacking(titles: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from .budget import Ledger
 from .errors import DependencyError
 from .events import EventLog
+from .prompt import opening
 from .runner import MemoryRunner, Runner, StepBlocked
 from .services import Services
 from .spec import document_name, story_document
@@ -28,6 +29,7 @@ class FlowContext:
     nobody in particular; `memory_at_start` is what the members of a running group see of memory.
     `changed` names documents that are newer in the store than what finished steps made of them.
     `path` stands before the names of steps inside a sub-flow; `places` bounds the agents at work.
+    `opening` is the beginning of what every agent sees, made once for all.
     """
 
     input: str
@@ -49,10 +51,13 @@ class FlowContext:
     path: str = ""
     item: tuple[int, int, Any] | None = None  # of the list that this flow runs for
     suffix: str = ""  # behind the names of documents that are made for an item
+    opening: tuple[str, tuple[str, ...]] = field(init=False)
     places: Places = field(init=False)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
+        limits = self.services.settings.prompt
+        self.opening = opening(self.input, self.command, self.inputs, limits)
         self.places = Places(self.services.settings.runs.max_parallel_agents)
         self.ledger = Ledger(self.services.prices)
 
@@ -92,7 +97,7 @@ class FlowContext:
         A dict needs an `input`, and may give `story_id` and `services`; it gets `context`,
         and `results` as they come.
         """
-        if isinstance(shared, cls):
+        if isinstance(shared, FlowContext):
             return shared
         context = shared.get("context")
         if not isinstance(context, cls):

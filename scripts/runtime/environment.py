@@ -39,12 +39,14 @@ VARIABLES: Final = (
     Variable("BMAD_DATABASE_URL", ("runs", "database_url")),
     Variable("BMAD_API_KEYS", ("secrets", "api_keys")),
     Variable("BMAD_AUTH", ("server", "auth")),
+    Variable("BMAD_METRICS", ("server", "metrics")),
     Variable("LOG_LEVEL", ("log_level",)),
     Variable("MAX_WORKERS", ("runs", "max_parallel_agents"), number=True),
     Variable("HOST", ("server", "host")),
     Variable("PORT", ("server", "port"), number=True),
     Variable("TESTING", ("testing",)),
 )
+_WORDS: Final = ("LOG_LEVEL", "BMAD_AUTH", "BMAD_METRICS", "LLM_PROVIDER", "MEMORY_BACKEND")
 NAMES: Final = tuple(variable.name for variable in VARIABLES)
 
 
@@ -61,7 +63,7 @@ def overrides(given: Mapping[str, Given]) -> dict[Path, tuple[object, str]]:
 def _typed(variable: Variable, value: str) -> object:
     if variable.name == "TESTING":
         return True
-    if variable.name in ("LOG_LEVEL", "BMAD_AUTH", "LLM_PROVIDER", "MEMORY_BACKEND"):
+    if variable.name in _WORDS:
         return value if ":" in value else value.lower()  # a class has a module and capitals
     if variable.number and value.isascii() and value.isdecimal() and len(value) < 20:
         return int(value)

@@ -23,6 +23,7 @@
         ├── BudgetExceeded       an agent would use more than it may
         ├── PriceUnknown         a budget is in dollars, the price of its model is not known
         └── StoreError           memory or documents could not be read or written
+            └── StoreUnavailable the store cannot be reached: 503
 
 Each carries its facts as attributes, a stable `code` and the HTTP `status` that
 the one handler in `api/problems.py` answers with. No message holds a secret.
@@ -316,3 +317,13 @@ class StoreError(RunError):
         super().__init__(message)
         self.store = store
         self.status = status
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached now; nothing is known to be wrong with what it holds."""
+
+    code = "store_unavailable"
+    retryable = True
+
+    def __init__(self, message: str, *, store: str) -> None:
+        super().__init__(message, store=store, status=503)

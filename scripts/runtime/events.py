@@ -6,9 +6,8 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .clock import rfc3339
 
@@ -22,10 +21,10 @@ _DELTA: Final = "step.delta"
 _PASSING: Final = frozenset({"step.started", "step.tool", "step.retrying", "step.queued"})
 _NOTHING: Final[Mapping[str, Any]] = {}
 _seq = attrgetter("seq")
+_tuple = tuple.__new__
 
 
-@dataclass(slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened; `time` is in Unix seconds, `step` is None for the run's own."""
 
     seq: int
@@ -71,14 +70,16 @@ class EventLog:
     ) -> Event:
         """Write down what happened now."""
         self.seq += 1
-        event = Event(self.seq, type, time.time(), step, data)
+        # What Event(…) does, for a third of its price.
+        event = _tuple(Event, (self.seq, type, time.time(), step, data))
         self.events.append(event)
         if len(self.events) > self._limit:
             self._shrink()
         if self._waiting:
             self._wake()
-        for listener in self.listeners:
-            listener(event)
+        if self.listeners:
+            for listener in self.listeners:
+                listener(event)
         return event
 
     def since(self, seq: int) -> list[Event]:

@@ -36,6 +36,18 @@ class Lane:
         self.breaker = breaker
         self.rates = rates
 
+    def enter_now(self, run: Hashable) -> bool:
+        """Whether a call may be made at once; it is to be ended with `leave`."""
+        return self.rates is None and self.breaker.closed and self.places.take_now(run)
+
+    def leave(self, error: BaseException | None = None) -> None:
+        """The call that `enter_now` let in was answered, or ended with this error."""
+        if error is None:
+            self.breaker.succeeded(is_trial=False)
+        elif isinstance(error, ModelError):
+            self.breaker.failed(error, is_trial=False)
+        self.places.give()
+
     async def call(
         self,
         run: Hashable,
@@ -119,6 +131,11 @@ class Lanes:
         self._limits = limits or {}
         self._clock = clock
         self._lanes: dict[str, Lane] = {}
+
+    @property
+    def known(self) -> Mapping[str, Lane]:
+        """Those that were needed so far, by provider."""
+        return self._lanes
 
     def of(self, provider: str) -> Lane:
         """The provider's lane."""

@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TextIO
@@ -150,6 +151,17 @@ def _formatter() -> logging.Formatter:
 def stopped() -> None:
     """The last line of a service that was told to end."""
     logging.getLogger(f"{ROOT}.api.service").info("stopped")
+
+
+def silent_types() -> frozenset[str]:
+    """The types of events of which no line would be written now."""
+    return _silent(_log.getEffectiveLevel())
+
+
+@cache
+def _silent(least: int) -> frozenset[str]:
+    levels = {**dict.fromkeys(("run.started", "run.completed", *_FACTS), logging.INFO), **_LEVELS}
+    return frozenset(type for type, level in levels.items() if level < least)
 
 
 def run_event(event: Event, *, run_id: str, story_id: str) -> None:

@@ -11,7 +11,6 @@ from .budget import Budget, Payer
 from .context import FlowContext
 from .errors import RunError
 from .models.protocol import Message, ModelRequest
-from .prices import dollars
 from .prompt import Sight, as_text, system_text, user_text
 from .runner import Record, Ticket
 from .schedule import NO_WAITS, Schedule
@@ -22,6 +21,8 @@ from .tool import Tool
 
 if TYPE_CHECKING:
     from .group import ParallelGroup
+
+_tuple = tuple.__new__
 
 # What a place in a flow may set for itself, over what its agent's class says.
 PLACE_SETTINGS: Final = frozenset(
@@ -84,14 +85,17 @@ class AgentNode(StepNode):
     ) -> None:
         super().__init__(id or self.id, when=when, max_visits=max_visits)
         self.required = self.wait_for_docs + requires if requires else self.wait_for_docs
-        if reads:
-            self.reads = self.reads + reads
         self.for_each = for_each
         self.max_items = max_items
         for name, value in settings.items():
             if name not in PLACE_SETTINGS:
                 raise TypeError(f"{type(self).__name__}() has no setting {name!r}")
             setattr(self, name, value)
+        if reads:
+            self.reads = self.reads + reads
+        self.has_task = bool(self.note or self.shows or self.template)
+        if "actions" in settings:
+            self.system = system_text(self.persona, self.prompt, self.actions)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -129,13 +133,19 @@ class AgentNode(StepNode):
         elif self.for_each:
             await self._prepare_items(talk)
         elif ticket.record is None:
-            self._prepare(talk, await self._sight(context))
+            sight = self._sight(context)
+            if self.required or self.reads or context.services.memory is not None:
+                await self._look_up(sight, context)
+            self._prepare(talk, sight)
         return talk
 
-    async def visit(self, context: FlowContext) -> None:
-        """What PocketFlow does at a step of a flow, for a group that runs its members itself."""
+    async def visit(self, context: FlowContext) -> str | None:
+        """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
         talk = await self.prep_async(context)
-        await self.post_async(context, talk, await self.exec_async(talk))
+        return self._done(talk, await self.exec_async(talk))
+
+    def _run_async(self, shared: Any) -> Coroutine[Any, Any, str | None]:
+        return self.visit(shared if type(shared) is FlowContext else FlowContext.of(shared))
 
     def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
         if prep_res.skipped:
@@ -145,17 +155,20 @@ class AgentNode(StepNode):
         return self._step(prep_res)
 
     async def post_async(self, shared: Any, prep_res: Conversation, exec_res: Record) -> str | None:
-        if prep_res.skipped:
+        return self._done(prep_res, exec_res)
+
+    def _done(self, talk: Conversation, record: Record) -> str | None:
+        if talk.skipped:
             return self.following(None)
-        context, output = prep_res.context, exec_res["output"]
+        context, output = talk.context, record["output"]
         context.results[self.step] = output
         context.agent_of[self.step] = self.id
         if self.creates is not None:
-            before = prep_res.ticket.record is not None
+            before = talk.ticket.record is not None
             context.created(document_name(self.creates), as_document(output), before=before)
         if self.group is None:
             context.previous = (self.step,)
-        return self.following(exec_res["action"])
+        return self.following(record["action"])
 
     async def _left_out(self, talk: Conversation) -> Record:
         await self.skip(talk.ticket, talk.context)
@@ -163,7 +176,7 @@ class AgentNode(StepNode):
 
     def _step(self, talk: Conversation) -> Coroutine[Any, Any, Record]:
         ticket = talk.ticket
-        facts: dict[str, Any] = {"agent": self.id, "visit": ticket.visit}
+        facts: Record = {"agent": self.id, "visit": ticket.visit}
         if talk.item is not None:
             facts["item"] = talk.item
         if talk.cut:
@@ -172,67 +185,15 @@ class AgentNode(StepNode):
             facts["missing_docs"] = list(talk.missing)
         return talk.context.runner.step(ticket, facts, self._work, talk)
 
-    async def _sight(self, context: FlowContext) -> Sight:
-        """What it sees. Raises StepBlocked or DependencyError for documents that are missing."""
-        sight = Sight(context.input, context.command, context.inputs)
-        if self.note or self.shows or self.template or context.command:
+    def _sight(self, context: FlowContext) -> Sight:
+        """What it sees, but for what stores hold."""
+        outputs = self._outputs(context) if context.results or context.outer else {}
+        sight = Sight(context.input, outputs=outputs, head=context.opening)
+        if self.has_task or context.shows:
             self._show_task(sight, context)
-        sight.item = context.item
-        if context.results or context.outer:
-            sight.outputs = self._outputs(context)
-        if self.required:
-            found = await context.required(self.step, self.required)
-            sight.documents, sight.missing = found
-        if self.reads:
-            sight.documents = {**await context.present(self.reads), **sight.documents}
-        if context.services.memory is not None:
-            sight.scope = self.scope(context)
-            sight.memory = await self._memory(context, sight.scope)
+        if context.item is not None:
+            sight.item = context.item
         return sight
-
-    def _prepare(self, talk: Conversation, sight: Sight) -> None:
-        context = talk.context
-        settings = context.services.settings
-        talk.attempts = self.retries or settings.llm.retries
-        talk.timeout = self.timeout or settings.llm.timeout
-        talk.fallback = self.fallback
-        talk.output = self.output
-        if self.budget is not None:
-            talk.budget = self.budget
-            talk.payer = Payer(self.id, talk.ticket.step, own="budget" in self.__dict__)
-        if self.tools or self.assets:
-            talk.tools = self._tools(context)
-        talk.missing = sight.missing
-        text, talk.cut = user_text(sight, settings.prompt)
-        errand = context.command != ""
-        if self.template and self.creates and not errand:
-            talk.outline = context.services.assets.outline(self.template)
-        talk.request = ModelRequest(
-            self._system(context, errand),
-            (Message("user", text),),
-            talk.ticket.step,
-            tuple(tool.spec for tool in talk.tools.values()) if talk.tools else (),
-            () if errand else self.actions,
-            self.model,
-            self.temperature,
-            self.max_tokens,
-            self.timeout,
-            None,
-            self.id,
-            context.run_id,
-            talk.ticket.visit,
-        )
-        if talk.outline is not None:
-            talk.request = talk.request._replace(headings=talk.outline.headings)
-
-    def _system(self, context: FlowContext, errand: bool) -> str:
-        if errand or "actions" in self.__dict__:
-            system = system_text(self.persona, self.prompt, () if errand else self.actions)
-        else:
-            system = self.system
-        if self.assets or self.inline:
-            return context.services.assets.describe(system, self.assets, self.inline)
-        return system
 
     def _show_task(self, sight: Sight, context: FlowContext) -> None:
         """Put before it what this place, or the command, is about."""
@@ -244,6 +205,70 @@ class AgentNode(StepNode):
                 shows = (*shows, self.template)
         assets = context.services.assets
         sight.files = [(name, assets.shown(name)) for name in shows]
+
+    async def _look_up(self, sight: Sight, context: FlowContext) -> None:
+        """Documents and memory. Raises StepBlocked or DependencyError for what is missing."""
+        if self.required:
+            found = await context.required(self.step, self.required)
+            sight.documents, sight.missing = found
+        if self.reads:
+            sight.documents = {**await context.present(self.reads), **sight.documents}
+        if context.services.memory is not None:
+            sight.scope = self.scope(context)
+            sight.memory = await self._memory(context, sight.scope)
+
+    def _prepare(self, talk: Conversation, sight: Sight) -> None:
+        context = talk.context
+        settings = context.services.settings
+        talk.attempts = self.retries or settings.llm.retries
+        talk.timeout = self.timeout or settings.llm.timeout
+        if self.fallback is not None:
+            talk.fallback = self.fallback
+        if self.output is not None:
+            talk.output = self.output
+        if self.budget is not None:
+            talk.budget = self.budget
+            talk.payer = Payer(self.id, talk.ticket.step, own="budget" in self.__dict__)
+        if self.tools or self.assets:
+            talk.tools = self._tools(context)
+        if sight.missing:
+            talk.missing = sight.missing
+        text, cut = user_text(sight, settings.prompt)
+        if cut:
+            talk.cut = cut
+        errand = context.command != ""
+        is_plain = not (errand or self.assets or self.inline)
+        # What ModelRequest(…) and Message(…) do, for half of their price.
+        talk.request = _tuple(
+            ModelRequest,
+            (
+                self.system if is_plain else self._system(context, errand),
+                (_tuple(Message, ("user", text, (), None)),),
+                talk.ticket.step,
+                tuple(tool.spec for tool in talk.tools.values()) if talk.tools else (),
+                () if errand else self.actions,
+                self.model,
+                self.temperature,
+                self.max_tokens,
+                self.timeout,
+                None,
+                self.id,
+                context.run_id,
+                talk.ticket.visit,
+                None,
+                (),
+            ),
+        )
+        if self.template and self.creates and not errand:
+            talk.outline = context.services.assets.outline(self.template)
+            if talk.outline is not None:
+                talk.request = talk.request._replace(headings=talk.outline.headings)
+
+    def _system(self, context: FlowContext, errand: bool) -> str:
+        system = system_text(self.persona, self.prompt, ()) if errand else self.system
+        if self.assets or self.inline:
+            return context.services.assets.describe(system, self.assets, self.inline)
+        return system
 
     def _tools(self, context: FlowContext) -> dict[str, Tool]:
         known = context.services.tools
@@ -264,9 +289,12 @@ class AgentNode(StepNode):
                 for step, output in context.results.items()
                 if context.agent_of[step] in waited
             }
-        if not context.previous:
+        previous = context.previous
+        if len(previous) == 1:
+            return {previous[0]: context.results[previous[0]]}
+        if not previous:
             return dict(context.outer)
-        return {step: context.results[step] for step in context.previous}
+        return {step: context.results[step] for step in previous}
 
     async def _memory(self, context: FlowContext, scope: str) -> list[Entry]:
         entries = await context.memory(scope)
@@ -280,7 +308,8 @@ class AgentNode(StepNode):
         context = talk.context
         items = listed(context, self.step, self.for_each, self.max_items)
         talk.items = []
-        sight = await self._sight(context)
+        sight = self._sight(context)
+        await self._look_up(sight, context)
         # An item stands for the list that it is from.
         sight.outputs = {k: v for k, v in sight.outputs.items() if k != self.for_each[0]}
         for number, item in enumerate(items):
@@ -317,33 +346,26 @@ class AgentNode(StepNode):
             places.give()
         if services.keeps and not context.command:
             await self._keep(talk)
-        usage, model = talk.usage, talk.model or services.model
-        names = (talk.reply.model, talk.request.model or model.name)
-        cost = services.prices.cost(model.provider, names, usage)
-        return {
+        record: Record = {
             "name": talk.ticket.name,
             "agent": self.id,
-            **({} if talk.item is None else {"item": talk.item}),
             "output": talk.result,
             "action": talk.action,
-            "usage": {
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "cached_tokens": usage.cached_tokens,
-                "calls": talk.calls,
-                "cost_usd": dollars(cost),
-            },
-            "model": talk.reply.model or model.name,
-            "provider": model.provider,
+            **talk.bill(),
             "finish_reason": talk.reply.finish_reason,
         }
+        if talk.item is not None:
+            record["item"] = talk.item
+        return record
 
     async def _keep(self, talk: Conversation) -> None:
         """Write the output where the settings want it. Raises StoreError."""
         context, services = talk.context, talk.context.services
         name = talk.ticket.step if talk.item is None else f"{talk.ticket.step}__{talk.item + 1}"
         saved = services.settings.documents.save_outputs
-        if services.documents is not None and saved != "none":
+        if services.documents is not None and (
+            saved == "all" or (saved == "created" and self.creates is not None)
+        ):
             text = as_document(talk.result)
             if saved == "all":
                 await services.documents.put(story_document(context.story_id, name), text)

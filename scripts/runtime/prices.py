@@ -55,6 +55,8 @@ class Prices:
 
         `models` are the names that one model goes by: what the provider says, what was asked for.
         """
+        if provider == "mock" and not self._overrides:
+            return NOTHING
         names = [name.removeprefix(f"{provider}:") for name in models if name]
         for name in names:
             price = self._overrides.get(name) or self._overrides.get(f"{provider}:{name}")
@@ -124,6 +126,8 @@ def exact(dollars: float) -> Decimal:
 
 def dollars(cost: Decimal | None) -> float | None:
     """For people and JSON: to a billionth of a dollar."""
+    if cost is NOTHING:
+        return 0.0
     return None if cost is None else rounded(float(cost))
 
 

@@ -16,7 +16,10 @@ from .stores.protocol import Entry
 
 @dataclass(slots=True)
 class Sight:
-    """One step's view of a run, before it becomes text. Document names are without `.md`."""
+    """One step's view of a run, before it becomes text. Document names are without `.md`.
+
+    `head` is what `opening` made of the first three, where it is known.
+    """
 
     input: str
     command: str = ""
@@ -29,12 +32,7 @@ class Sight:
     item: tuple[int, int, Any] | None = None
     scope: str = ""
     memory: Sequence[Entry] = ()
-
-    @property
-    def bare(self) -> bool:
-        """Whether there is nothing but the input."""
-        more = self.documents or self.memory or self.command or self.inputs or self.item
-        return not (self.outputs or more or self.note or self.files)
+    head: tuple[str, tuple[str, ...]] | None = None
 
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
@@ -48,38 +46,63 @@ def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else "\n\n".join(parts)
 
 
+def opening(
+    input: str, command: str, inputs: Mapping[str, Any], limits: PromptSettings
+) -> tuple[str, tuple[str, ...]]:
+    """What every step of a run sees first, and the names of the parts that had to be cut."""
+    cut: list[str] = []
+    parts = [_part("Input", input, limits.input, cut)]
+    if command:
+        parts.append(_part("Command", command, limits.input, cut))
+    if inputs:
+        parts.append(_part("Further inputs", _json(inputs), limits.input, cut))
+    return "\n\n".join(parts), tuple(cut)
+
+
 def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...]]:
     """The message, and the names of the parts that had to be cut to their limit."""
-    if sight.bare and len(sight.input) <= limits.input:
-        return f"## Input\n\n{sight.input}", ()
-    cut: list[str] = []
-    parts = [_part("Input", sight.input, limits.input, cut)]
-    if sight.command:
-        parts.append(_part("Command", sight.command, limits.input, cut))
+    head, outputs = sight.head, sight.outputs
+    if head is None:
+        head = opening(sight.input, sight.command, sight.inputs, limits)
+    if sight.memory or sight.documents or sight.item or sight.note or sight.files:
+        return _full(head, sight, limits)
+    if not outputs:
+        return head
+    texts = [f"### {step}\n\n{as_text(output)}" for step, output in outputs.items()]
+    text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
+    if len(text) > limits.outputs:
+        return _full(head, sight, limits)
+    return f"{head[0]}\n\n## Results of earlier steps\n\n{text}", head[1]
+
+
+def _full(
+    head: tuple[str, tuple[str, ...]], sight: Sight, limits: PromptSettings
+) -> tuple[str, tuple[str, ...]]:
+    parts, cut = [head[0]], [*head[1]]
     if sight.note:
         parts.append(_part("This step", sight.note, limits.input, cut))
     if sight.files:
         parts.append(_part("Instructions", _sections(sight.files), limits.documents, cut))
-    if sight.inputs:
-        parts.append(_part("Further inputs", _json(sight.inputs), limits.input, cut))
     if sight.item:
         number, of, item = sight.item
         parts.append(_part(f"Item ({number} of {of})", as_text(item), limits.input, cut))
     # A text stands once: as a document, else as a result, else as something remembered.
-    documents = set(sight.documents.values())
+    seen = set(sight.documents.values())
     outputs = [(step, as_text(output)) for step, output in sight.outputs.items()]
-    outputs = [(step, text) for step, text in outputs if text not in documents]
+    if seen:
+        outputs = [(step, text) for step, text in outputs if text not in seen]
     if outputs:
         text = _sections(outputs)
         parts.append(_part("Results of earlier steps", text, limits.outputs, cut))
     if sight.documents:
         text = _sections(sight.documents.items())
         parts.append(_part("Documents", text, limits.documents, cut))
-    seen = documents.union(text for _, text in outputs)
-    memory = [entry for entry in sight.memory if as_text(entry.value) not in seen]
-    if memory:
-        lines = "\n".join(f"- {entry.key}: {as_text(entry.value)}" for entry in memory)
-        parts.append(_part(f"Memory ({sight.scope}), newest first", lines, limits.memory, cut))
+    seen.update([text for _, text in outputs])
+    memory = [(entry.key, as_text(entry.value)) for entry in sight.memory]
+    lines = [f"- {key}: {text}" for key, text in memory if text not in seen]
+    if lines:
+        heading = f"Memory ({sight.scope}), newest first"
+        parts.append(_part(heading, "\n".join(lines), limits.memory, cut))
     return "\n\n".join(parts), tuple(cut)
 
 
@@ -93,7 +116,7 @@ def _json(value: Any) -> str:
 
 
 def _sections(items: Iterable[tuple[str, str]]) -> str:
-    return "\n\n".join(f"### {name}\n\n{text}" for name, text in items)
+    return "\n\n".join([f"### {name}\n\n{text}" for name, text in items])
 
 
 def _part(heading: str, text: str, limit: int, cut: list[str]) -> str:

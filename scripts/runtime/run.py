@@ -9,6 +9,8 @@ import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
 from typing import Any, Literal
 
 from .answer import answer, error_json
@@ -16,6 +18,8 @@ from .errors import BMADError, RunError
 from .events import Event, EventLog
 from .runner import Decision, Record
 from .stores.runs import RunRecord, end_line, step_line
+
+_seq = attrgetter("seq")
 
 OnChange = Literal["restart", "continue"]
 
@@ -100,8 +104,11 @@ class Run:
 
     async def wait(self) -> dict[str, Any]:
         """The JSON answer, at the end. Cancelling the waiter leaves the run alone."""
-        if self.task is not None and not self.task.done():
-            await asyncio.wait((self.task,))
+        task = self.task
+        if task is not None and not task.done():
+            over = task.get_loop().create_future()
+            task.add_done_callback(partial(_tell, over))
+            await over
         return self.answer()
 
     def cancel(self, reason: str = "the run was cancelled") -> None:
@@ -124,12 +131,12 @@ class Run:
         """Keep how it ended, then write the last event, which carries the answer."""
         self.http_status = http_status
         events, now = self.log.events, time.time()
-        since = bisect_right(events, self.since, key=lambda event: event.seq)
+        since = bisect_right(events, self.since, key=_seq) if self.since else 0
         self._answer = answer(self.run_id, events, type, data, since=since, ended=now)
         if type == "run.completed":
             self.record.forget()
         else:
-            self.record.end(end_line(self.log.seq + 1, now, type, data))
+            self.record.end(end_line(self.log.seq + 1, now, type, data, events[since:]))
         self.log.append(type, None, {"answer": self._answer})
 
     def fail(self, error: BMADError) -> None:
@@ -142,3 +149,8 @@ class Run:
         error = RunError(self._reason)
         error.code, error.status = "cancelled", 503
         self.end("run.cancelled", {"error": error_json(error)}, error.status)
+
+
+def _tell(over: asyncio.Future[None], task: asyncio.Task[None]) -> None:
+    if not over.done():
+        over.set_result(None)

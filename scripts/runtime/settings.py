@@ -28,11 +28,13 @@ from pydantic_core import ErrorDetails
 from .configfile import read_config, read_text
 from .environment import NAMES, Given, overrides
 from .errors import SettingsError
+from .redisurl import check_redis_url
 from .secrets import parse_secrets
 
 CONFIG_FILE: Final = "config/runtime.yaml"
 SECRETS_FILE: Final = "config/secrets.env"
 
+BACKENDS: Final = ("file", "redis")
 PROVIDERS: Final = ("openai", "openai-compatible", "anthropic", "google", "mock")
 # The providers that need a key, in the order in which `auto` looks for one.
 KEYS: Final[Mapping[str, str]] = {
@@ -68,17 +70,27 @@ def _check_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _check_redis_url(value: SecretStr) -> SecretStr:
+    check_redis_url(value.get_secret_value())
+    return value
+
+
 def _check_text(value: str) -> str:
     if not value.isprintable():
         raise ValueError("should hold printable characters only")
     return value
 
 
-def _check_provider_name(value: str) -> str:
-    if value not in ("auto", *PROVIDERS) and not _CLASS.fullmatch(value):
-        known = ", ".join(f"'{name}'" for name in ("auto", *PROVIDERS))
-        raise ValueError(f"should be {known}, or a class of your own as package.module:Class")
-    return value
+def _one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """One of `names`, or a class of the user's own."""
+
+    def check(value: str) -> str:
+        if value not in names and not _CLASS.fullmatch(value):
+            known = ", ".join(f"'{name}'" for name in names)
+            raise ValueError(f"should be {known}, or a class of your own as package.module:Class")
+        return value
+
+    return check
 
 
 def _check_key(value: SecretStr) -> SecretStr:
@@ -139,7 +151,7 @@ class LLMSettings(_Section):
     `base_url` is that of a server that speaks OpenAI's API; `script` a file below the root.
     """
 
-    provider: Annotated[Text, AfterValidator(_check_provider_name)] = "auto"
+    provider: Annotated[Text, AfterValidator(_one_of(("auto", *PROVIDERS)))] = "auto"
     model: Text = "auto"
     base_url: Url | None = None
     anthropic: AnthropicSettings = AnthropicSettings()
@@ -163,29 +175,39 @@ class PromptSettings(_Section):
 
 
 class RedisSettings(_Section):
-    """`memory.redis:`; read when the Redis store is there. The URL may hold a password."""
+    """`memory.redis:`; the URL may hold a password.
 
-    url: SecretStr = SecretStr("redis://localhost:6379/0")
+    `pool_size` connections are kept, at most `max_connections` are there; `ttl` in seconds since
+    the last write of a scope, None for ever.
+    """
+
+    url: Annotated[SecretStr, AfterValidator(_check_redis_url)] = SecretStr(
+        "redis://localhost:6379/0"
+    )
     pool_size: int = Field(default=10, ge=1, le=10_000)
     max_connections: int = Field(default=50, ge=1, le=10_000)
-    ttl: int = Field(default=86_400, ge=1)
+    ttl: int | None = Field(default=86_400, ge=1, le=10**10)
     key_prefix: Text = "bmad_pf_"
 
 
 class MemorySettings(_Section):
-    """`memory:`; `commit` survives the process, `always` also a power cut (fsync)."""
+    """`memory:`; `backend` is one of BACKENDS, or `package.module:Class`.
 
-    backend: Literal["file"] = "file"
+    Of files, `commit` survives the process, `always` also a power cut (fsync).
+    """
+
+    backend: Annotated[Text, AfterValidator(_one_of(BACKENDS))] = "file"
     default_scope: Literal["isolated"] = "isolated"
     durability: Literal["commit", "always"] = "commit"
     redis: RedisSettings = RedisSettings()
 
 
 class DocumentSettings(_Section):
-    """`documents:`; `dir` is relative to the data folder."""
+    """`documents:`; `dir` is relative to the data folder, `revisions` how many are kept of each."""
 
     dir: Text = "docs"
     save_outputs: Literal["all", "created", "none"] = "all"
+    revisions: int = Field(default=100, ge=0, le=100_000)
 
 
 class RunSettings(_Section):
@@ -205,6 +227,7 @@ class ServerSettings(_Section):
     max_body: Size = Field(default=10_000_000, ge=1_000, le=2**30)
     rate_limit: None = None
     auth: Literal["auto", "off"] = "auto"
+    metrics: Literal["open", "key", "off"] = "open"
     drain_seconds: float = Field(default=8, ge=0, le=3600)
 
 
@@ -277,17 +300,12 @@ class Settings(_Section):
 
 SECTIONS: Final = ("llm", "prompt", "memory", "documents", "on_missing_doc", "runs", "server")
 LATER: Final[Mapping[tuple[str, str], Callable[[Any], bool]]] = {
-    ("memory", "backend"): lambda value: value == "redis" or _is_module(value),
     ("memory", "default_scope"): lambda value: str(value).startswith("shared"),
     ("runs", "database_url"): lambda value: True,
     ("server", "rate_limit"): lambda value: True,
 }
 _MAX_TOLD: Final = 20
 _CHOICE = re.compile(r"'([^']+)'")
-
-
-def _is_module(value: object) -> bool:
-    return isinstance(value, str) and "." in value
 
 
 def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
@@ -314,6 +332,7 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
     settings = _validated(data, where)
     _check_provider(settings, where)
     _check_documents(settings, where)
+    _check_connections(settings, where)
     update: dict[str, Any] = {"warnings": (*warnings, *_warnings(settings, given))}
     if settings.server.host != ServerSettings().host:
         update["host_from"] = where(("server", "host"))
@@ -418,6 +437,15 @@ def _check_provider(settings: Settings, where: Where) -> None:
         raise SettingsError(message, where=where(path))
 
 
+def _check_connections(settings: Settings, where: Where) -> None:
+    redis = settings.memory.redis
+    if redis.pool_size > redis.max_connections:
+        message = (
+            f"memory.redis.pool_size should be at most max_connections, {redis.max_connections}"
+        )
+        raise SettingsError(message, where=where(("memory", "redis", "pool_size")))
+
+
 def _check_documents(settings: Settings, where: Where) -> None:
     """Documents can be written and deleted by clients: not where other things are kept."""
     path = ("documents", "dir")
@@ -442,7 +470,7 @@ def _warnings(settings: Settings, given: Mapping[str, Given]) -> list[str]:
     found = []
     if settings.llm.script is not None and settings.provider != "mock":
         found.append(f"llm.script: not used, the provider is {settings.provider}")
-    if "REDIS_URL" in given:
+    if "REDIS_URL" in given and settings.memory.backend == "file":
         found.append(f"{given['REDIS_URL'].where}: not used, memory.backend is file")
     return found
 

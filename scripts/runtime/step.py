@@ -32,7 +32,10 @@ class StepNode(_Base):
     def __init__(
         self, step: str, *, when: str | None = None, max_visits: int | None = None
     ) -> None:
-        super().__init__()
+        # What PocketFlow's own constructors set, without going through four of them.
+        self.params: dict[str, Any] = {}
+        self.successors: dict[str, Any] = {}
+        self.max_retries, self.wait = 1, 0
         self.step = step
         self.when = when
         self.max_visits = max_visits

@@ -5,26 +5,34 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
+from types import CoroutineType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-async def within(seconds: float, call: Awaitable[T]) -> T:
-    """The call's result. Raises TimeoutError when it takes longer.
+async def within(
+    seconds: float, call: Awaitable[T], late: Callable[[], Exception] = TimeoutError
+) -> T:
+    """The call's result. Raises what `late` makes when it takes longer, or says so itself.
 
     The call is begun before the clock is wound up: one that answers without
     waiting needs no timer.
     """
-    steps = call.__await__()
+    steps: Any = call if isinstance(call, CoroutineType) else call.__await__()
     try:
         first = steps.send(None)
     except StopIteration as done:
         value: T = done.value
         return value
-    async with asyncio.timeout(seconds):
-        return await _Rest(steps, first)
+    except TimeoutError:
+        raise late() from None
+    try:
+        async with asyncio.timeout(seconds):
+            return await _Rest(steps, first)
+    except TimeoutError:
+        raise late() from None
 
 
 class _Rest(Awaitable[T]):

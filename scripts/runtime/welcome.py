@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .api.auth import access
+from .redisurl import address
 from .settings import Settings
 
 _EXAMPLE: Final = '{"input": "A shopping list for two", "story_id": "S-1"}'
@@ -32,7 +33,7 @@ def report(service: Any, listener: socket.socket) -> str:
         f"agents    {', '.join(sorted(service.agents)) or 'none'}",
         f"flows     {', '.join(service.flows) or 'none'}",
         f"model     {_model(settings, service.services.model)}",
-        f"memory    {service.memory.backend}, {settings.memory_dir}",
+        f"memory    {_memory(settings)}",
         f"documents {settings.documents_dir}",
         *(f"warning   {warning}" for warning in (*settings.warnings, *short)),
         f"try       {request}",
@@ -46,6 +47,13 @@ def _model(settings: Settings, model: Any) -> str:
     base_url = settings.llm.base_url
     at = f" at {urlsplit(base_url).netloc}" if base_url else ""
     return f"{model.provider}: {model.name}{at}"
+
+
+def _memory(settings: Settings) -> str:
+    memory = settings.memory
+    if memory.backend == "redis":
+        return f"redis, {address(memory.redis.url.get_secret_value())}"
+    return f"file, {settings.memory_dir}" if memory.backend == "file" else memory.backend
 
 
 def _why_mock(settings: Settings) -> str:

@@ -54,7 +54,8 @@ def test_full_disk_leaves_the_old_document(tmp_path: Path, size: int, durability
 
     asyncio.run(run())
     assert list((tmp_path / ".store" / "new").iterdir()) == []
-    assert {path.name for path in (tmp_path / ".store" / "created").iterdir()} == {"prd", "new"}
+    histories = {path.stem for path in (tmp_path / ".store" / "revisions").iterdir()}
+    assert histories == {"prd", "new"}
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -139,14 +139,26 @@ class Remembering:
     async def history(self, scope: str, key: str) -> list[Entry]:
         raise NotImplementedError
 
-    async def put(self, scope: str, key: str, value: Any) -> Entry:
+    async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
         self.values.setdefault(scope, {}).pop(key, None)
         self.values[scope][key] = value
         self.seq += 1
-        return Entry(key, value, scope, now(), self.seq)
+        return Entry(key, value, scope, now(), self.seq, "set", category)
 
     async def delete(self, scope: str, key: str) -> bool:
         raise NotImplementedError
+
+    async def scopes(self) -> list[str]:
+        raise NotImplementedError
+
+    async def dump(self, scope: str) -> tuple[int, list[Entry]]:
+        raise NotImplementedError
+
+    async def load(self, scope: str, entries: Sequence[Entry]) -> None:
+        raise NotImplementedError
+
+    async def check(self) -> None:
+        return
 
     async def close(self) -> None:
         return

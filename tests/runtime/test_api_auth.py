@@ -22,7 +22,7 @@ from .api import Served, application, serve
 KEY = "correct-horse-battery-staple"
 OTHER = "another-key-of-another-caller"
 KEYS = f"ci:{KEY}, ops:sha256={hashlib.sha256(OTHER.encode()).hexdigest()}"
-OPEN = {"/health", "/health/live", "/health/ready", "/health/startup"}
+OPEN = {"/health", "/health/live", "/health/ready", "/health/startup", "/metrics"}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def all_routes(app: FastAPI) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def test_every_route_but_health_needs_a_key(guarded: Served) -> None:
+def test_every_route_but_health_and_metrics_needs_a_key(guarded: Served) -> None:
     routes = all_routes(guarded.app)
     assert len(routes) >= 25
     assert {path for _, path in routes} >= OPEN | {"/run", "/docs", "/openapi.json", "/doc/"}

@@ -47,7 +47,7 @@ def test_documents_are_listed_by_id_at_both_paths(served: Served) -> None:
     assert names == sorted(names)
     assert {"aa", "zz"} <= set(names)
     assert set(listed[0]) == {"id", "etag", "created_at", "updated_at", "size"}
-    assert served.client.get("/doc/").json() == {"documents": listed}
+    assert served.client.get("/doc/").json() == {"documents": listed, "next": None}
 
 
 def test_if_match_guards_writes_and_removals(served: Served) -> None:
@@ -230,7 +230,7 @@ def test_health_says_what_runs(served: Served) -> None:
     health = served.client.get("/health").json()
     assert health["status"] == "ok"
     assert health["llm"] == {"provider": "mock", "model": "mock", "mock": True}
-    assert health["memory"] == {"backend": "file"}
+    assert health["memory"] == {"backend": "file", "reachable": True}
     assert (health["agents"], health["flows"]) == (2, 2)
     assert health["uptime"] >= 0
     for probe in ("live", "ready", "startup"):

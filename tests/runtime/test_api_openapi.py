@@ -25,6 +25,8 @@ OPERATIONS = {
     "write_document": "PUT /doc/{id}",
     "delete_document": "DELETE /doc/{id}",
     "document_status": "GET /doc/{id}/status",
+    "document_revisions": "GET /doc/{id}/revisions",
+    "document_diff": "GET /doc/{id}/diff",
     "read_scope": "GET /memory/{scope}",
     "read_memory": "GET /memory/{scope}/{key}",
     "write_memory": "PUT /memory/{scope}/{key}",
@@ -40,6 +42,7 @@ OPERATIONS = {
     "live": "GET /health/live",
     "ready": "GET /health/ready",
     "startup": "GET /health/startup",
+    "metrics": "GET /metrics",
 }
 HIDDEN = {"GET /doc/", "GET /docs", "GET /openapi.json", "HEAD /openapi.json"}
 

@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from scripts.runtime.errors import Conflict, InvalidName, StoreError
 from scripts.runtime.stores import documents as documents_module
 from scripts.runtime.stores.documents import MAX_BYTES, FileDocuments
-from scripts.runtime.stores.protocol import Document
+from scripts.runtime.stores.protocol import Document, Revision
+from scripts.runtime.stores.revisions import History
 
 Use = Callable[[FileDocuments], Coroutine[Any, Any, Any]]
 DAY = 86_400.0
@@ -46,6 +47,12 @@ def put(folder: Path, text: str, document_id: str = "prd", **options: Any) -> An
 
 def delete(folder: Path, **options: Any) -> Any:
     return using(folder, lambda store: store.delete("prd", **options))
+
+
+def revisions(folder: Path, **options: Any) -> list[Revision]:
+    """Oldest first."""
+    found = using(folder, lambda store: store.revisions("prd"), **options)
+    return list(reversed(found))
 
 
 def names(folder: Path) -> list[str]:
@@ -78,7 +85,7 @@ def test_what_is_known_of_a_document(folder: Path) -> None:
     assert first.size == 3
     assert first.etag[0] == first.etag[-1] == '"'
     assert first.created_at == first.updated_at
-    marker = folder / ".store" / "created" / "prd"
+    marker = folder / ".store" / "revisions" / "prd.jsonl"
     earlier = marker.stat().st_mtime - DAY
     os.utime(marker, (earlier, earlier))
     second, is_new = put(folder, "other")
@@ -107,7 +114,7 @@ def test_a_document_that_was_put_there_by_hand(folder: Path) -> None:
 
 def test_a_new_document_of_an_old_name_is_new(folder: Path) -> None:
     put(folder, "a")
-    marker = folder / ".store" / "created" / "prd"
+    marker = folder / ".store" / "revisions" / "prd.jsonl"
     os.utime(marker, (1000, 1000))
     using(folder, lambda store: store.delete("prd"))
     info, is_new = put(folder, "b")
@@ -198,8 +205,8 @@ class TestForeignFiles:
     def test_planted_marker_and_folders(self, tmp_path: Path, folder: Path) -> None:
         target = tmp_path / "secret"
         target.write_text("safe")
-        (folder / ".store" / "created").mkdir(parents=True)
-        (folder / ".store" / "created" / "prd").symlink_to(target)
+        (folder / ".store" / "revisions").mkdir(parents=True)
+        (folder / ".store" / "revisions" / "prd.jsonl").symlink_to(target)
         with pytest.raises(StoreError):
             put(folder, "x")
         assert target.read_text() == "safe"
@@ -248,11 +255,13 @@ def test_a_lock_that_is_never_given_back(folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(documents_module, "LOCK_SECONDS", 0.05)
 
     async def use(store: FileDocuments) -> None:
-        async with FileDocuments(folder)._locked("prd"):
-            with pytest.raises(StoreError) as caught:
-                await store.put("prd", "two")
-            assert caught.value.status == 503
-            await store.put("other", "free")
+        held = History.lock(str(folder / ".store" / "revisions" / "prd.jsonl"))
+        assert held is not None
+        with pytest.raises(StoreError) as caught:
+            await store.put("prd", "two")
+        assert caught.value.status == 503
+        await store.put("other", "free")
+        held.close()
 
     using(folder, use)
     assert get(folder).text == "one"
@@ -262,7 +271,7 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_none(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(folder, "one")
-    marker = folder / ".store" / "created" / "prd"
+    marker = folder / ".store" / "revisions" / "prd.jsonl"
     real = fcntl.flock
     tries: list[int] = []
 
@@ -274,12 +283,9 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_none(
 
     monkeypatch.setattr(fcntl, "flock", flock)
 
-    async def use(store: FileDocuments) -> None:
-        async with store._locked("prd") as descriptor:
-            assert os.path.samestat(marker.stat(), os.fstat(descriptor))
-
-    using(folder, use)
+    put(folder, "two")
     assert len(tries) == 2
+    assert [rev.rev for rev in revisions(folder)] == [1, 2], "what lay there is the first"
 
 
 def test_leftovers_of_killed_writers_are_removed(folder: Path) -> None:

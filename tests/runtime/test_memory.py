@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
-import logging
 import os
 import stat
 import tempfile
 import zlib
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,67 @@ def test_a_returned_value_can_be_changed_without_harm(tmp_path: Path) -> None:
     using(tmp_path, use)
 
 
+def test_categories_are_kept_and_others_refused(tmp_path: Path, file: Path) -> None:
+    async def use(memory: FileMemory) -> None:
+        await memory.put("a:S-1", "k", 1, category="quality_insight")
+        await memory.put("a:S-1", "plain", 2)
+        with pytest.raises(InvalidName):
+            await memory.put("a:S-1", "k", 1, category="gossip")
+
+    using(tmp_path, use)
+    first, second = file.read_bytes().splitlines()
+    assert json.loads(first)["category"] == "quality_insight"
+    assert "category" not in json.loads(second)
+    entries = using(tmp_path, lambda memory: memory.entries("a:S-1"))
+    assert [entry.category for entry in entries] == [None, "quality_insight"]
+
+
+def test_a_scope_moves_with_its_history(tmp_path: Path) -> None:
+    long = f"{'a' * 64}:S{'_.' * 49}x"
+
+    async def fill(memory: FileMemory) -> Any:
+        await memory.check()
+        for scope in ("a:S_1", "shared:n_1", long):
+            await memory.put(scope, "k", {"x": 1}, category="collaboration")
+            await memory.put(scope, "gone", "é")
+            await memory.delete(scope, "gone")
+        return {scope: await memory.dump(scope) for scope in await memory.scopes()}
+
+    async def take(memory: FileMemory) -> Any:
+        await memory.put("a:S_1", "old", 1)
+        for scope, (_, entries) in dumped.items():
+            await memory.load(scope, entries)
+        assert [entry.key for entry in await memory.entries("a:S_1")] == ["k"]
+        assert (await memory.put("a:S_1", "next", 1)).seq == 4
+        await memory.load("a:S_1", dumped["a:S_1"][1])
+        return {scope: await memory.dump(scope) for scope in await memory.scopes()}
+
+    dumped = using(tmp_path / "one", fill)
+    assert sorted(dumped) == list(dumped) == sorted(["a:S_1", "shared:n_1", long])
+    assert [entry.op for entry in dumped["a:S_1"][1]] == ["set", "set", "delete"]
+    assert dumped["a:S_1"][0] == 3
+    assert using(tmp_path / "two", take) == dumped
+
+
+@pytest.mark.parametrize("change", [{"seq": 1}, {"scope": "b:S-1"}, {"op": "x"}, {"key": "../k"}])
+def test_what_is_no_dump_is_not_loaded(tmp_path: Path, change: dict[str, Any]) -> None:
+    async def use(memory: FileMemory) -> None:
+        await memory.put("a:S-1", "k", 1)
+        entries = [Entry("k", n, "a:S-1", "2026-01-01T00:00:00.000Z", n) for n in (1, 2)]
+        with pytest.raises(InvalidName):
+            await memory.load("a:S-1", [entries[0], replace(entries[1], **change)])
+        assert (await memory.dump("a:S-1"))[0] == 1
+
+    using(tmp_path, use)
+
+
+def test_a_folder_that_can_hold_nothing(tmp_path: Path) -> None:
+    (tmp_path / "memory").write_text("a file")
+    with pytest.raises(StoreError) as caught:
+        using(tmp_path / "memory", lambda memory: memory.check())
+    assert caught.value.status == 503
+
+
 def test_two_processes_see_each_other_at_once(tmp_path: Path) -> None:
     async def use(memory: FileMemory) -> None:
         other = FileMemory(tmp_path)
@@ -232,20 +293,25 @@ def test_a_checksum_alone_makes_no_record(body: bytes) -> None:
 
 
 class TestBadLines:
-    def test_torn_tail_becomes_a_line_of_its_own(self, tmp_path: Path, file: Path) -> None:
+    def test_torn_tail_is_dropped_with_a_warning(
+        self, tmp_path: Path, file: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         write(tmp_path, 1, 2)
         whole = file.read_bytes()
         file.write_bytes(whole[:-5])
         assert read(tmp_path) == 1  # it may still be on its way
+        assert caplog.messages == []
 
         async def use(memory: FileMemory) -> None:
             entry = await memory.put("a:S-1", "k", 3)
             assert entry.seq == 2
-            assert memory.problems == {"isolated/a_S-1.jsonl": 1}
+            assert memory.problems == {}
 
         using(tmp_path, use)
         assert read(tmp_path) == 3
-        assert file.read_bytes().startswith(whole[:-5] + b"\n")
+        assert [json.loads(line)["value"] for line in file.read_bytes().splitlines()] == [1, 3]
+        assert len(caplog.messages) == 1
+        assert "never finished" in caplog.messages[0]
 
     def test_tail_that_lacks_only_its_newline_counts(self, tmp_path: Path, file: Path) -> None:
         write(tmp_path, 1, 2)
@@ -506,14 +572,6 @@ class MemoryModel(RuleBasedStateMachine):
             self.run(store.close())
         self.loop.close()
         self.folder.cleanup()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """Warnings about torn lines are expected here."""
-    logging.getLogger("scripts.runtime.stores.journal").setLevel(logging.ERROR)
-    yield
-    logging.getLogger("scripts.runtime.stores.journal").setLevel(logging.NOTSET)
 
 
 TestModel = MemoryModel.TestCase

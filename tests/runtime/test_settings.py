@@ -120,6 +120,7 @@ def test_settings_are_frozen() -> None:
         ("HOST", "0.0.0.0", "server.host", "0.0.0.0"),
         ("PORT", "9000", "server.port", 9000),
         ("BMAD_AUTH", "off", "server.auth", "off"),
+        ("BMAD_METRICS", "Key", "server.metrics", "key"),
         ("TESTING", "0", "testing", True),
         ("TESTING", "", "testing", False),
         ("PORT", "", "server.port", 8000),
@@ -288,6 +289,11 @@ class TestFaults:
             ("server:\n  max_body: 1\n", 2, "greater than or equal to 1000"),
             ('documents:\n  dir: ""\n', 2, "at least 1 character"),
             ('documents:\n  dir: "a\\0b"\n', 2, "printable"),
+            ("memory:\n  backend: rediss\n", 2, "did you mean redis?"),
+            ("memory:\n  backend: my_stores.mongo\n", 2, "package.module:Class"),
+            ("memory:\n  redis: {url: 'http://canary-9f3c@h'}\n", 2, "redis://host:port/number"),
+            ("memory:\n  redis:\n    pool_size: 60\n", 3, "at most max_connections, 50"),
+            ("memory:\n  redis: {ttl: 0}\n", 2, "greater than or equal to 1"),
             ("a: 1\na: 2\n", 2, "stands twice"),
             ("a: &x 1\n", 1, "anchor"),
             ("a: [\n", 2, "does not parse"),
@@ -307,8 +313,6 @@ class TestFaults:
     @pytest.mark.parametrize(
         "yaml",
         [
-            "memory: {backend: redis}",
-            "memory: {backend: my_stores.mongo}",
             "memory: {default_scope: 'shared:all'}",
             "runs: {database_url: 'postgres://h'}",
             "server: {rate_limit: 10}",
@@ -324,12 +328,23 @@ class TestFaults:
         [
             ("LLM_PROVIDER", "opnai"),
             ("LLM_PROVIDER", "anthropic"),
-            ("MEMORY_BACKEND", "redis"),
+            ("MEMORY_BACKEND", "rediss"),
+            ("MEMORY_BACKEND", "my_stores.mongo"),
+            ("MEMORY_BACKEND", "my_stores:"),
+            ("REDIS_URL", f"http://u:{CANARY}@h"),
+            ("REDIS_URL", f"redis://u:{CANARY}@h:0"),
+            ("REDIS_URL", f"redis://u:{CANARY}@h:port"),
+            ("REDIS_URL", f"redis://u:{CANARY}@h/database"),
+            ("REDIS_URL", f"redis://u:{CANARY}@[h/0"),
+            ("REDIS_URL", f"redis://h/0?{CANARY}=1"),
+            ("REDIS_URL", "redis://h/0?socket_timeout=60"),
+            ("REDIS_URL", "unix://"),
             ("BMAD_DATABASE_URL", f"postgres://u:{CANARY}@h"),
             ("OPENAI_API_KEY", f"{CANARY} with spaces"),
             ("OPENAI_API_KEY", f"{CANARY}…"),
             ("OPENAI_BASE_URL", f"http://u:{CANARY}@h"),
             ("BMAD_AUTH", "on"),
+            ("BMAD_METRICS", "yes"),
             ("LOG_LEVEL", "loud"),
             ("MAX_WORKERS", "0"),
             ("MAX_WORKERS", "many"),
@@ -362,6 +377,15 @@ class TestFaults:
     def test_redis_without_its_backend_is_told(self, root: Path) -> None:
         settings = load(root, REDIS_URL=f"redis://:{CANARY}@h")
         assert settings.warnings == ("REDIS_URL: not used, memory.backend is file",)
+
+    @pytest.mark.parametrize("backend", ["redis", "my.stores:Mine"])
+    def test_redis_with_another_backend_is_not_told(self, root: Path, backend: str) -> None:
+        url = f"rediss://me:{CANARY}@h:6380/3?ssl_cert_reqs=none"
+        settings = load(root, REDIS_URL=url, MEMORY_BACKEND=backend)
+        assert settings.warnings == ()
+        assert settings.memory.backend == backend
+        assert settings.memory.redis.url.get_secret_value() == url
+        assert CANARY not in repr(settings)
 
     @pytest.mark.parametrize("name", ["runtime.yaml", "secrets.env"])
     def test_files_that_cannot_be_read(self, root: Path, name: str) -> None:

@@ -28,6 +28,15 @@ def choose(request: Request, offers: Sequence[str]) -> str:
     return best
 
 
+def prefers(request: Request, offer: str, *others: str) -> bool:
+    """Whether `Accept` names `offer` and likes it better than all the others."""
+    header = ",".join(request.headers.getlist("accept"))
+    if offer not in header.lower():
+        return False
+    wanted = [_range(part) for part in header.split(",")]
+    return _quality(offer, wanted) > max(_quality(other, wanted) for other in others)
+
+
 def _range(part: str) -> tuple[str, float]:
     name, *parameters = part.split(";")
     quality = 1.0

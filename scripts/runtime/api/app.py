@@ -22,10 +22,23 @@ from ..flow import Flow
 from ..node import AgentNode
 from ..settings import Settings, load_settings
 from ..tool import Tool
-from . import agent, doc, docs_page, flow, health, memory, openapi, problems, run
-from .auth import Auth, read_keys
+from . import (
+    agent,
+    doc,
+    docs_page,
+    flow,
+    health,
+    memory,
+    metrics,
+    openapi,
+    problems,
+    revision,
+    run,
+)
+from .auth import EXEMPT, Auth, read_keys
 from .limits import Limits
 from .methods import Methods
+from .quick import Quick
 from .service import Service
 from .trace import Trace
 
@@ -34,10 +47,12 @@ _FILES: Final = 65_536
 _ROUTERS: Final = (
     run.router,
     doc.router,
+    revision.router,
     memory.router,
     agent.router,
     flow.router,
     health.router,
+    metrics.router,
     docs_page.router,
 )
 
@@ -82,12 +97,14 @@ def create_app(
 def _middleware(settings: Settings) -> list[Middleware]:
     """From the outside in."""
     server = settings.server
+    exempt = EXEMPT | {metrics.PATH} if server.metrics == "open" else EXEMPT
     return [
         Middleware(Trace),
         Middleware(Limits, max_body=server.max_body),
         *(_cors(server.cors_origins) if server.cors_origins else ()),
-        Middleware(Auth, keys=read_keys(settings), off=server.auth == "off"),
+        Middleware(Auth, keys=read_keys(settings), off=server.auth == "off", exempt=exempt),
         Middleware(Methods, routes=_routes()),
+        Middleware(Quick, route=run.route()),
     ]
 
 

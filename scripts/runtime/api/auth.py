@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,7 +22,8 @@ SHORT: Final = 16  # characters; what is shorter can be guessed
 _WHERE: Final = "BMAD_API_KEYS"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
-_EXEMPT: Final = frozenset({"/health", "/health/live", "/health/ready", "/health/startup"})
+EXEMPT: Final = frozenset({"/health", "/health/live", "/health/ready", "/health/startup"})
+_MAX_HOSTS: Final = 256  # that are remembered; looking one up again costs a few µs
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -86,6 +88,7 @@ def access(settings: Settings) -> list[str]:
     return [f"{len(keys)} key{'s' if len(keys) > 1 else ''} ({names})", *short]
 
 
+@lru_cache(_MAX_HOSTS)
 def is_loopback(host: str) -> bool:
     """Whether an address, or a host to bind to, is this machine's own."""
     if host == "localhost":
@@ -113,13 +116,22 @@ def check_bind(settings: Settings) -> None:
 class Auth:
     """Lets a request through when its key fits; without keys only callers of this machine."""
 
-    def __init__(self, app: ASGIApp, keys: Sequence[Key], *, off: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: Sequence[Key],
+        *,
+        off: bool = False,
+        exempt: Container[str] = EXEMPT,
+    ) -> None:
+        """`exempt` are the paths that are open to everyone."""
         self.app = app
         self.keys = tuple(keys)
         self.off = off
+        self.exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in _EXEMPT:
+        if scope["type"] == "lifespan" or scope["path"] in self.exempt:
             await self.app(scope, receive, send)
         elif self.keys:
             await self._with_key(scope, receive, send)
@@ -177,6 +189,7 @@ def _from_here(scope: Scope) -> bool:
     return is_loopback(client[0]) and all(_is_local_name(host) for host in hosts)
 
 
+@lru_cache(_MAX_HOSTS)
 def _is_local_name(host: bytes) -> bool:
     name = re.sub(r":[0-9]{1,5}\Z", "", host.decode("latin-1").lower())
     return name in _LOCAL_NAMES or is_loopback(name.strip("[]"))

@@ -1,4 +1,7 @@
-"""How the service is. Nothing here needs a key; only `ready` looks at the data folders."""
+"""How the service is. Nothing here needs a key; only `ready` looks at the data folders.
+
+Memory is asked once a second at most, and for a second at most: see `stores/probe.py`.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +31,16 @@ _WAITING: dict[int | str, dict[str, Any]] = {
 async def health(request: Request) -> Response:
     """What runs here, on which model and memory."""
     service = service_of(request)
+    reachable = await service.memory_fault() is None
     return reply(
         {
-            "status": _status(service),
+            "status": _status(service, reachable),
             "version": __version__,
             "uptime": round(time.monotonic() - service.began, 3),
             "flows": len(service.flows),
             "agents": len(service.agents),
             "llm": model_health(service),
-            "memory": {"backend": service.memory.backend},
+            "memory": {"backend": service.memory.backend, "reachable": reachable},
         }
     )
 
@@ -65,10 +69,12 @@ def model_health(service: Service) -> dict[str, Any]:
     return {"provider": model.provider, "model": model.name, "mock": model.provider == "mock"}
 
 
-def _status(service: Service) -> str:
+def _status(service: Service, reachable: bool) -> str:
     if not service.started:
         return "starting"
-    return "stopping" if service.executor.draining else "ok"
+    if service.executor.draining:
+        return "stopping"
+    return "ok" if reachable else "degraded"
 
 
 def _probe(reason: str | None) -> Response:

@@ -10,6 +10,7 @@ from typing import Any, Final
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
 
+_ENCODER: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _OPENING = re.compile(rb"[\[\]{}]")
 _LOST = re.compile("[\x00\ud800-\udfff]")
@@ -21,7 +22,7 @@ class JSONFault(ValueError):
 
 def dump(value: Any) -> bytes:
     """One line of ASCII; a lone surrogate of a model's answer stays an escape."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def parse(body: bytes) -> Any:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problems import CODE
+
+_TOLD: Final = (CODE, "route")  # what the layers outside want to know
 
 
 class Methods:
@@ -32,8 +35,7 @@ class Methods:
         try:
             await self.app(inner, receive, send_with_methods)
         finally:
-            if CODE in inner:
-                scope[CODE] = inner[CODE]
+            scope.update({key: inner[key] for key in _TOLD if key in inner})
 
     def _allowing(
         self, path: str, headers: Sequence[tuple[bytes, bytes]]

@@ -33,6 +33,7 @@ _TAGS: Final = (
     ("agents", "Who there is, and one of them run alone."),
     ("flows", "Their steps and graphs."),
     ("health", "Open to everyone, without keys."),
+    ("metrics", "For Prometheus; open to everyone unless `server.metrics` says otherwise."),
 )
 _DESCRIPTION: Final = (
     "Agents written in Markdown, compiled by bmad2pf. Errors are RFC 9457 problems."

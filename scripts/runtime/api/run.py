@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
@@ -106,6 +107,11 @@ async def start_run(
     """Run a flow on a story; the same request again continues a run that did not succeed."""
     wanted = run_request(service_of(request), body)
     return await respond(request, wanted, idempotency_key)
+
+
+def route() -> APIRoute:
+    """The route of `POST /run`."""
+    return next(each for each in router.routes if isinstance(each, APIRoute))
 
 
 async def respond(request: Request, wanted: RunRequest, key: str | None) -> Response:

@@ -82,9 +82,47 @@ class DocumentEntry(BaseModel):
 
 
 class DocumentList(BaseModel):
-    """All documents, by id."""
+    """A page of documents, by id; `next` is the cursor of the page behind it, if there is one."""
 
     documents: list[DocumentEntry]
+    next: str | None
+
+
+class Author(BaseModel):
+    """Who wrote it: `kind` is agent, client, disk (changed beside the service) or unknown."""
+
+    kind: str
+    agent: str | None = None
+    step: str | None = None
+    run_id: str | None = None
+    prompt: str | None = Field(None, description="SHA-256 of the agent's prompt.")
+    client: str | None = Field(None, description="The name of its key.")
+
+
+class RevisionEntry(BaseModel):
+    """One state that a document was in."""
+
+    rev: int
+    etag: str
+    time: str
+    size: int
+    author: Author
+
+
+class RevisionList(BaseModel):
+    """The kept revisions, newest first."""
+
+    id: str
+    revisions: list[RevisionEntry]
+
+
+class DocumentDiff(BaseModel):
+    """A unified diff that leads from one revision to the other; 0 is the empty document."""
+
+    id: str
+    since: int = Field(alias="from")
+    to: int
+    diff: str
 
 
 class Success(BaseModel):
@@ -215,13 +253,14 @@ class ModelHealth(BaseModel):
 
 
 class MemoryHealth(BaseModel):
-    """Which store keeps memory."""
+    """Which store keeps memory, and whether it can be used now."""
 
     backend: str
+    reachable: bool
 
 
 class Health(BaseModel):
-    """`status` is ok, starting or stopping; `uptime` is in seconds."""
+    """`status` is ok, degraded without memory, starting or stopping; `uptime` is in seconds."""
 
     status: str
     version: str
@@ -247,6 +286,10 @@ ALL = (
     RunAnswer,
     DocumentEntry,
     DocumentList,
+    Author,
+    RevisionEntry,
+    RevisionList,
+    DocumentDiff,
     Success,
     Existence,
     Write,

@@ -11,16 +11,20 @@ from pathlib import Path
 from starlette.requests import Request
 
 from .. import manifest
+from ..assets import Assets
 from ..errors import BMADError
-from ..events import Event
+from ..events import TERMINAL, Event
 from ..executor import Executor, Run, RunRequest
 from ..flow import Flow
-from ..logs import run_event
+from ..logs import run_event, silent_types
+from ..metrics import Metrics
 from ..models.select import make_model
 from ..node import AgentNode
 from ..services import Services
 from ..settings import Settings
+from ..stores.counted import counted
 from ..stores.folder import Reach
+from ..stores.probe import Probe
 from ..stores.protocol import DocumentStore, MemoryStore
 from ..stores.select import make_documents, make_memory, make_runs
 from ..tool import Tool
@@ -45,6 +49,7 @@ class Service:
         self.agents = {agent.id: agent for agent in agents}
         self.flows = flows
         self.tools = {tool.name: tool for tool in tools}
+        self.metrics = Metrics(self.tools)
         self.replays = Replays()
         self._reach = Reach(
             settings.data_dir,
@@ -52,6 +57,7 @@ class Service:
         )
         self.began = time.monotonic()
         self.started = False
+        self._probe: Probe | None = None
         self._services: Services | None = None
         self._executor: Executor | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -60,13 +66,7 @@ class Service:
         """Make what serves the runs, unless it is given. Raises SettingsError or StoreError."""
         if self._services is not None:
             return
-        self._services = services or Services(
-            model=make_model(self.settings),
-            memory=make_memory(self.settings),
-            documents=make_documents(self.settings),
-            tools=self.tools,
-            settings=self.settings,
-        )
+        self._services = services or self._made()
         self._executor = Executor(
             self._services,
             self.flows,
@@ -75,14 +75,29 @@ class Service:
             manifest.sources(self.tree),
         )
 
+    def _made(self) -> Services:
+        services = Services(
+            model=make_model(self.settings),
+            memory=counted(make_memory(self.settings), self.metrics.timed),
+            documents=make_documents(self.settings),
+            tools=self.tools,
+            assets=Assets(self.tree / "assets"),
+            settings=self.settings,
+        )
+        if services.model.provider != "mock":
+            services.prices.load()  # now, and not when the first answer is to be charged
+        return services
+
     async def close(self) -> None:
         """End what still runs and give everything back."""
         self.started = False
         if self._executor is not None:
             await self._executor.drain(0)
+        if self._probe is not None:
+            await self._probe.close()
         if self._services is not None:
             await self._services.close()
-        self._services = self._executor = None
+        self._services = self._executor = self._probe = None
 
     @property
     def services(self) -> Services:
@@ -117,12 +132,18 @@ class Service:
 
     async def reason_to_wait(self) -> str | None:
         """Why no run can begin, be it that a store cannot be reached; None when one can."""
-        return self.unready or await self._reach.fault()
+        return self.unready or await self._reach.fault() or await self.memory_fault()
+
+    async def memory_fault(self) -> str | None:
+        """Why memory cannot be used, as it was within the last seconds; None when it can."""
+        if self._probe is None:
+            self._probe = Probe(self.memory)
+        return await self._probe.fault()
 
     def start(self, request: RunRequest) -> Run:
         """A run that has begun, with its events in the log. Raises as Executor.start does."""
         run = self.executor.start(request)
-        observe(run)
+        observe(run, self.metrics)
         return run
 
     async def drain(self) -> None:
@@ -139,11 +160,15 @@ class Service:
             run.cancel("the service is stopping")
 
 
-def observe(run: Run) -> None:
-    """Write the log lines of a run: the events there are, and each as it comes."""
+def observe(run: Run, metrics: Metrics) -> None:
+    """Write the log lines of a run: the events there are, and each as it comes; count it."""
+    request, silent = run.request, silent_types()
 
     def write(event: Event) -> None:
-        run_event(event, run_id=run.run_id, story_id=run.request.story_id)
+        if event.type not in silent:
+            run_event(event, run_id=run.run_id, story_id=request.story_id)
+        if event.type in TERMINAL:
+            metrics.run(request.flow or f"agent:{request.agent}", run.events())
 
     for event in run.events():
         write(event)

@@ -36,11 +36,15 @@ class RunResponse(Response):
         self.ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        watch = asyncio.create_task(self._watch(receive))
+        watch: asyncio.Task[None] | None = None
         try:
+            await asyncio.sleep(0)  # one turn: a run that waits for nobody is over then
+            if not self.run.ended:
+                watch = asyncio.create_task(self._watch(receive))
             await self.send_run(scope, receive, send)
         finally:
-            watch.cancel()
+            if watch is not None:
+                watch.cancel()
             # Only when the sending was broken off: an ended run is not touched by it.
             self.run.cancel(_LEFT)
             self.ended()
@@ -58,13 +62,17 @@ class AnswerResponse(RunResponse):
     """The answer, when the run has ended."""
 
     async def send_run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await self.run.wait()
-        headers = {"vary": "Accept"}
-        if self.run.http_status == 503:
-            headers["retry-after"] = "5"
-        await Response(dump(answer), self.run.http_status, headers, "application/json")(
-            scope, receive, send
-        )
+        body = dump(await self.run.wait())
+        status = self.run.http_status
+        headers = [
+            (b"vary", b"Accept"),
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+        ]
+        if status == 503:
+            headers.append((b"retry-after", b"5"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 class StreamResponse(RunResponse):

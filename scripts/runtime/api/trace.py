@@ -16,7 +16,10 @@ from .problems import CODE, respond
 
 _log = logging.getLogger(__name__)
 _SANE: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
-_QUIET: Final = "/health"
+_QUIET: Final = ("/health", "/metrics")  # asked all the time
+_NO_ROUTE: Final = "none"
+# What a model or a stranger wrote is never taken for a script or a page.
+_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
 class Trace:
@@ -31,14 +34,14 @@ class Trace:
             return
         request_id = _request_id(scope)
         token = REQUEST_ID.set(request_id)
-        header = (b"x-request-id", request_id.encode("ascii"))
+        own = ((b"x-request-id", request_id.encode("ascii")), _NOSNIFF)
         began, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), header]}
+                message = {**message, "headers": [*message.get("headers", ()), *own]}
             await send(message)
 
         try:
@@ -51,7 +54,9 @@ class Trace:
                 )
                 await response(scope, receive, send_with_id)
         finally:
-            _write_line(scope, status, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            _write_line(scope, status, seconds)
+            _count(scope, status, seconds)
             REQUEST_ID.reset(token)
 
 
@@ -70,6 +75,11 @@ def _write_line(scope: Scope, status: int, seconds: float) -> None:
         if CODE in scope:
             facts["code"] = scope[CODE]
         _log.log(level, "%s %s", scope["method"], path, extra={"facts": facts})
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", _NO_ROUTE)
+    scope["app"].state.service.metrics.request(scope["method"], route, status, seconds)
 
 
 def _level(path: str, status: int) -> int:

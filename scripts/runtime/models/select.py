@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 from ..configfile import read_text
 from ..errors import ModelError, SettingsError
+from ..ownclass import Shape, check_own, make_own
 from ..settings import KEYS, PROVIDERS, Settings
 from .mock import MockLLM
 from .protocol import Model
 from .script import parse_script
 
-MEMBERS: Final = ("provider", "name", "structured", "complete", "stream", "close")
+MODEL: Final = Shape(
+    texts=("provider", "name"),
+    methods=("complete", "stream", "close"),
+    others=("structured",),
+    hint="runtime/models/protocol.py says what a model is",
+)
 _WHERE: Final = "llm.provider"
 _PACKAGES: Final = {
     "openai": "openai",
@@ -158,42 +163,10 @@ def _mock(settings: Settings) -> MockLLM:
 
 def _custom(settings: Settings, path: str) -> Model:
     """An object of `package.module:Class`, made with the `llm` settings."""
-    module, _, name = path.partition(":")
-    try:
-        made = getattr(import_module(module), name)
-    except ImportError as error:
-        raise SettingsError(f"{module} cannot be imported: {error}", where=_WHERE) from None
-    except AttributeError:
-        raise SettingsError(f"{module} has no {name}", where=_WHERE) from None
-    return _checked(_constructed(made, settings, path), path)
-
-
-def _constructed(made: Any, settings: Settings, path: str) -> Any:
-    if not callable(made):
-        raise SettingsError(f"{path} is no class", where=_WHERE)
-    try:
-        return made(settings.llm)
-    except Exception as error:
-        # Its text may hold a secret: it stays the cause, for a traceback.
-        kind = type(error).__name__
-        message = f"{path} cannot be made with the llm settings: {kind}"
-        raise SettingsError(message, where=_WHERE) from error
-
-
-def _checked(model: Any, path: str) -> Model:
-    missing = [name for name in MEMBERS if not hasattr(model, name)]
-    if missing:
-        hint = "runtime/models/protocol.py says what a model is"
-        message = f"{path} has no {', '.join(missing)}"
-        raise SettingsError(message, where=_WHERE, hint=hint)
-    for name in ("provider", "name"):
-        if not isinstance(getattr(model, name), str):
-            raise SettingsError(f"{path}: {name} should be a text", where=_WHERE)
-    for name in ("complete", "stream", "close"):
-        if not callable(getattr(model, name)):
-            raise SettingsError(f"{path}: {name} should be a method", where=_WHERE)
-    found: Model = model
-    return found
+    made = make_own(path, settings.llm, where=_WHERE)
+    check_own(made, path, MODEL, where=_WHERE)
+    model: Model = made
+    return model
 
 
 def _near(name: str) -> str:

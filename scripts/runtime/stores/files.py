@@ -8,12 +8,15 @@ import hashlib
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import aiofiles
 
 from ..errors import StoreError
+
+T = TypeVar("T")
 
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 MAX_INLINE: Final = 64 * 1024  # bytes that are moved at once, without the cost of a thread
@@ -53,7 +56,8 @@ def open_regular(path: Path) -> int | None:
     return descriptor
 
 
-def _read_now(descriptor: int) -> bytes:
+def read_now(descriptor: int) -> bytes:
+    """What the file holds; the descriptor is closed. Raises OSError."""
     with open(descriptor, "rb", buffering=0) as file:
         return file.readall()
 
@@ -61,7 +65,7 @@ def _read_now(descriptor: int) -> bytes:
 async def read_whole(descriptor: int) -> bytes:
     """What the file holds; the descriptor is closed. Raises OSError."""
     if os.fstat(descriptor).st_size <= MAX_INLINE:
-        return _read_now(descriptor)
+        return read_now(descriptor)
     async with aiofiles.open(descriptor, "rb") as file:
         return await file.read()
 
@@ -77,9 +81,9 @@ def digest(descriptor: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def write_new(folder: Path, data: bytes, *, durable: bool) -> Path:
-    """A new file of a random name in `folder`; on a fault nothing is left. Raises OSError."""
-    path = folder / secrets.token_hex(12)
+async def write_new(folder: Path, data: bytes, name: str, *, durable: bool) -> Path:
+    """A new file `{name}~{random}` in `folder`; on a fault nothing is left. Raises OSError."""
+    path = folder / f"{name}~{secrets.token_hex(12)}"
     descriptor = os.open(path, _WRITE, 0o644)
     try:
         if len(data) <= MAX_INLINE and not durable:
@@ -94,6 +98,19 @@ async def write_new(folder: Path, data: bytes, *, durable: bool) -> Path:
         path.unlink(missing_ok=True)
         raise
     return path
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """The call's result; it is finished even when nobody waits for it any more.
+
+    For work that must not be left half done, or that holds what only it can give back.
+    """
+    future = asyncio.get_running_loop().run_in_executor(None, call)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        raise
 
 
 def sync_folder(folder: Path) -> None:

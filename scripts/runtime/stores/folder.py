@@ -31,6 +31,16 @@ def try_folder(path: Path, *, store: str) -> None:
         raise StoreError(f"the folder {path} cannot hold {store}: {reason}", store=store) from None
 
 
+def folder_fault(folder: Path, *, store: str) -> str | None:
+    """Why `folder`, or the first above it that is there, can hold nothing; None when it can."""
+    present = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not os.path.isdir(present):  # noqa: PTH112 - Path.is_dir may raise
+        return f"{present} is in the way of {store}: it is no folder"
+    if not os.access(present, os.R_OK | os.W_OK | os.X_OK):
+        return f"the folder {present} cannot hold {store}: it cannot be written"
+    return None
+
+
 class Reach:
     """Whether the folders can be used now: looked at beside the event loop, not at each call.
 
@@ -62,10 +72,5 @@ class Reach:
     def _look(self) -> str | None:
         if not os.path.isdir(self._root):  # noqa: PTH112 - Path.is_dir may raise
             return f"the data folder {self._root} is not there"
-        for store, folder in self._folders.items():
-            present = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-            if not os.path.isdir(present):  # noqa: PTH112 - the same
-                return f"{present} is in the way of {store}: it is no folder"
-            if not os.access(present, os.R_OK | os.W_OK | os.X_OK):
-                return f"the folder {present} cannot hold {store}: it cannot be written"
-        return None
+        faults = (folder_fault(folder, store=store) for store, folder in self._folders.items())
+        return next(filter(None, faults), None)

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ..errors import StoreError
-from .files import sync_folder
-from .journal import Journal
-from .names import check_key, parse_scope
+from ..errors import InvalidName, StoreError
+from .compacting import Compactor
+from .damage import Damage
+from .files import store_fault
+from .folder import folder_fault
+from .grouped import GroupSync
+from .index import HISTORY
+from .journal import Journal, Write
+from .names import check_category, check_key, parse_scope, scope_in
 from .protocol import Entry
-from .record import encode_value
+from .reading import first_scope, writes
+from .record import encode, encode_value
+from .rewrite import replace, sweep
+from .verify import refuse_damage
 
+FOLDERS: Final = ("isolated", "shared")
 MAX_OPEN: Final = 128  # files that are kept open with their index
 LOCK_SECONDS: Final = 5.0
+SLICE: Final = 500  # entries that are read before others have a turn
+SYNC_THREADS: Final = 4
 
 Durability = Literal["commit", "always"]
 
@@ -35,157 +46,242 @@ class FileMemory:
     backend = "file"
 
     def __init__(
-        self, folder: Path, durability: Durability = "commit", *, max_open: int = MAX_OPEN
+        self,
+        folder: Path,
+        durability: Durability = "commit",
+        *,
+        max_open: int = MAX_OPEN,
+        history: int = HISTORY,
+        compactor: Compactor | None = None,
     ) -> None:
+        """A compaction keeps the newest value of each key and the last `history` writes."""
         self._folder = folder
-        self._durability = durability
+        self._durable = durability == "always"
         self._max_open = max_open
+        self._history = history
+        self._compactor = compactor or Compactor()
         self._journals: OrderedDict[str, Journal] = OrderedDict()
-        self._problems: dict[str, int] = {}
+        self._syncs: dict[str, GroupSync] = {}
+        self._threads: ThreadPoolExecutor | None = None
+        self._damage = Damage(folder)
+
+    def prepare(self, *, strict: bool = False) -> None:
+        """Remove what writers that were killed left behind, and see what is damaged.
+
+        Raises StoreError when `strict` and any line of any file is.
+        """
+        try:
+            for folder in FOLDERS:
+                sweep(self._folder / folder)
+            self._damage.look()
+            if strict:
+                refuse_damage(self._folder)
+        except OSError as error:
+            raise store_fault(error, store="memory", done="read") from error
 
     @property
     def problems(self) -> dict[str, int]:
-        """Lines that could not be read, for each file that was opened and holds such lines."""
-        found = dict(self._problems)
-        for journal in self._journals.values():
-            self._note(journal, found)
-        return found
+        """Damaged lines that were found, by file, until the file is repaired and their
+        quarantine removed."""
+        return self._damage.problems(self._journals.values())
 
     async def get(self, scope: str, key: str) -> Entry | None:
         """The newest value of a key."""
         check_key(key)
-        with self._opened(scope) as journal:
-            await _settle(journal)
-            return journal.get(key)
+        journal = self._journal(scope)
+        if not journal.refresh():
+            await self._settle(journal)
+        return journal.get(key)
 
     async def entries(self, scope: str) -> list[Entry]:
         """The newest value of each key, newest first."""
-        with self._opened(scope) as journal:
-            await _settle(journal)
-            return journal.entries()
+        journal = self._journal(scope)
+        if not journal.refresh():
+            await self._settle(journal)
+        keys = journal.keys()
+        if len(keys) <= SLICE:
+            return [entry for entry in map(journal.get, keys) if entry is not None]
+        with _used(journal):
+            return await _in_slices(journal, keys)
 
     async def history(self, scope: str, key: str) -> list[Entry]:
-        """All writes of a key, oldest first, deletions included."""
-        check_key(key)
-        place = parse_scope(scope)
-        path = self._folder / place.folder / place.file
-        return await asyncio.to_thread(_history, path, scope, key)
+        """The kept writes of a key, oldest first, deletions included."""
+        path = self._path(scope)
+        return await asyncio.to_thread(_read_writes, path, scope, check_key(key))
 
-    async def put(self, scope: str, key: str, value: Any) -> Entry:
-        """Write a value: JSON data of at most 1 MB."""
-        return await self._append(scope, check_key(key), value, encode_value(value), "set")
+    async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
+        """Write a value: JSON data of at most 1 MB.
+
+        Where nobody else writes to the file, and with `commit`, this never suspends its task.
+        """
+        journal = self._journal(scope)
+        if key not in journal.index.latest:
+            check_key(key)
+        if category is not None:
+            check_category(category)
+        text = encode_value(value)
+        if self._durable or journal.end > self._compactor.above:
+            return await self._keep(journal, (key, value, text, "set", category))
+        entry = journal.append(key, value, text, "set", category, patient=False)
+        return entry or await self._keep(journal, (key, value, text, "set", category))
 
     async def delete(self, scope: str, key: str) -> bool:
-        """Forget a key; its history stays. False when there was nothing."""
+        """Forget a key; its history stays for a while. False when there was nothing."""
         if await self.get(scope, key) is None:
             return False
-        await self._append(scope, key, None, "null", "delete")
+        await self._keep(self._journal(scope), (key, None, "null", "delete", None))
         return True
 
-    async def close(self) -> None:
-        """Give back all files."""
-        while self._journals:
-            self._close(self._journals.popitem()[1])
-
-    async def _append(self, scope: str, key: str, value: Any, text: str, op: str) -> Entry:
-        with self._opened(scope) as journal:
-            await _settle(journal)
-            await _lock(journal)
-            try:
-                entry = journal.append(key, value, text, op)
-                descriptor = journal.sync_descriptor() if self._durability == "always" else None
-            finally:
-                journal.unlock()
-            if descriptor is not None:
-                await self._sync(journal, descriptor)
-            return entry
-
-    async def _sync(self, journal: Journal, descriptor: int) -> None:
-        folders = (journal.path.parent, self._folder, self._folder.parent)
+    async def scopes(self) -> list[str]:
+        """All scopes that hold anything, sorted."""
         try:
-            await asyncio.to_thread(_sync_file, descriptor, folders if journal.is_new else ())
+            return await asyncio.to_thread(self._scopes)
         except OSError as error:
-            journal.close()  # what the kernel dropped must not be taken for written
-            message = f"memory cannot be written to the disk: {error.strerror}"
-            raise StoreError(message, store="memory") from error
-        journal.is_new = False
+            raise store_fault(error, store="memory", done="listed") from error
 
-    @contextmanager
-    def _opened(self, scope: str) -> Iterator[Journal]:
+    async def dump(self, scope: str) -> tuple[int, list[Entry]]:
+        """Every kept write by `seq`, deletions included, as of the one it returns (0: none)."""
+        found = await asyncio.to_thread(_read_writes, self._path(scope), scope)
+        return (found[-1].seq if found else 0), found
+
+    async def load(self, scope: str, entries: Sequence[Entry]) -> None:
+        """Replace the scope by these writes; raises InvalidName for what cannot be kept."""
+        path = self._path(scope)
+        await asyncio.to_thread(lambda: replace(path, _encoded(scope, entries)))
+
+    async def check(self) -> None:
+        """Raises StoreError (503) when the folder can hold nothing."""
+        fault = await asyncio.to_thread(folder_fault, self._folder, store="memory")
+        if fault is not None:
+            raise StoreError(fault, store="memory", status=503)
+
+    async def close(self) -> None:
+        """Give back all files; a compaction that goes on is given up."""
+        await self._compactor.close()
+        while self._journals:
+            self._close(*self._journals.popitem())
+        if self._threads is not None:
+            self._threads.shutdown()
+            self._threads = None
+
+    async def _keep(self, journal: Journal, write: Write) -> Entry:
+        entry = journal.append(*write, patient=False)
+        if entry is None:
+            entry = await self._wait_and_append(journal, write)
+        if self._durable:
+            await self._sync(journal)
+        self._compactor.consider(journal)
+        return entry
+
+    def _path(self, scope: str) -> Path:
+        place = parse_scope(scope)
+        return self._folder / place.folder / place.file
+
+    def _journal(self, scope: str) -> Journal:
         journal = self._journals.get(scope)
-        if journal is None:
-            place = parse_scope(scope)
-            journal = Journal(self._folder / place.folder / place.file, scope)
-            self._journals[scope] = journal
-            self._close_oldest()
-        else:
+        if journal is not None:
             self._journals.move_to_end(scope)
-        journal.users += 1
-        try:
-            yield journal
-        finally:
-            journal.users -= 1
+            return journal
+        journal = Journal(self._path(scope), scope, self._history)
+        self._journals[scope] = journal
+        if len(self._journals) > self._max_open:
+            self._close_oldest(scope)
+        return journal
 
-    def _close_oldest(self) -> None:
+    def _close_oldest(self, but: str) -> None:
         surplus = len(self._journals) - self._max_open
-        idle = [scope for scope, journal in self._journals.items() if not journal.users]
-        for scope in idle[: max(surplus, 0)]:
-            self._close(self._journals.pop(scope))
+        for scope, journal in list(self._journals.items()):
+            if surplus <= 0:
+                return
+            if not journal.users and scope != but:
+                self._close(scope, self._journals.pop(scope))
+                surplus -= 1
 
-    def _close(self, journal: Journal) -> None:
-        self._note(journal, self._problems)
+    def _close(self, scope: str, journal: Journal) -> None:
+        self._damage.note(journal)
+        self._syncs.pop(scope, None)
         journal.close()
 
-    def _note(self, journal: Journal, problems: dict[str, int]) -> None:
-        name = f"{journal.path.parent.name}/{journal.path.name}"
-        if journal.bad_lines:
-            problems[name] = journal.bad_lines
-        elif journal.seq:
-            problems.pop(name, None)
+    async def _settle(self, journal: Journal) -> None:
+        """Read what is new, a block at a time, so that others are served in between."""
+        with _used(journal):
+            settled = journal.refresh()
+            while not settled:
+                await asyncio.sleep(0)
+                settled = journal.refresh()
+
+    async def _wait_and_append(self, journal: Journal, write: Write) -> Entry:
+        deadline = time.monotonic() + LOCK_SECONDS
+        pause = 0.0
+        with _used(journal):
+            while True:
+                await self._settle(journal)
+                entry = journal.append(*write, patient=True)
+                if entry is not None:
+                    return entry
+                if time.monotonic() > deadline:
+                    message = "the memory file stays locked by others"
+                    raise StoreError(message, store="memory", status=503)
+                await asyncio.sleep(pause)
+                pause = min(pause + 0.0002, 0.01)
+
+    async def _sync(self, journal: Journal) -> None:
+        group = self._syncs.get(journal.scope)
+        if group is None:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(SYNC_THREADS, "memory-sync")
+            folders = (journal.path.parent, self._folder, self._folder.parent)
+            group = self._syncs[journal.scope] = GroupSync(journal, folders, self._threads)
+        try:
+            with _used(journal):
+                await group.wait()
+        except OSError as error:
+            message = f"memory cannot be written to the disk: {error.strerror}"
+            raise StoreError(message, store="memory") from error
+
+    def _scopes(self) -> list[str]:
+        folders = (self._folder / folder for folder in FOLDERS)
+        paths = (path for folder in folders for path in folder.glob("*.jsonl"))
+        filled = (path for path in paths if path.lstat().st_size)
+        scopes = (scope_in(path.parent.name, path.name) or first_scope(path) for path in filled)
+        return sorted(filter(None, scopes))
 
 
-async def _settle(journal: Journal) -> None:
-    """Read what is new, a block at a time, so that others are served in between."""
-    settled = journal.refresh()
-    while not settled:
-        await asyncio.sleep(0)
-        settled = journal.refresh()
-
-
-async def _lock(journal: Journal) -> None:
-    """Take the file's lock; the return is not followed by a wait, so no one is in between."""
-    if journal.try_lock():
-        return
-    deadline = time.monotonic() + LOCK_SECONDS
-    pause = 0.0
-    while not journal.try_lock():
-        if time.monotonic() > deadline:
-            raise StoreError("the memory file stays locked by others", store="memory", status=503)
-        await asyncio.sleep(pause)
-        pause = min(pause + 0.0002, 0.01)
-
-
-def _history(path: Path, scope: str, key: str) -> list[Entry]:
-    found: list[Entry] = []
-
-    def keep(entry: Entry) -> None:
-        if entry.key == key:
-            found.append(entry)
-
-    reader = Journal(path, scope, keep)
-    settled = False
+@contextmanager
+def _used(journal: Journal) -> Iterator[None]:
+    """Not to be closed while we wait."""
+    journal.users += 1
     try:
-        while not settled:
-            settled = reader.refresh()
+        yield
     finally:
-        reader.close()
+        journal.users -= 1
+
+
+async def _in_slices(journal: Journal, keys: Sequence[str]) -> list[Entry]:
+    """The newest values; what changes meanwhile may be seen or not, as with any reader."""
+    found: list[Entry] = []
+    for start in range(0, len(keys), SLICE):
+        entries = map(journal.get, keys[start : start + SLICE])
+        found += [entry for entry in entries if entry is not None]
+        await asyncio.sleep(0)
     return found
 
 
-def _sync_file(descriptor: int, folders: tuple[Path, ...]) -> None:
+def _read_writes(path: Path, scope: str, key: str | None = None) -> list[Entry]:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    for folder in folders:
-        sync_folder(folder)
+        return writes(path, scope, key)
+    except OSError as error:
+        raise store_fault(error, store="memory", done="read") from error
+
+
+def _encoded(scope: str, entries: Sequence[Entry]) -> bytes:
+    """The file that holds these writes. Raises InvalidName and StoreError."""
+    lines, seq = [], 0
+    for entry in entries:
+        check_key(entry.key)
+        check_category(entry.category)
+        if entry.scope != scope or entry.seq <= seq or entry.op not in ("set", "delete"):
+            raise InvalidName("entries", "should be writes of this scope, by seq")
+        seq = entry.seq
+        lines.append(encode(entry, encode_value(entry.value)))
+    return b"".join(lines)

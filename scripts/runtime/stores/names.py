@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from ..errors import InvalidName
 from ..spec import RESERVED_AGENT_IDS, document_name, id_key, is_document_id, is_id, is_story_id
+from .protocol import CATEGORIES
 
 SHARED: Final = "shared"
 _MAX_FILE_NAME: Final = 255
@@ -57,6 +58,30 @@ def check_key(key: str) -> str:
     return key
 
 
+def check_category(category: str | None) -> str | None:
+    """The category of a memory entry, None for none. Raises InvalidName."""
+    if category is not None and category not in CATEGORIES:
+        raise InvalidName("category", f"should be one of {', '.join(CATEGORIES)}")
+    return category
+
+
+def scope_in(folder: str, file: str) -> str | None:
+    """The scope that is kept in `memory/{folder}/{file}`; None for a file of another name.
+
+    A name that was too long to be kept whole (`~`) does not tell its scope: None as well.
+    """
+    if not file.endswith(".jsonl"):
+        return None
+    stem = file.removesuffix(".jsonl")
+    agent_id, _, story_id = stem.rpartition("_")
+    scope = f"shared:{stem}" if folder == "shared" else f"{agent_id}:{story_id.replace('%5F', '_')}"
+    try:
+        place = parse_scope(scope)
+    except InvalidName:
+        return None
+    return scope if (place.folder, place.file) == (folder, file) else None
+
+
 def document_file(document_id: str) -> str:
     """`S-1__prd` is kept in `S-1__prd.md`. Raises InvalidName."""
     if not is_document_id(document_id):
@@ -69,6 +94,8 @@ def document_of(file: str) -> str | None:
     if not file.endswith(".md"):
         return None
     document_id = document_name(file)
+    if document_id.endswith(".md"):  # nobody could ask for it: a `.md` is dropped
+        return None
     return document_id if is_document_id(document_id) else None
 
 

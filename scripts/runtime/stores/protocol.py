@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+CATEGORIES: Final = (
+    "agent_context",
+    "workflow_pattern",
+    "task_completion",
+    "collaboration",
+    "quality_insight",
+    "error_pattern",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A value in memory; `timestamp` is RFC 3339 in UTC, `seq` counts within its scope from 1."""
+    """A value in memory; `timestamp` is RFC 3339 in UTC, `seq` counts within its scope from 1.
+
+    `op` is `set` or `delete`; `category` is one of CATEGORIES, or None.
+    """
 
     key: str
     value: Any
@@ -17,6 +29,7 @@ class Entry:
     timestamp: str
     seq: int
     op: str = "set"
+    category: str | None = None
 
 
 class MemoryStore(Protocol):
@@ -32,13 +45,31 @@ class MemoryStore(Protocol):
         ...
 
     async def history(self, scope: str, key: str) -> list[Entry]:
-        """All writes of a key, oldest first, deletions included."""
+        """The kept writes of a key, oldest first, deletions included."""
         ...
 
-    async def put(self, scope: str, key: str, value: Any) -> Entry: ...
+    async def put(
+        self, scope: str, key: str, value: Any, *, category: str | None = None
+    ) -> Entry: ...
 
     async def delete(self, scope: str, key: str) -> bool:
         """False when there was nothing."""
+        ...
+
+    async def scopes(self) -> list[str]:
+        """All scopes that hold anything, sorted."""
+        ...
+
+    async def dump(self, scope: str) -> tuple[int, list[Entry]]:
+        """Every kept write of a scope by `seq`, deletions included, as of the one it returns."""
+        ...
+
+    async def load(self, scope: str, entries: Sequence[Entry]) -> None:
+        """Replace the scope by these writes, whose `seq`s are kept."""
+        ...
+
+    async def check(self) -> None:
+        """Raises StoreError (503) when the store cannot be reached."""
         ...
 
     async def close(self) -> None: ...
@@ -63,24 +94,63 @@ class Document:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One state that a document was in; `rev` counts from 1, `time` is RFC 3339 in UTC.
+
+    `author` says who wrote it by `kind`: agent (with `agent`, `step`, `run_id` and `prompt`, the
+    SHA-256 of the agent's prompt), client (with `client`, the name of its key), disk (the file
+    was changed by other means than the store's), or unknown.
+    """
+
+    rev: int
+    etag: str
+    time: str
+    size: int
+    author: Mapping[str, str]
+
+
 class DocumentStore(Protocol):
     """Ids are validated document ids, without `.md`."""
 
-    async def get(self, document_id: str) -> Document | None: ...
+    async def get(self, document_id: str, rev: int | None = None) -> Document | None:
+        """The document as it is, or as it was at a revision; None when there is no such one."""
+        ...
 
     async def exists(self, document_id: str) -> bool: ...
 
-    async def list(self) -> Sequence[DocumentInfo]:
-        """By id."""
+    async def list(
+        self, prefix: str = "", *, after: str = "", limit: int | None = None
+    ) -> Sequence[DocumentInfo]:
+        """By id: those that begin with `prefix` and come behind `after`, `limit` at most."""
         ...
 
     async def put(
-        self, document_id: str, text: str, *, if_match: str | None = None
+        self,
+        document_id: str,
+        text: str,
+        *,
+        if_match: str | None = None,
+        author: Mapping[str, str] | None = None,
     ) -> tuple[DocumentInfo, bool]:
-        """The new state, and whether it is new.
+        """The new state, and whether it is new. The same text again changes nothing.
 
         Raises Conflict (412) when `if_match` is not the present etag.
         """
         ...
 
-    async def delete(self, document_id: str, *, if_match: str | None = None) -> bool: ...
+    async def delete(self, document_id: str, *, if_match: str | None = None) -> bool:
+        """Remove the document and its revisions; False when there was none."""
+        ...
+
+    async def revisions(self, document_id: str) -> Sequence[Revision]:
+        """The kept revisions, newest first: the first one is the document as it is."""
+        ...
+
+    async def dump(self, document_id: str) -> Sequence[tuple[Revision, str]]:
+        """The kept revisions with their texts, oldest first."""
+        ...
+
+    async def load(self, document_id: str, revisions: Sequence[tuple[Revision, str]]) -> None:
+        """Replace the document and its history by these, oldest first, numbers and times kept."""
+        ...

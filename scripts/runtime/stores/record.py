@@ -3,37 +3,69 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
-from typing import Any, Final
+from json.encoder import encode_basestring_ascii
+from typing import Any, Final, NamedTuple
 
 from ..errors import InvalidName, StoreError
-from .protocol import Entry
+from .protocol import CATEGORIES, Entry
 
 MAX_VALUE: Final = 1_000_000  # bytes of a value as ASCII JSON
 MAX_LINE: Final = MAX_VALUE + 1_000
 MAX_DEPTH: Final = 100  # far from where a reader with less stack left would give up
 
 _FIELDS: Final = ("key", "value", "scope", "timestamp", "op", "seq")
+_WITH_CATEGORY: Final = ("key", "value", "scope", "timestamp", "op", "category", "seq")
 _CRC_LENGTH: Final = len(',"crc":"00000000"}')
+_HEAD: Final = b'{"key":"'
+_VALUE: Final = b'","value":'
+_SCOPE: Final = b',"scope":"'
+_TAIL: Final = re.compile(
+    rb',"scope":"([^"\\]*)","timestamp":"[^"\\]*","op":"(set|delete)"'
+    rb'(?:,"category":"[a-z_]*")?,"seq":([1-9][0-9]{0,17}),"crc":"[0-9a-f]{8}"\}'
+)
+_OPS: Final = {b"set": "set", b"delete": "delete"}
+_ENCODER: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 
 class BadLine(Exception):
     """The line is not a record as it was written."""
 
 
+class Head(NamedTuple):
+    """Whose write a line is."""
+
+    key: str
+    scope: str
+    op: str
+    seq: int
+
+
 def encode_value(value: Any) -> str:
     """`value` as ASCII JSON. Raises InvalidName when it is no JSON, StoreError (413) over 1 MB."""
-    if not _is_shallow(value):
+    text = encode_basestring_ascii(value) if type(value) is str else _json(value)
+    if text.count("[") + text.count("{") > MAX_DEPTH and not _is_shallow(value):
         raise InvalidName("value", f"should be nested at most {MAX_DEPTH} deep")
-    try:
-        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-        if "\\ud" in text:  # a pair is an emoji, a single surrogate is no character
-            json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidName("value", "should be JSON: finite numbers, valid text") from error
+    if "\\ud" in text:  # a pair is an emoji, a single surrogate is no character
+        _check_unicode(value)
     if len(text) > MAX_VALUE:
         raise StoreError("the value is larger than 1 MB as JSON", store="memory", status=413)
     return text
+
+
+def _json(value: Any) -> str:
+    try:
+        return _ENCODER.encode(value)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidName("value", "should be JSON: finite numbers, valid text") from error
+
+
+def _check_unicode(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidName("value", "should be JSON: finite numbers, valid text") from error
 
 
 def _is_shallow(value: Any) -> bool:
@@ -48,35 +80,66 @@ def _is_shallow(value: Any) -> bool:
 
 def seal(text: str) -> bytes:
     """The line of a JSON object that has fields and is ASCII: its checksum is added, and the LF."""
-    crc = zlib.crc32(text.encode("ascii"))
-    return f'{text[:-1]},"crc":"{crc:08x}"}}\n'.encode("ascii")
+    body = text[:-1].encode("ascii")
+    return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(b"}", zlib.crc32(body)))
+
+
+def is_sealed(line: bytes) -> bool:
+    """Whether a line without its LF ends with the checksum of what stands before it."""
+    crc = zlib.crc32(b"}", zlib.crc32(line[:-_CRC_LENGTH]))
+    return line[-_CRC_LENGTH:] == b',"crc":"%08x"}' % crc
 
 
 def unseal(line: bytes) -> Any:
     """The JSON of a sealed line without its LF. Raises BadLine."""
-    body = line[:-_CRC_LENGTH] + b"}"
-    if line[-_CRC_LENGTH:] != b',"crc":"%08x"}' % zlib.crc32(body):
+    if not is_sealed(line):
         raise BadLine("the checksum does not fit")
     try:
-        return json.loads(body)
+        return json.loads(line[:-_CRC_LENGTH] + b"}")
     except (ValueError, RecursionError) as error:
         raise BadLine("it is not JSON") from error
 
 
 def encode(entry: Entry, value: str) -> bytes:
-    """The line of `entry`, whose value was encoded before; key and scope are checked names."""
+    """The line of `entry`, whose value was encoded before; its names are checked ones."""
+    category = "" if entry.category is None else f'"category":"{entry.category}",'
     body = (
         f'{{"key":"{entry.key}","value":{value},"scope":"{entry.scope}",'
-        f'"timestamp":"{entry.timestamp}","op":"{entry.op}","seq":{entry.seq}'
+        f'"timestamp":"{entry.timestamp}","op":"{entry.op}",{category}"seq":{entry.seq}'
     )
     return seal(f"{body}}}")
 
 
+def glance(line: bytes) -> Head:
+    """Whose write a line without its LF is; its value is not looked at. Raises BadLine.
+
+    What the checksum vouches for was written by `encode`, so the fields stand where it puts them.
+    """
+    if not is_sealed(line):
+        raise BadLine("the checksum does not fit")
+    tail = _TAIL.fullmatch(line, max(line.rfind(_SCOPE), 0))
+    end = line.find(b'"', len(_HEAD))
+    if tail is None or not line.startswith(_HEAD) or line[end : end + len(_VALUE)] != _VALUE:
+        raise BadLine("its fields are not those of a record")
+    scope, op, seq = tail.groups()
+    try:
+        return Head(
+            line[len(_HEAD) : end].decode("ascii"), scope.decode("ascii"), _OPS[op], int(seq)
+        )
+    except UnicodeDecodeError as error:
+        raise BadLine("it is not ASCII") from error
+
+
 def decode(line: bytes) -> Entry:
     """The entry of a line without its LF. Raises BadLine."""
+    glance(line)
     fields = unseal(line)
-    if not isinstance(fields, dict) or tuple(fields) != _FIELDS or type(fields["seq"]) is not int:
+    if not isinstance(fields, dict) or type(fields.get("seq")) is not int:
+        raise BadLine("its fields are not those of a record")
+    if tuple(fields) != _FIELDS and tuple(fields) != _WITH_CATEGORY:
         raise BadLine("its fields are not those of a record")
     if fields["op"] not in ("set", "delete") or not isinstance(fields["key"], str):
         raise BadLine("its fields are not those of a record")
+    if "category" in fields and fields["category"] not in CATEGORIES:
+        raise BadLine("its category is none of ours")
     return Entry(**fields)

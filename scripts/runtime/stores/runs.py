@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -21,13 +21,15 @@ OnFault = Callable[[BMADError], None]
 class Kept:
     """What is known of a run that did not succeed; `ending` is its last event, if it had one.
 
-    `steps` are its finished steps in order, as events; `undone` those that shall run again.
+    `steps` are its finished steps in order, as events; `undone` those that shall run again;
+    `lost` those that failed after they were paid for.
     """
 
     run_id: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     steps: list[Event] = field(default_factory=list)
     undone: list[Event] = field(default_factory=list)
+    lost: list[Event] = field(default_factory=list)
     ending: Mapping[str, Any] | None = None
     seq: int = 0
 
@@ -44,15 +46,23 @@ class Kept:
             undone = [event for event in self.steps if event.seq >= line["undo"]]
             self.steps = self.steps[: len(self.steps) - len(undone)]
             self.undone += [Event(e.seq, "step.undone", e.time, e.step, e.data) for e in undone]
+        elif op == "end":
+            self._lose(line.get("lost", ()))
         if op in ("run", "again"):
             self.sources = {**line["sources"]}
         self.ending = line if op == "end" else None
         self.seq = max(seq, self.seq + (op == "step"))
 
+    def _lose(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            record = {**line["record"]}
+            event = Event(line["seq"], "step.failed", line["time"], line["step"], record)
+            self.lost.append(event)
+
     @property
     def events(self) -> list[Event]:
-        """The finished steps of all attempts, in order."""
-        return sorted((*self.steps, *self.undone), key=lambda event: event.seq)
+        """The finished steps of all attempts, and what others cost, in order."""
+        return sorted((*self.steps, *self.undone, *self.lost), key=lambda event: event.seq)
 
     @property
     def pending_gates(self) -> Mapping[str, tuple[str, ...]]:
@@ -77,11 +87,20 @@ def step_line(seq: int, time: float, step: str, record: Mapping[str, Any]) -> Li
     return {"op": "step", "seq": seq, "time": time, "step": step, "record": record}
 
 
-def end_line(seq: int, time: float, type: str, data: Mapping[str, Any]) -> Line:
-    """How an attempt ended, other than by success."""
+def end_line(
+    seq: int, time: float, type: str, data: Mapping[str, Any], events: Sequence[Event] = ()
+) -> Line:
+    """How an attempt ended, other than by success; of its `events` what was paid for nothing."""
     gates, documents = data.get("pending_gates", ()), data.get("pending_docs", ())
     head = {"op": "end", "seq": seq, "time": time, "type": type}
-    return {**head, "pending_gates": gates, "pending_docs": documents, "error": data.get("error")}
+    line = {**head, "pending_gates": gates, "pending_docs": documents, "error": data.get("error")}
+    lost = [event for event in events if event.type == "step.failed" and "usage" in event.data]
+    return {**line, "lost": list(map(_lost_line, lost))} if lost else line
+
+
+def _lost_line(event: Event) -> Line:
+    record = {key: value for key, value in event.data.items() if key != "error"}
+    return {"seq": event.seq, "time": event.time, "step": event.step, "record": record}
 
 
 class RunRecord(Protocol):
@@ -156,21 +175,23 @@ class MemoryRecord:
     def __init__(self, store: MemoryRuns, identity: str, kept: Kept | None) -> None:
         self._store = store
         self._identity = identity
-        self._now = kept or Kept()
+        self._lines: list[Line] = []
+        self._afresh = False
         self.kept = kept
 
     def begin(self, line: Line | None, on_fault: OnFault, *, afresh: bool) -> None:
-        if afresh:
-            self._now = Kept()
+        self._afresh = afresh
         if line is not None:
-            self._now.apply(line)  # a line of ours may be applied twice
+            self._lines.append(line)
 
     def add(self, line: Line) -> None:
-        self._now.apply(line)
+        self._lines.append(line)
 
     def end(self, line: Line) -> None:
-        self._now.apply(line)
-        self._store.keep(self._identity, self._now)
+        kept = Kept() if self._afresh else self.kept or Kept()
+        for each in (*self._lines, line):  # a line of ours may be applied twice
+            kept.apply(each)
+        self._store.keep(self._identity, kept)
 
     def forget(self) -> None:
         self._store.drop(self._identity)

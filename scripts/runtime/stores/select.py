@@ -2,24 +2,72 @@
 
 from __future__ import annotations
 
-from ..settings import Settings
+from typing import Final
+
+from ..errors import SettingsError
+from ..ownclass import Shape, check_own, make_own
+from ..settings import BACKENDS, Settings
 from .documents import FileDocuments
 from .folder import try_folder
 from .memory import FileMemory
 from .protocol import DocumentStore, MemoryStore
 from .runfile import FileRuns
 
+MEMORY: Final = Shape(
+    texts=("backend",),
+    methods=(
+        *("get", "entries", "history", "put", "delete"),
+        *("scopes", "dump", "load", "check", "close"),
+    ),
+    others=(),
+    hint="runtime/stores/protocol.py says what a memory is",
+)
+_WHERE: Final = "memory.backend"
+
 
 def make_memory(settings: Settings) -> MemoryStore:
-    """Memory in files below the data folder. Raises StoreError when it cannot be written."""
-    try_folder(settings.memory_dir, store="memory")
+    """The memory that `memory.backend` names: files, Redis, or an object of the user's own class.
+
+    Raises StoreError when the data folder cannot be written, SettingsError without the package
+    of Redis or for a class that is no memory. Redis itself may be down: it is not asked.
+    """
+    backend = settings.memory.backend
+    try_folder(settings.memory_dir, store="memory")  # runs are kept there in any case
+    if backend == "redis":
+        return _redis(settings)
+    if backend not in BACKENDS:
+        return _own(settings, backend)
     return FileMemory(settings.memory_dir, settings.memory.durability)
+
+
+def _redis(settings: Settings) -> MemoryStore:
+    try:
+        from .redismemory import RedisMemory  # imports redis-py
+    except ModuleNotFoundError as error:
+        if error.name not in ("redis", "hiredis"):
+            raise
+        message = f"memory in Redis needs the package redis[hiredis]; {error.name} is missing"
+        hint = "pip install -r generated/requirements-redis.txt"
+        raise SettingsError(message, where=_WHERE, hint=hint) from None
+    return RedisMemory(settings.memory.redis)
+
+
+def _own(settings: Settings, path: str) -> MemoryStore:
+    """An object of `package.module:Class`, made with the `memory` settings."""
+    made = make_own(path, settings.memory, where=_WHERE)
+    check_own(made, path, MEMORY, where=_WHERE)
+    memory: MemoryStore = made
+    return memory
 
 
 def make_documents(settings: Settings) -> DocumentStore:
     """Documents as Markdown files. Raises StoreError when their folder cannot be written."""
     try_folder(settings.documents_dir, store="documents")
-    return FileDocuments(settings.documents_dir, settings.memory.durability)
+    return FileDocuments(
+        settings.documents_dir,
+        settings.memory.durability,
+        revisions=settings.documents.revisions,
+    )
 
 
 def make_runs(settings: Settings) -> FileRuns:

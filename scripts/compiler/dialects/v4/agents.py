@@ -65,6 +65,15 @@ class Found:
     dropped: int = 0
     loads_always: bool = False
 
+    def own_key(self) -> str:
+        """What its own id is told apart by."""
+        return spec.id_key(commands.fitted(self.own_id))
+
+    def stem_key(self) -> str:
+        """What its file's name is told apart by; workflows use that as well."""
+        stem = self.draft.at.path.rpartition("/")[2].rpartition(".")[0]
+        return spec.id_key(commands.fitted(stem))
+
 
 class AgentReader:
     """Reads the agents of one tree."""

@@ -12,6 +12,7 @@ from . import homes, settings
 from .agents import AgentReader, Found
 from .assets import Assets
 from .commands import fitted
+from .crew import Crew
 from .homes import Home
 from .workflows import WorkflowReader, paths
 
@@ -49,7 +50,7 @@ class _Project:
                 if (found := reader.read(home, path)) is not None:
                     self._take(home, found, own)
         self._set_standing()
-        workflows = WorkflowReader(self.assets, self.agents)
+        workflows = WorkflowReader(Crew(self.assets, self.agents))
         for home in self.homes:
             for path in paths(home, self.tree.files) if not home.is_copy else ():
                 workflows.read(home, path)
@@ -88,7 +89,8 @@ class _Project:
                     self.diagnostics.add("BMAD608", at, message, "remove it from the team")
 
     def _is_agent(self, name: str) -> bool:
-        return any(found.own_id == name for found in self.agents)
+        key = spec.id_key(fitted(name))
+        return any(key in (found.own_key(), found.stem_key()) for found in self.agents)
 
     def _take(self, home: Home, found: Found, own: dict[str, Found]) -> None:
         draft, key = found.draft, spec.id_key(found.draft.id)

@@ -69,6 +69,11 @@ class Source:
         return not self.agent and self.label.endswith("workflow_end")
 
     @property
+    def is_cycle(self) -> bool:
+        """Whether a cycle of stories begins with it."""
+        return bool(self.agent) and self.repeats.startswith("for_each_epic")
+
+    @property
     def repeats_before(self) -> bool:
         """Whether it marks the end of a cycle."""
         return not self.agent and self.label.startswith("repeat")
@@ -138,7 +143,7 @@ def _opened(node: Mapping, source: Source) -> Iterator[tuple[Scalar, Node]]:
         if not is_known and isinstance(value, Mapping):
             source.label = source.label or name
             yield from value.entries
-        elif not is_known and isinstance(value, Scalar) and value.value is None:
+        elif not is_known and isinstance(value, Scalar) and value.text == "":
             source.label = source.label or name  # a marker, its keys beside it
         else:
             yield key, value

@@ -1,0 +1,77 @@
+"""One fdatasync for all who wrote before it began."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+from .files import sync_folder
+from .journal import Journal
+
+
+class GroupSync:
+    """Makes the writes of one journal durable, beside the event loop."""
+
+    def __init__(self, journal: Journal, folders: Sequence[Path], threads: Executor) -> None:
+        """`folders` are synced too when the journal's file is new."""
+        self._journal = journal
+        self._folders = tuple(folders)
+        self._threads = threads
+        self._waiting: list[asyncio.Future[None]] = []
+        self._descriptors: dict[tuple[int, int] | None, int] = {}
+        self._is_running = False
+
+    async def wait(self) -> None:
+        """Until all that was written before is on the disk. Raises OSError."""
+        journal = self._journal
+        loop = asyncio.get_running_loop()
+        if journal.identity not in self._descriptors:
+            # The file of now: by the time we begin, it may have been replaced or closed.
+            self._descriptors[journal.identity] = journal.sync_descriptor()
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(future)
+        if not self._is_running:
+            self._is_running = True
+            loop.call_soon(self._begin)  # whoever writes in this turn of the loop comes along
+        await future
+
+    def _begin(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        descriptors, self._descriptors = self._descriptors, {}
+        folders = self._folders if self._journal.is_new else ()
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._threads, _sync, tuple(descriptors.values()), folders)
+        work.add_done_callback(lambda done: self._end(done, waiting, is_new=bool(folders)))
+
+    def _end(
+        self, done: asyncio.Future[None], waiting: list[asyncio.Future[None]], *, is_new: bool
+    ) -> None:
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if error is not None:
+            self._journal.close()  # what the kernel dropped must not be taken for written
+        elif is_new:
+            self._journal.is_new = False
+        for future in waiting:
+            if future.done():
+                continue  # its task was cancelled
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+        self._is_running = bool(self._waiting)
+        if self._is_running:
+            self._begin()
+
+
+def _sync(descriptors: Sequence[int], folders: Sequence[Path]) -> None:
+    try:
+        for descriptor in descriptors:
+            os.fdatasync(descriptor)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    for folder in folders:
+        sync_folder(folder)

@@ -1,0 +1,229 @@
+"""Memory in Redis: a hash a scope for the newest values, a stream for its history.
+
+Any number of processes on any number of hosts may share it. How long an acknowledged write is
+kept is up to the server: its persistence, its eviction policy, and the time to live.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from ..clock import now
+from ..errors import InvalidName
+from ..settings import RedisSettings
+from .names import check_category, check_key
+from .protocol import Entry
+from .record import BadLine, encode_value
+from .redisentry import body, parse, whole
+from .rediskeys import SEQ_FIELD, Keys, Place
+from .redislink import SECONDS, Arguments, Link
+from .redisscripts import BUILD, SWAP, WRITE
+
+HISTORY: Final = 1000  # writes that a scope's stream keeps, as WRITE has it
+PAGE: Final = 100  # entries that are read or built at once
+PAGE_BYTES: Final = 1 << 20  # likewise
+SCANNED: Final = 1000  # keys that the server looks at in one go
+BUILD_SECONDS: Final = 60  # what a restore leaves behind when it dies half-way
+PROBE_SECONDS: Final = 60
+KNOWN_SCOPES: Final = 4096
+
+_log = logging.getLogger(__name__)
+
+
+class RedisMemory:
+    """The memory on one Redis server.
+
+    All methods raise InvalidName for a scope, key or value that cannot be kept, and StoreError:
+    413 for a value over 1 MB, 507 when the server has no memory left, StoreUnavailable (503) in
+    every other case, after two seconds without an answer at the latest. `problems` counts what
+    was found in the place of an entry and is none; each is told in the log and passed over.
+    """
+
+    backend = "redis"
+
+    def __init__(self, settings: RedisSettings, *, seconds: float = SECONDS) -> None:
+        """Opens no connection yet; `seconds` bound the wait for each answer."""
+        self._link = Link(
+            settings.url.get_secret_value(),
+            kept=settings.pool_size,
+            most=settings.max_connections,
+            seconds=seconds,
+        )
+        self._keys = Keys(settings.key_prefix)
+        self._place = lru_cache(KNOWN_SCOPES)(self._keys.of)
+        self._ttl = settings.ttl or 0
+        self.problems = 0
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without user and password."""
+        return self._link.address
+
+    async def get(self, scope: str, key: str) -> Entry | None:
+        """The newest value of a key."""
+        place = self._place(scope)
+        found = await self._link.ask(("HGET", place.memory, check_key(key)))
+        return None if found is None else self._entry(found, scope, key)
+
+    async def entries(self, scope: str) -> list[Entry]:
+        """The newest value of each key, newest first."""
+        return (await self._newest(scope))[1]
+
+    async def history(self, scope: str, key: str) -> list[Entry]:
+        """The kept writes of a key, oldest first, deletions included."""
+        check_key(key)
+        found = [entry async for entry in self._writes(scope, "+") if entry.key == key]
+        return found[::-1]
+
+    async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
+        """Write a value: JSON data of at most 1 MB."""
+        text = encode_value(value)
+        place = self._place(scope)
+        timestamp = now()
+        entry = Entry(check_key(key), value, scope, timestamp, 0, "set", check_category(category))
+        seq = await self._write(place, entry, text)
+        return Entry(key, value, scope, timestamp, seq, "set", category)
+
+    async def delete(self, scope: str, key: str) -> bool:
+        """Forget a key; its history stays. False when there was nothing."""
+        place = self._place(scope)
+        entry = Entry(check_key(key), None, scope, now(), 0, "delete")
+        return await self._write(place, entry, "null") > 0
+
+    async def scopes(self) -> list[str]:
+        """All scopes that hold anything, be it only a history; sorted."""
+        found: set[str] = set()
+        for pattern in self._keys.patterns:
+            cursor = b"0"
+            while True:
+                cursor, keys = await self._link.ask(
+                    ("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED)
+                )
+                names = (self._keys.scope(key.decode("utf-8", "replace")) for key in keys)
+                found.update(name for name in names if name is not None)
+                if cursor == b"0":
+                    break
+        return sorted(found)
+
+    async def dump(self, scope: str) -> tuple[int, list[Entry]]:
+        """The kept writes of a scope in the order of their numbers, as of the number returned.
+
+        Those are the newest value of each key, and what the bounded history holds.
+        """
+        seq, newest = await self._newest(scope)
+        found = {entry.seq: entry for entry in newest}
+        # From the newest backwards: what is trimmed meanwhile is older than all that was read.
+        async for entry in self._writes(scope, str(seq)):
+            found[entry.seq] = entry
+        return seq, [found[number] for number in sorted(found)]
+
+    async def load(self, scope: str, entries: Sequence[Entry]) -> None:
+        """Replace the scope by these writes, in one step at the end; they keep their numbers.
+
+        The history gets the last 1,000 of them. Raises InvalidName for what cannot be kept.
+        """
+        place = self._place(scope)
+        writes = _checked(scope, entries)
+        last = writes[-1].seq if writes else 0
+        suffix = secrets.token_hex(8)
+        new = (f"{place.building}:memory:{suffix}", f"{place.building}:history:{suffix}")
+        for page in _pages(_built(writes)):
+            arguments: Arguments = (2, *new, last, BUILD_SECONDS, *page)
+            await self._link.ask(arguments, script=BUILD, size=PAGE_BYTES)
+        swap = (4, *new, place.memory, place.history, self._ttl, len(writes))
+        await self._link.ask(swap, script=SWAP)
+
+    async def check(self) -> None:
+        """Whether the server takes writes now. Raises StoreError."""
+        await self._link.ask(("SET", self._keys.probe, "1", "EX", PROBE_SECONDS))
+
+    async def close(self) -> None:
+        """Give back all connections."""
+        await self._link.close()
+
+    async def _write(self, place: Place, entry: Entry, text: str) -> int:
+        rest = body(entry, text)
+        token = secrets.token_bytes(8)
+        arguments = (2, place.memory, place.history, entry.key, rest, entry.op, self._ttl, token)
+        seq: int = await self._link.ask(arguments, script=WRITE, size=len(rest))
+        return seq
+
+    async def _newest(self, scope: str) -> tuple[int, list[Entry]]:
+        """The number of the last write, and the newest value of each key, newest first."""
+        answer = await self._link.ask(("HGETALL", self._place(scope).memory))
+        fields = dict(zip(answer[::2], answer[1::2], strict=True))
+        seq = int(fields.pop(SEQ_FIELD.encode(), b"0"))
+        found = [
+            self._entry(data, scope, key.decode("utf-8", "replace")) for key, data in fields.items()
+        ]
+        entries = [entry for entry in found if entry is not None]
+        entries.sort(key=lambda entry: entry.seq, reverse=True)
+        return seq, entries
+
+    async def _writes(self, scope: str, newest: str) -> AsyncIterator[Entry]:
+        """The history from the number `newest` (`+`: the last one) backwards."""
+        place = self._place(scope)
+        start = newest
+        while True:
+            page = await self._link.ask(
+                ("XREVRANGE", place.history, start, "-", "COUNT", PAGE), size=PAGE_BYTES
+            )
+            for _, fields in page:
+                entry = self._entry(fields[1], scope, None)
+                if entry is not None:
+                    yield entry
+            if len(page) < PAGE:
+                return
+            start = f"({page[-1][0].decode('ascii')}"
+
+    def _entry(self, data: bytes, scope: str, key: str | None) -> Entry | None:
+        try:
+            entry = parse(data, scope)
+            if key is not None and entry.key != key:
+                raise BadLine("it belongs to another key")
+        except BadLine as reason:
+            self.problems += 1
+            _log.warning("an entry of %s in Redis is skipped: %s", scope, reason)
+            return None
+        return entry
+
+
+def _checked(scope: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+    seq = 0
+    for entry in entries:
+        check_key(entry.key)
+        check_category(entry.category)
+        if entry.scope != scope or entry.seq <= seq or entry.op not in ("set", "delete"):
+            raise InvalidName("entries", "should be writes of this scope, by seq")
+        seq = entry.seq
+    return entries
+
+
+def _built(writes: Sequence[Entry]) -> Iterator[tuple[str, str, str]]:
+    """Key, number and text of each write, as BUILD takes them."""
+    newest = {entry.key: entry.seq for entry in writes}
+    oldest_kept = len(writes) - HISTORY
+    for place, entry in enumerate(writes):
+        is_newest = entry.op == "set" and newest[entry.key] == entry.seq
+        number = str(entry.seq) if place >= oldest_kept else ""
+        if is_newest or number:
+            text = whole(entry, encode_value(entry.value))
+            yield entry.key if is_newest else "", number, text
+
+
+def _pages(writes: Iterable[tuple[str, str, str]]) -> Iterator[list[str]]:
+    """The same, flat, in pieces that travel well."""
+    page: list[str] = []
+    size = 0
+    for write in writes:
+        page += write
+        size += len(write[2])
+        if len(page) >= 3 * PAGE or size >= PAGE_BYTES:
+            yield page
+            page, size = [], 0
+    if page:
+        yield page
