@@ -74,7 +74,7 @@ class Placeholders:
                 continue
             parts += (text[end : found.start()], value)
             end = found.end()
-        return Resolved("".join((*parts, text[end:])), tuple(left))
+        return Resolved("".join((*parts, text[end:])) if parts else text, tuple(left))
 
     def _found(self, text: str, depth: int) -> Iterator[tuple[re.Match[str], str | None]]:
         for found in _PLACEHOLDER.finditer(text):

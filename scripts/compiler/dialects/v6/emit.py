@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from ...diagnostics import quoted
@@ -14,9 +15,11 @@ from .markdown import without
 from .paths import Paths, folder_of
 from .persona import slug
 
-_REFERENCE: Final = re.compile(
-    r"(?:\{[\w-]+\}/|\.{1,2}/)?[\w.-]*[\w-](?:/[\w.-]+)*\.(?:md|ya?ml|xml|csv|toml|json|txt)\b"
-)
+# A file's name is found by its end first: most words of a text are none.
+_END: Final = re.compile(r"\.(?:md|ya?ml|xml|csv|toml|json|txt)\b")
+_BEFORE: Final = re.compile(r"(?:\{[\w-]+\}/|\.{1,2}/)?[\w.-]*[\w-](?:/[\w.-]+)*\Z")
+_WORD: Final = re.compile(r"[\w./{}-]+\Z")
+_LONGEST: Final = 240
 _MATTER: Final = re.compile(r"\A---[ \t]*\n.*?^---[ \t]*\n+", re.DOTALL | re.MULTILINE)
 _TEMPLATE: Final = re.compile(r"(?:^|[-_/])(?:template|tmpl)", re.IGNORECASE)
 _DOTS: Final = re.compile(r"(?<![\w./])(?:\./){2,}")
@@ -76,25 +79,31 @@ class Emitter:
 
     def fill(self, path: str, text: str, values: Placeholders) -> str:
         """A text with what is declared filled in, and with files under their native names."""
-        resolved = values.resolve(self.renamed(text, folder_of(path)))
+        text = self.renamed(text, folder_of(path))
+        resolved = values.resolve(text)
         for left in resolved.left:
             self.count += 1
             self.left.setdefault(left.name, Origin(path, left.line))
+        if resolved.text is text:
+            return text
         return _DOTS.sub("./", self.renamed(resolved.text, folder_of(path)))
 
     def renamed(self, text: str, base: str) -> str:
         """Names of files that have a native one, as `read_asset` takes them."""
-
-        def replaced(found: re.Match[str]) -> str:
-            path = self.paths.find(found[0], base)
-            return self.native.get(path, found[0]) if path else found[0]
-
-        return _REFERENCE.sub(replaced, text)
+        parts: list[str] = []
+        end = 0
+        for start, stop in references(text):
+            path = self.paths.find(text[start:stop], base)
+            native = self.native.get(path) if path else None
+            if native is not None and start >= end:
+                parts += (text[end:start], native)
+                end = stop
+        return "".join((*parts, text[end:])) if parts else text
 
     def mentioned(self, path: str, kind: str) -> list[str]:
         """The native files of one kind that a text names."""
         text, base = self.tree.text(path) or "", folder_of(path)
-        found = (self.paths.find(each[0], base) for each in _REFERENCE.finditer(text))
+        found = (self.paths.find(text[start:stop], base) for start, stop in references(text))
         natives = (self.native.get(each, "") for each in found if each)
         return list(dict.fromkeys(each for each in natives if each.startswith(f"{kind}/")))
 
@@ -112,6 +121,18 @@ class Emitter:
         for name in names:
             why = "it stays for the model to fill in"
             self.draft.account(self.left[name], "placeholder", name, "carried", why)
+
+
+def references(text: str) -> Iterator[tuple[int, int]]:
+    """Where names of files stand in a text: begin and end of each."""
+    for found in _END.finditer(text):
+        from_ = max(0, found.start() - _LONGEST)
+        word = _WORD.search(text, from_, found.start())
+        if word is None:
+            continue
+        name = _BEFORE.search(text, word.start(), found.start())
+        if name is not None:
+            yield name.start(), found.end()
 
 
 def _part(part: str) -> str:
