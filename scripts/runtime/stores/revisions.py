@@ -211,7 +211,7 @@ class History:
     def trim(self, keep: int, new: Path, *, durable: bool) -> None:
         """Forget the oldest revisions, when there are many more than `keep`, or too large ones."""
         head = self.head
-        if head.count <= keep + max(8, keep // 4) and head.size <= MAX_BYTES + MAX_BYTES // 4:
+        if head.count <= 2 * keep + 8 and head.size <= MAX_BYTES + MAX_BYTES // 4:
             return
         kept, size = [b""], 0
         for line in reversed(self._lines()[-keep:]):
