@@ -155,6 +155,10 @@ class TestEdits:
     def test_that_are_no_text_are_passed_over(self, folder: Path, store: FileDocuments) -> None:
         do(store.put("prd", "one"))
         (folder / "prd.md").write_bytes(b"\xff")
+        for _ in range(2):
+            for reader in (store, FileDocuments(folder)):
+                with pytest.raises(StoreError, match="not UTF-8"):
+                    do(reader.dump("prd"))
         do(store.put("prd", "two"))
         assert texts(store) == ["one", "two"]
 

@@ -165,11 +165,12 @@ class FileDocuments:
         if not self._keep:
             return pick(await self._only(document_id))
 
-        def read(held: Held, known: Head | None) -> Sequence[T]:
-            there = held.settle(known) is not None
-            return pick(held.history.kept(self._keep) if there else ())
-
-        return await self._shelf.alone(document_id, "read", read, files.MAX_INLINE + 1)
+        return await self._shelf.alone(
+            document_id,
+            "read",
+            lambda held, known: pick(held.kept(known)),
+            files.MAX_INLINE + 1,
+        )
 
     async def _only(self, document_id: str) -> Sequence[tuple[Revision, str]]:
         found = await self.get(document_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,22 +63,31 @@ class Held:
 
     def _adopt(self, status: os.stat_result) -> None:
         """Take in what others have written, as a revision if it is news."""
-        head = self.history.head
+        head, name = self.history.head, self._place.path.name
         data = _content(self._place.path, status)
-        etag = "" if data is None else digest(data)
-        if head.etag != etag and self._place.keep:
-            text = _text(data)
-            if text is None:
-                _log.warning(
-                    "%s cannot be kept as a revision: it is no text", self._place.path.name
-                )
-            else:
-                created = min(head.created or status.st_mtime_ns, status.st_mtime_ns)
-                stamp = stamp_of(status)
-                draft = Draft(text, etag, status.st_mtime, status.st_size, _DISK, stamp)
-                self.history.append(draft, created)
-                self.history.date(created)
-        self.history.head.etag, self.history.head.stamp = etag, stamp_of(status)
+        text, etag = _text(data), "" if data is None else digest(data)
+        if text is None:
+            _log.warning("%s cannot be kept as a revision: it is no text", name)
+        elif head.etag != etag and self._place.keep:
+            created = min(head.created or status.st_mtime_ns, status.st_mtime_ns)
+            stamp = stamp_of(status)
+            draft = Draft(text, etag, status.st_mtime, status.st_size, _DISK, stamp)
+            self.history.append(draft, created)
+            self.history.date(created)
+        head = self.history.head
+        head.etag, head.stamp, head.is_text = etag, stamp_of(status), text is not None
+
+    def kept(self, known: Head | None) -> Iterator[tuple[Revision, str]]:
+        """The revisions, oldest first; none when there is no document.
+
+        Raises StoreError when the document as it is cannot be one of them.
+        """
+        if self.settle(known) is None:
+            return iter(())
+        if not self.history.head.is_text:
+            name = self._place.path.name
+            raise StoreError(f"{name} is not UTF-8, or too large", store="documents")
+        return self.history.kept(self._place.keep)
 
     def check(self, if_match: str | None, status: os.stat_result | None) -> None:
         """RFC 9110: `*` means any present state, else one of the listed tags. Raises Conflict."""

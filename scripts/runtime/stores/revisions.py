@@ -51,7 +51,8 @@ class Head:
     """A history without its texts; it holds while its file has this `inode` and `size`, and
     `created` as its time of change: inodes are used again.
 
-    `created` is in nanoseconds, `etag` unquoted, empty when the newest line is damaged.
+    `created` is in nanoseconds, `etag` unquoted, empty when the newest line is damaged;
+    `is_text` tells whether the document can be a revision as it is.
     """
 
     inode: int
@@ -61,6 +62,7 @@ class Head:
     etag: str = ""
     created: int = 0
     stamp: Stamp = (0, 0, 0)
+    is_text: bool = True
 
 
 @dataclass(frozen=True, slots=True)
