@@ -15,6 +15,8 @@ from scripts.runtime.errors import StoreError
 from scripts.runtime.stores import revisions as revisions_module
 from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.protocol import Revision
+from scripts.runtime.stores.record import seal, unseal
+from scripts.runtime.stores.revisions import digest
 
 from .agents import heard
 
@@ -369,3 +371,20 @@ def test_another_document_of_the_same_name_is_not_taken_for_the_old_one(folder: 
         created = do(there.put("prd", text, author=AGENT))[0].created_at
     assert do(here.put("prd", "c"))[0].created_at == created
     assert texts(here) == ["a", "b", "c"]
+
+
+def test_a_file_that_others_have_put_in_place_is_read_anew(
+    folder: Path, store: FileDocuments
+) -> None:
+    """Even one with the inode, the size and the time of the one before."""
+    for text in ("one", "two"):
+        do(store.put("prd", text, author=AGENT))
+    log = log_of(folder)
+    before = log.stat()
+    first, second = log.read_bytes().splitlines()
+    fields = {**unseal(second), "text": "222", "etag": digest(b"222")}
+    log.write_bytes(first + b"\n" + seal(json.dumps(fields, separators=(",", ":"))))
+    os.utime(log, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    (folder / "prd.md").write_text("222")
+    do(store.put("prd", "333"))
+    assert texts(store) == ["one", "222", "333"]
