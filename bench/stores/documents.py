@@ -29,7 +29,7 @@ _AUTHOR: Final = {
     "run_id": "0" * 36,
     "prompt": "0" * 64,
 }
-_BARE, _BY_HAND = "bare: write, rename", "aiofiles: write, rename"
+_BARE, _BY_HAND = "a bare write and rename", "the same by aiofiles"
 _NEW, _NEXT, _SAME = "ours: a new one", "ours: a new state", "ours: the same text again"
 _KEEP_NONE = "ours: a new state, no revisions kept"
 _RUN: Final = "a finished run of ten steps"
@@ -115,5 +115,5 @@ def _step(number: int, size: int) -> Event:
 
 def _aims(writes: Samples) -> Iterator[Aim]:
     for name in (_NEW, _NEXT, _KEEP_NONE):
-        yield Aim(f"a document: {name} ÷ bare, CPU", writes.ratios(name, _BARE))
+        yield Aim(f"ours, {name.removeprefix('ours: ')} ÷ bare, CPU", writes.ratios(name, _BARE))
     yield Aim("a document: ours ÷ aiofiles, time", writes.ratios(_NEXT, _BY_HAND, "wall"))
