@@ -86,6 +86,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD313": ("error", "an unknown flow"),
     "BMAD314": ("error", "a flow that runs itself"),
     "BMAD315": ("note", "an outcome that on leaves out"),
+    "BMAD316": ("error", "a flow that runs for each of a list without max_items"),
     # 4xx: tools
     "BMAD401": ("error", "a tool's module or function is not found"),
     "BMAD402": ("error", "a tool's module does not parse"),
@@ -101,6 +102,27 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD505": ("warning", "no formatter could be run"),
     "BMAD506": ("error", "another compiler is at work"),
     "BMAD507": ("warning", "a memory that an agent no longer works in"),
+    # 6xx: projects in another form
+    "BMAD600": ("note", "directives for a conversation that are left out"),
+    "BMAD601": ("warning", "YAML of another form that was repaired"),
+    "BMAD602": ("error", "a file of another form that is no UTF-8 text"),
+    "BMAD603": ("warning", "control characters that were taken out"),
+    "BMAD604": ("error", "YAML of another form that cannot be repaired"),
+    "BMAD605": ("warning", "a file that a foreign agent or step names and that is not there"),
+    "BMAD606": ("note", "an id that was made to fit"),
+    "BMAD607": ("note", "an id that is taken, so that another was given"),
+    "BMAD608": ("warning", "an agent of a workflow that is none"),
+    "BMAD609": ("note", "a condition whose source is declared"),
+    "BMAD610": ("note", "a document of a workflow that is none, or only perhaps one"),
+    "BMAD611": ("note", "something that is left out"),
+    "BMAD612": ("error", "a path that leads out of the project"),
+    "BMAD613": ("warning", "a file that is in no form that is known"),
+    "BMAD614": ("note", "a loop that was given bounds"),
+    "BMAD615": ("error", "two agents of one folder with one id"),
+    "BMAD616": ("warning", "a workflow, or a part of one, that is in no form that is known"),
+    "BMAD617": ("note", "a workflow that has become several flows"),
+    "BMAD618": ("warning", "a document's template that cannot be read"),
+    "BMAD619": ("warning", "something that --keep-going leaves out"),
 }
 
 
@@ -128,6 +150,10 @@ class Diagnostics:
 
     def __len__(self) -> int:
         return len(self._found)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings of that severity there are."""
+        return sum(found.severity == severity for found in self._found)
 
     def has(self, severity: Severity) -> bool:
         return any(found.severity == severity for found in self._found)
