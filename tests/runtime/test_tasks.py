@@ -114,6 +114,12 @@ class TestTemplates:
         assert found.missing("## Aim\n") == ("Why", "2. Steps")
         assert found.missing("Aim\n\nWhy\n\n2. Steps") == ("Aim", "Why", "2. Steps"), "no headings"
 
+    def test_a_choice_in_a_title_may_be_made(self) -> None:
+        found = outline('template: {}\nsections: [{title: "Style: {plain|rich}"}]')
+        assert found is not None
+        assert found.missing("## Style: rich") == ()
+        assert found.missing("## Stile: rich") == ("Style: {plain|rich}",)
+
     @given(st.text(max_size=200))
     def test_any_text_can_be_held_against_it(self, text: str) -> None:
         found = outline(TEMPLATE)
