@@ -191,7 +191,7 @@ class TestExamples:
 def cycle() -> AnyFlow:
     planner = agent("planner", output=LIST)()
     each = Subflow("cycle", story, for_each=("planner", "stories"), max_items=2)
-    return chain(planner, each, agent("last")())
+    return chain(planner, each, agent("last")(requires=("story",)))
 
 
 def story() -> AnyFlow:
@@ -211,6 +211,7 @@ class TestFlowsForEach:
             outputs = [f"{first}editor says so", f"{second}editor says so"]
             assert answer["results"]["cycle"] == outputs
             said = [asked.messages[0].content for asked in model.asked]
+            assert said[-1].endswith("### story\n\n"), "nor does anybody outside"
             assert "## Item (1 of 2)\n\none" in said[1]
             assert "## Item (2 of 2)\n\ntwo" in said[4]
             assert f"### story\n\n{second}writer says so" in said[4]
