@@ -80,6 +80,10 @@ def command(  # noqa: PLR0913  a command's options are its parameters
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite generated files that were edited by hand.")
     ] = False,
+    keep_going: Annotated[
+        bool,
+        typer.Option("--keep-going", help="Leave out what is broken, compile the rest; exits 1."),
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Tell the stages and their times.")
     ] = False,

@@ -121,6 +121,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD616": ("warning", "a workflow, or a part of one, that is in no form that is known"),
     "BMAD617": ("note", "a workflow that has become several flows"),
     "BMAD618": ("warning", "a document's template that cannot be read"),
+    "BMAD619": ("warning", "something that --keep-going leaves out"),
     "BMAD630": ("warning", "a row of a table that does not fit its header"),
     "BMAD631": ("warning", "an agent that does not follow its form"),
     "BMAD632": ("error", "an agent's XML that is not well-formed"),
@@ -165,6 +166,10 @@ class Diagnostics:
 
     def __len__(self) -> int:
         return len(self._found)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings of that severity there are."""
+        return sum(found.severity == severity for found in self._found)
 
     def has(self, severity: Severity) -> bool:
         return any(found.severity == severity for found in self._found)

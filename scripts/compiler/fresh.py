@@ -21,11 +21,14 @@ MIXED = "native+"  # before the name of a form that single files of a native tre
 
 
 def is_fresh(options: Options) -> manifest.Manifest | None:
-    """The manifest of an output that is as it would be written now; None when it is not sure."""
+    """The manifest of an output that is as it would be written now; None when it is not sure.
+
+    The findings that its sources have are among what it tells.
+    """
     out = os.path.normpath(options.out)
     try:
         known = read(f"{out}/{manifest.NAME}")
-        if known is None or known.findings or has_leftovers(out):
+        if known is None or known.findings != len(known.told) or has_leftovers(out):
             return None
         files, faults = _scanned(options.src, known.dialect)
         if faults:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from . import digest, distribution
+from . import digest, distribution, report
 from .diagnostics import Diagnostics, Position
 from .formatter import NONE, format_files
 from .fresh import source_digests
@@ -25,22 +25,24 @@ if TYPE_CHECKING:
 class Inputs:
     """What an output depends on, as hashes and names.
 
-    `dialect` is empty for the native form; `translated` are native files that are on no disk.
+    `shown` is how findings call the sources' folder, `dialect` is empty for the native form,
+    `translated` are native files that are on no disk.
     """
 
     sources: dict[str, str]
     compiler: str
     formatter: str
+    shown: str = ""
     dialect: str = ""
     translated: frozenset[str] = frozenset()
 
 
-def inputs_of(src: Path, found: Sources) -> Inputs:
+def inputs_of(src: Path, shown: str, found: Sources) -> Inputs:
     """The inputs, of the very bytes that are compiled."""
     formatter = distribution.formatter()
     digests = source_digests(str(src), found.scanned)
     compiler = digest.of_compiler(formatter)
-    return Inputs(digests, compiler, formatter, found.dialect, found.translated)
+    return Inputs(digests, compiler, formatter, shown, found.dialect, found.translated)
 
 
 def generation(
@@ -60,7 +62,23 @@ def generation(
         at = Position(str(tree.path))
         diagnostics.add("BMAD505", at, "neither ruff nor black could be run", hint)
     coming.manifest.findings = len(diagnostics)
+    coming.manifest.told = _told(diagnostics, inputs.shown)
     return coming
+
+
+def _told(diagnostics: Diagnostics, shown: str) -> list[tuple[str, ...]]:
+    """The findings by their paths below the sources; none if one of them is about another place.
+
+    Then the next run finds them anew; so it does where a message names the folder itself.
+    """
+    start = f"{shown}/"
+    found = []
+    for each in diagnostics:
+        is_elsewhere = each.path != shown and not each.path.startswith(start)
+        if is_elsewhere or each.severity == "error" or start in f"{each.message} {each.hint}":
+            return []
+        found.append(report.told(each, each.path[len(start) :]))
+    return found
 
 
 def _generation(

@@ -16,6 +16,7 @@ from .dialects.fields import stray_character
 from .frontmatter import NotClosed, mistaken, split
 from .model import Agent, Flow, Project, Tool
 from .referred import Named
+from .sparing import spared
 
 _YAML_CODES: Final[dict[FaultKind, str]] = {
     "syntax": "BMAD105",
@@ -35,25 +36,32 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def load(
-    src: Path, shown: str, diagnostics: Diagnostics, found: translate.Sources | None = None
+    src: Path,
+    shown: str,
+    diagnostics: Diagnostics,
+    found: translate.Sources | None = None,
+    *,
+    keep_going: bool = False,
 ) -> Project:
     """The project in `src`, checked; `shown` is how messages call that folder.
 
     `found` is what `translate.understand` made of it, where that has been asked already. Raises
     OSError when `src` cannot be listed. A project with errors is complete enough to be looked
-    at, and must not be compiled.
+    at, and must not be compiled, but with `keep_going`: then what is broken is left out.
     """
     found = found or translate.understand(src, shown, diagnostics)
     if not found.dialect:
-        return _load(src, shown, diagnostics, found)
+        return _load(src, shown, diagnostics, found, keep_going=keep_going)
     own = Diagnostics()
-    project = _load(src, shown, own, found)
+    project = _load(src, shown, own, found, keep_going=keep_going)
     home = f"{shown}/"
     diagnostics.extend(translate.at_home(each, home, found.origins) for each in own)
     return translate.homed(project, found.origins)
 
 
-def _load(src: Path, shown: str, diagnostics: Diagnostics, found: translate.Sources) -> Project:
+def _load(
+    src: Path, shown: str, diagnostics: Diagnostics, found: translate.Sources, *, keep_going: bool
+) -> Project:
     files, faults = found.files, found.faults
     for fault in faults:
         at = Position(f"{shown}/{fault.path}")
@@ -81,6 +89,8 @@ def _load(src: Path, shown: str, diagnostics: Diagnostics, found: translate.Sour
         flows_known = not any(path.startswith(f"{shown}/workflow") for path in wrong)
         tools_known = not broken & {"tools", "tools.yaml"}
         check(project, diagnostics, tools_known=tools_known, flows_known=flows_known)
+    if keep_going and diagnostics.has("error"):
+        project = spared(project, diagnostics)
     bounded = tuple(graph.bounded(flow, project) for flow in project.flows)
     return replace(project, flows=bounded)
 

@@ -7,6 +7,8 @@ NEXT = NAME + ".next"
 _MADE_BY = "# Written by bmad2pf "
 _FORMATTER = "# formatter "
 _DIALECT = "# dialect "
+_FINDING = "# finding "
+_PARTS = 7  # of a finding
 _BY = ", formatted by "
 _HEX = frozenset("0123456789abcdef")
 
@@ -18,7 +20,9 @@ class Damaged(Exception):
 class Manifest:
     """Paths with their SHA-256: `sources` as in headers, `files` relative to the tree.
 
-    `dialect` is what the sources were written in, empty for the native form.
+    `dialect` is what the sources were written in, empty for the native form. `told` are the
+    findings themselves, each as (severity, code, line, column, path below the sources, message,
+    hint), when all of them are of the sources.
 
     `findings` counts the warnings and notes that were said. `formatter` was to format the
     files, and is part of `compiler`; `formatted` is the one that did. `was` lists files that an
@@ -36,6 +40,7 @@ class Manifest:
         "formatted",
         "formatter",
         "sources",
+        "told",
         "version",
         "was",
     )
@@ -50,6 +55,7 @@ class Manifest:
         self.formatter = ""
         self.formatted = ""
         self.sources: dict[str, str] = {}
+        self.told: list[tuple[str, ...]] = []
         self.files: dict[str, str] = {}
         self.was: list[tuple[str, str]] = []
 
@@ -61,6 +67,7 @@ class Manifest:
             f"# agents {self.agents} flows {self.flows} findings {self.findings}",
             *([f"{_FORMATTER}{self.formatter}{_BY}{self.formatted}"] if self.formatter else ()),
             *([f"{_DIALECT}{self.dialect}"] if self.dialect else ()),
+            *("# finding " + "\t".join(parts) for parts in self.told),
             *(f"# source {digest}  {path}" for path, digest in sorted(self.sources.items())),
             *(f"# was {digest}  {path}" for path, digest in sorted(self.was)),
             *(f"{digest}  {path}" for path, digest in sorted(self.files.items())),
@@ -85,6 +92,11 @@ def decode(data: bytes) -> Manifest:
         manifest.formatter, _, manifest.formatted = words.partition(_BY)
     if rest and rest[0].startswith(_DIALECT):
         manifest.dialect = rest.pop(0)[len(_DIALECT) :]
+    while rest and rest[0].startswith(_FINDING):
+        parts = tuple(rest.pop(0)[len(_FINDING) :].split("\t"))
+        if len(parts) != _PARTS or not (parts[2] + parts[3]).isdigit():
+            raise Damaged
+        manifest.told.append(parts)
     for line in rest:
         _entry(manifest, line)
     return manifest

@@ -142,7 +142,7 @@ class _Templates:
         table = {flow.name: _flow(flow) for flow in flows}
         return self.fill(
             "flows",
-            imports=names_import(".", modules),
+            imports=names_import(".", modules) if modules else "",
             flows=assignment("FLOWS", table),
         )
 
