@@ -21,7 +21,8 @@ RUN python scripts/bmad2pf.py
 
 FROM ${PYTHON} AS packages
 # requirements.txt for the offline model alone, requirements-openai.txt for OpenAI and
-# everything that speaks its API.
+# everything that speaks its API, requirements-redis.txt for memory in Redis; several with
+# spaces between them: --build-arg REQUIREMENTS="requirements-openai.txt requirements-redis.txt"
 ARG REQUIREMENTS=requirements-openai.txt
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
@@ -29,8 +30,8 @@ RUN python -m venv /opt/venv
 # Only the wheels whose hashes the lock vouches for.
 COPY --from=compiler /wheels /wheels
 COPY --from=compiler /build/generated ./generated
-RUN /opt/venv/bin/pip install --no-cache-dir --no-index --find-links /wheels \
-        -r "generated/${REQUIREMENTS}" \
+RUN set -- && for file in ${REQUIREMENTS}; do set -- "$@" -r "generated/${file}"; done \
+    && /opt/venv/bin/pip install --no-cache-dir --no-index --find-links /wheels "$@" \
     && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash generated
 
 FROM ${PYTHON}

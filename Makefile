@@ -24,7 +24,7 @@ run_python = '$(CURDIR)/$(BIN)/python'
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench lock clean
-.PHONY: python lint types generated-check stand-in aimock
+.PHONY: python lint types generated-check stand-in redis-server aimock
 
 help: ## Say what make can do
 	@echo "bmad2pf: agents written in Markdown become a PocketFlow service."
@@ -43,9 +43,9 @@ run: $(run_stamp) ## Compile $SRC (bmad) and serve it on port $PORT (8000)
 	@echo "==> serving it; Ctrl-C ends it"
 	@cd '$(home)' && exec $(run_python) -m generated
 
-test: $(dev_stamp) lint types generated-check stand-in ## Run every check and every test, with coverage
+test: $(dev_stamp) lint types generated-check stand-in redis-server ## Run every check and every test, with coverage
 	@echo "==> tests"
-	@$(BIN)/python -m pytest -q --cov --cov-report=term
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal --cov --cov-report=term
 
 check: $(dev_stamp) lint types ## Lint, check types, and see whether generated/ is up to date
 	@echo "==> bmad2pf.py --check"
@@ -55,11 +55,12 @@ bench: $(dev_stamp) ## Measure against peers (minutes; installs them into .venv-
 	@$(BIN)/python -m bench.generate
 	@$(BIN)/python -m bench.flow
 	@$(BIN)/python -m bench.service
+	@$(BIN)/python -m bench.redis_store
 
 lock: python ## Resolve pyproject.toml anew into requirements*.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(UV)
-	@$(lock) --extra service --extra openai --output-file requirements.txt
+	@$(lock) --extra service --extra openai --extra redis --output-file requirements.txt
 	@$(lock) --extra service --extra openai --extra anthropic --extra google --extra redis --extra dev \
 		--output-file requirements-dev.txt
 	@echo "requirements.txt and requirements-dev.txt are up to date"
@@ -116,6 +117,10 @@ generated-check: $(dev_stamp)
 stand-in:
 	@test -x .aimock/node_modules/.bin/llmock || command -v llmock >/dev/null || \
 	  echo "==> no model stand-in: its tests are skipped. Install Node 20.15 or newer with npm, then: make aimock"
+
+redis-server:
+	@command -v redis-server >/dev/null || \
+	  echo "==> no redis-server: its tests are skipped. Install it: apt-get install redis-server, or brew install redis"
 
 aimock:
 	@mkdir -p .aimock

@@ -16,9 +16,9 @@ from .options import ROOT, Options, deliver, parse
 from .process import Cost, environment
 from .report import Aim, Report, Table
 from .rounds import Candidate, Samples, interleave
-from .shapes import SHAPES, steps
+from .shapes import CRITICAL, DEPTH, LAYERED, SHAPES, UNEVEN, steps
 
-_OURS, _FLOOR = "ours", "asyncio by hand"
+_OURS, _ALL, _FLOOR = "ours", "ours, budgets and memory", "asyncio by hand"
 _POCKETFLOW, _AGNO, _LANGGRAPH = "pocketflow", "agno", "langgraph"
 _MODULES = {
     _FLOOR: "asyncio_by_hand",
@@ -27,6 +27,7 @@ _MODULES = {
     _LANGGRAPH: "langgraph_graph",
 }
 _SLOW, _DELAY = "fan1000", 0.05
+_UNEVEN = (_OURS, _LANGGRAPH)  # who is built as a graph and not as layers
 
 
 class Worker:
@@ -77,7 +78,11 @@ def main(arguments: list[str] | None = None) -> None:
         workers = _start(stack, Path(name), options)
         samples = interleave(list(_candidates(workers, options)), options.rounds)
         starts = {name: worker.start for name, worker in workers.items()}
-    report.tables = [_table(samples, starts), _slow_table(samples, list(workers))]
+    report.tables = [
+        _table(samples, starts),
+        _slow_table(samples, list(workers)),
+        _uneven_table(samples),
+    ]
     report.aims = list(_aims(samples))
     kept = "written to the file stores" if options.full else "kept in the process only"
     report.notes.append(f"Ours: event log on, mock model, outputs {kept}.")
@@ -87,6 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _start(stack: ExitStack, home: Path, options: Options) -> dict[str, Worker]:
     flags = ["--full"] if options.full else []
     workers = {_OURS: stack.enter_context(_worker(sys.executable, "ours", home, *flags))}
+    workers[_ALL] = stack.enter_context(_worker(sys.executable, "ours", home, "--memory"))
     workers[_FLOOR] = stack.enter_context(_worker(sys.executable, _MODULES[_FLOOR], home))
     if options.peers:
         python = peers.python()
@@ -102,7 +108,9 @@ def _candidates(workers: dict[str, Worker], options: Options) -> Iterator[Candid
         for name, worker in workers.items():
             yield _fast(f"{name} {shape}", worker, shape, seconds)
     for name, worker in workers.items():
-        yield _slow(f"{name} {_SLOW} slow", worker)
+        yield _slow(f"{name} {_SLOW} slow", worker, _SLOW, _DELAY)
+    for name in filter(workers.__contains__, _UNEVEN):
+        yield _slow(f"{name} {UNEVEN}", workers[name], UNEVEN, 0.0)
 
 
 def _fast(name: str, worker: Worker, shape: str, seconds: float) -> Candidate:
@@ -116,11 +124,11 @@ def _fast(name: str, worker: Worker, shape: str, seconds: float) -> Candidate:
     return Candidate(name, run)
 
 
-def _slow(name: str, worker: Worker) -> Candidate:
+def _slow(name: str, worker: Worker, shape: str, delay: float) -> Candidate:
     """Cost of one run in milliseconds: the model takes its time, all members at once."""
 
     def run() -> Cost:
-        found = worker.measure(_SLOW, _DELAY, 0.0, 2)
+        found = worker.measure(shape, delay, 0.0, 2)
         return Cost(1e3 * found["cpu"] / found["runs"], 1e3 * found["wall"] / found["runs"])
 
     return Candidate(name, run)
@@ -144,12 +152,38 @@ def _slow_table(samples: Samples, names: list[str]) -> Table:
     return table
 
 
+def _uneven_table(samples: Samples) -> Table:
+    columns = ("", "wall ms", "÷ critical path", "CPU ms")
+    title = (
+        f"{DEPTH} layers of {DEPTH}, one slow agent in each: {1000 * CRITICAL:.0f} ms are the"
+        f" critical path, {1000 * LAYERED:.0f} ms layer by layer"
+    )
+    table = Table(title, columns)
+    for name in _UNEVEN:
+        if samples.has(f"{name} {UNEVEN}"):
+            cost = samples.median(f"{name} {UNEVEN}")
+            ratio = f"{cost.wall / 1000 / CRITICAL:.2f}"
+            table.add(name, f"{cost.wall:.1f}", ratio, f"{cost.cpu:.1f}")
+    return table
+
+
 def _aims(samples: Samples) -> Iterator[Aim]:
-    for peer, limit in ((_AGNO, 1 / 4), (_LANGGRAPH, 1 / 20), (_POCKETFLOW, None)):
+    for mine, peer, limit in (
+        (_ALL, _AGNO, 1 / 4),
+        (_ALL, _LANGGRAPH, 1 / 20),
+        (_OURS, _AGNO, 1 / 4),
+        (_OURS, _LANGGRAPH, 1 / 20),
+        (_OURS, _POCKETFLOW, None),
+    ):
         for shape in SHAPES:
-            ours, other = f"{_OURS} {shape}", f"{peer} {shape}"
+            ours, other = f"{mine} {shape}", f"{peer} {shape}"
             if samples.has(ours, other):
-                yield Aim(f"{shape}: ours ÷ {peer}, CPU", samples.ratios(ours, other), limit)
+                yield Aim(f"{shape}: {mine} ÷ {peer}, CPU", samples.ratios(ours, other), limit)
+    yield Aim(
+        f"{UNEVEN} graph: ours ÷ critical path, wall",
+        [cost.wall / 1000 / CRITICAL for cost in samples.costs[f"{_OURS} {UNEVEN}"]],
+        1.05,
+    )
     ratios = samples.ratios(f"{_OURS} {_SLOW} slow", f"{_FLOOR} {_SLOW} slow", "wall")
     yield Aim(f"{_SLOW}, 50 ms model: ours ÷ asyncio, wall", ratios, 1.15)
 

@@ -7,7 +7,9 @@ It is a process of its own, so that its CPU time is never the server's:
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import random
 import subprocess
 import sys
 import time
@@ -18,14 +20,17 @@ from .options import ROOT
 
 _PATIENCE = 60.0  # seconds for one answer
 _HEAD_END = b"\r\n\r\n"
+_NUMBER = b"########"
+_numbers = itertools.count(random.randrange(10**7))
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to ask: one `requests` text a connection, sent again and again.
 
-    It ends after `seconds`, or when each connection has been answered `times` times, if that
-    is more than 0. An answer counts when its status is 200 and `expect` is in it so often.
+    `########` in a request is a number of eight digits that is never the same twice. It ends
+    after `seconds`, or when each connection has been answered `times` times, if that is more
+    than 0. An answer counts when its status is 200 and `expect` is in it so often.
     """
 
     port: int
@@ -68,8 +73,11 @@ class _Asker(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
+        request = self._request
+        if _NUMBER in request:
+            request = request.replace(_NUMBER, b"%08d" % next(_numbers))
         self._began = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

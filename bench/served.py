@@ -34,7 +34,7 @@ class Served:
         CPU and wall up to there in ms, resident memory at that moment in MiB.
         """
         with tempfile.TemporaryFile() as output:
-            port, begun = _free_port(), time.perf_counter()
+            port, begun = free_port(), time.perf_counter()
             process = self._start(port, output)
             try:
                 _first_answer(port, process, output)
@@ -51,7 +51,7 @@ class Served:
     def imports(self, *bodies: bytes) -> dict[str, int]:
         """Every module imported by the end of the first answer and runs: µs of its own."""
         with tempfile.TemporaryFile() as output:
-            port = _free_port()
+            port = free_port()
             process = self._start(port, output, "-X", "importtime")
             try:
                 _first_answer(port, process, output)
@@ -76,7 +76,8 @@ def _spawn(
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -23,9 +23,34 @@ SHAPES: Final[Mapping[str, Layers]] = MappingProxyType(
 ANSWER: Final = "Done: nothing is missing."
 
 
+# The uneven graph: DEPTH layers of DEPTH agents, one slow agent in each layer. An agent waits
+# for one of the layer before; no path holds more than one slow agent, so that all slow ones could
+# work at the same time. Seconds are those that the model takes.
+UNEVEN: Final = "uneven"
+DEPTH: Final = 5
+SLOW, FAST = 0.1, 0.01
+CRITICAL: Final = SLOW + (DEPTH - 1) * FAST  # the longest path
+LAYERED: Final = DEPTH * SLOW  # what who waits for whole layers takes
+
+
+def uneven() -> Mapping[str, tuple[float, tuple[str, ...]]]:
+    """Each agent's seconds, and whom it waits for. Columns are shuffled from layer to layer."""
+    found: dict[str, tuple[float, tuple[str, ...]]] = {}
+    for layer in range(DEPTH):
+        for chain in range(DEPTH):
+            seconds = SLOW if chain == layer else FAST
+            waits = (_place(layer - 1, chain),) if layer else ()
+            found[_place(layer, chain)] = seconds, waits
+    return found
+
+
+def _place(layer: int, chain: int) -> str:
+    return f"a{layer}x{(2 * chain + layer) % DEPTH}"  # 2 and DEPTH have no common divisor
+
+
 def steps(shape: str) -> int:
     """How many results a run of `shape` must have."""
-    return sum(SHAPES[shape])
+    return DEPTH * DEPTH if shape == UNEVEN else sum(SHAPES[shape])
 
 
 def named(shape: str) -> list[list[str]]:

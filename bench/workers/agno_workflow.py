@@ -10,7 +10,7 @@ from ..shapes import named
 from .loop import Run, answer, serve
 
 
-def _step(name: str, delay: float) -> Any:
+def step(name: str, delay: float) -> Any:
     async def execute(step_input: StepInput) -> StepOutput:
         return StepOutput(content=await answer(delay))
 
@@ -18,7 +18,7 @@ def _step(name: str, delay: float) -> Any:
 
 
 def _layer(names: list[str], delay: float) -> Any:
-    steps = [_step(name, delay) for name in names]
+    steps = [step(name, delay) for name in names]
     return steps[0] if len(steps) == 1 else Parallel(*steps)
 
 

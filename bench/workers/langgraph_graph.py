@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
-from ..shapes import named, steps
+from ..shapes import UNEVEN, named, steps, uneven
 from .loop import Run, answer, serve
 
 
@@ -22,8 +22,18 @@ def _node(name: str, delay: float) -> Any:
     return execute
 
 
-def build(shape: str, delay: float) -> Run:
-    """One compiled graph, used for all runs."""
+def _uneven() -> Any:
+    graph = StateGraph(_State)
+    for name, (seconds, waits) in uneven().items():
+        graph.add_node(name, _node(name, seconds))
+        graph.add_edge(list(waits) or START, name)
+    for name in uneven():
+        if not any(name in waits for _, waits in uneven().values()):
+            graph.add_edge(name, END)
+    return graph
+
+
+def _layered(shape: str, delay: float) -> Any:
     graph = StateGraph(_State)
     before: list[str] = []
     for layer in named(shape):
@@ -33,7 +43,12 @@ def build(shape: str, delay: float) -> Run:
             graph.add_edge(before or START, name)
         before = layer
     graph.add_edge(before, END)
-    compiled = graph.compile()
+    return graph
+
+
+def build(shape: str, delay: float) -> Run:
+    """One compiled graph, used for all runs."""
+    compiled = (_uneven() if shape == UNEVEN else _layered(shape, delay)).compile()
     limits = {"recursion_limit": steps(shape) + 10}
 
     async def run() -> int:

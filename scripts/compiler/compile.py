@@ -30,6 +30,7 @@ from .place import (
     understood,
     unwritable,
 )
+from .scopes import check_scopes
 from .stages import Stages
 from .tree import Tree, read
 
@@ -114,6 +115,7 @@ class Run:
         tree = read(self.out)
         refuse_foreign(tree, self.found)
         coming = generation(project, inputs, tree, self.found)
+        check_scopes(project, tree.known, self.found)  # not counted: it is said only once
         self.files = len(coming.manifest.files) + 1
         self.changes = changes(tree, coming)
         edited = [path for path in tree.edited if any(path == to.path for to in self.changes)]

@@ -101,6 +101,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD504": ("error", "the output folder is out of date"),
     "BMAD505": ("warning", "no formatter could be run"),
     "BMAD506": ("error", "another compiler is at work"),
+    "BMAD507": ("warning", "a memory that an agent no longer works in"),
     # 6xx: projects in another form
     "BMAD600": ("note", "directives for a conversation that are left out"),
     "BMAD601": ("warning", "YAML of another form that was repaired"),

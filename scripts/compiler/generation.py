@@ -15,6 +15,7 @@ from .manifest import Manifest
 from .model import Agent, Project
 from .output import Generation
 from .render import agent_path, copied_files, render
+from .scopes import scopes_of
 from .tree import Tree
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _generation(
     manifest.files |= {path: digest.of_bytes(data) for path, data in written.items()}
     manifest.dialect = inputs.dialect
     manifest.sources = inputs.sources | _named(project, inputs)
+    manifest.scopes = scopes_of(project)
     manifest.agents, manifest.flows = len(project.agents), len(project.flows)
     return Generation(manifest, written, frozenset(kept)), used
 

@@ -10,6 +10,7 @@ _DIALECT = "# dialect "
 _FINDING = "# finding "
 _PARTS = 7  # of a finding
 _BY = ", formatted by "
+_MEMORY = "# memory "
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -24,10 +25,10 @@ class Manifest:
     findings themselves, each as (severity, code, line, column, path below the sources, message,
     hint), when all of them are of the sources.
 
-    `findings` counts the warnings and notes that were said. `formatter` was to format the
-    files, and is part of `compiler`; `formatted` is the one that did. `was` lists files that an
-    interrupted compiler left behind, as pairs of path and hash; only the manifest of a
-    tree in change has it.
+    `scopes` says of each agent which memories it works in. `findings` counts the warnings and
+    notes that were said. `formatter` was to format the files, and is part of `compiler`;
+    `formatted` is the one that did. `was` lists files that an interrupted compiler left behind,
+    as pairs of path and hash; only the manifest of a tree in change has it.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Manifest:
         "flows",
         "formatted",
         "formatter",
+        "scopes",
         "sources",
         "told",
         "version",
@@ -56,6 +58,7 @@ class Manifest:
         self.formatted = ""
         self.sources: dict[str, str] = {}
         self.told: list[tuple[str, ...]] = []
+        self.scopes: dict[str, tuple[str, ...]] = {}
         self.files: dict[str, str] = {}
         self.was: list[tuple[str, str]] = []
 
@@ -69,6 +72,7 @@ class Manifest:
             *([f"{_DIALECT}{self.dialect}"] if self.dialect else ()),
             *("# finding " + "\t".join(parts) for parts in self.told),
             *(f"# source {digest}  {path}" for path, digest in sorted(self.sources.items())),
+            *(f"{_MEMORY}{' '.join(each)}  {id}" for id, each in sorted(self.scopes.items())),
             *(f"# was {digest}  {path}" for path, digest in sorted(self.was)),
             *(f"{digest}  {path}" for path, digest in sorted(self.files.items())),
         ]
@@ -113,6 +117,10 @@ def _counts(manifest: Manifest, words: list[str]) -> None:
 
 def _entry(manifest: Manifest, line: str) -> None:
     kind = ""
+    if line.startswith(_MEMORY):
+        scopes, _, agent = line[len(_MEMORY) :].partition("  ")
+        manifest.scopes[agent] = tuple(scopes.split(" "))
+        return
     if line.startswith("# "):
         _, kind, line = line.split(" ", 2) if line.count(" ") > 1 else ("", "?", "")
     digest, path = line[:64], line[66:]

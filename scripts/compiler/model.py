@@ -46,6 +46,7 @@ class Tuning:
     """
 
     memory_scope: str | None = None
+    memory_recall: int | None = None
     model: str | None = None
     fallback: str | None = None
     temperature: float | None = None

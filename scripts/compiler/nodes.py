@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Final
 
 from ..runtime import spec
 from . import items
 from .graph import Agents
-from .layout import Call, Code
+from .layout import Call, Code, fits
 from .model import AgentStep, Budget, Flow, Gate, Group, Step, Subflow, Tuning
-from .names import class_name, module_name
+from .names import class_name, module_name, variable_name
+
+_DEEP: Final = 8  # the indentation of an argument
 
 
 def node(stage: Step | Group, flow: Flow, agents: Agents, flows: dict[str, Flow]) -> Call:
@@ -54,7 +57,7 @@ def _agent(step: AgentStep, flow: Flow, agents: Agents) -> list[tuple[str, objec
         ("requires", step.requires),
         ("reads", step.reads),
         ("creates", step.creates),
-        ("note", step.note),
+        ("note", Code(note_name(step)) if has_long_note(step) else step.note),
         ("shows", step.shows),
         ("template", step.template),
         ("actions", step.actions),
@@ -63,6 +66,16 @@ def _agent(step: AgentStep, flow: Flow, agents: Agents) -> list[tuple[str, objec
         if value:
             given.append((name, value))
     return [*given, *_list(step, flow, agents), *_common(step), *tuned(step.tuning)]
+
+
+def has_long_note(step: Step) -> bool:
+    """Whether what a step is told does not fit on a line: then it is a constant of the module."""
+    return isinstance(step, AgentStep) and ("\n" in step.note or not fits("note", step.note, _DEEP))
+
+
+def note_name(step: Step) -> str:
+    """The constant that holds a step's note."""
+    return f"{variable_name(step.id).rstrip('_').upper()}_NOTE"
 
 
 def _list(step: AgentStep | Subflow, flow: Flow, agents: Agents) -> list[tuple[str, object]]:

@@ -161,9 +161,11 @@ def _attributes(agent: Agent, long_persona: bool) -> Iterator[tuple[str, object]
         yield "persona", Code("PERSONA") if long_persona else agent.persona
     tuning = dict(tuned(agent))
     scope = tuning.pop("memory_scope", "isolated")
+    recall = tuning.pop("memory_recall", 0)
     for name, value in (
         ("tools", agent.tools),
         ("memory_scope", "" if scope == "isolated" else scope),
+        ("memory_recall", recall),
         ("wait_for_docs", agent.wait_for_docs),
         ("wait_for_agents", agent.wait_for_agents),
         ("reads", agent.reads),

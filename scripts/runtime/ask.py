@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing
+from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -16,7 +17,7 @@ from .deltas import AnswerText, Deltas
 from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
 from .models.protocol import Message, Model, ModelReply, ModelRequest, ToolCall, Usage
 from .outcome import OutcomeFault, answer_schema, read, schema_text, split_action
-from .prices import dollars
+from .prices import NOTHING, added, dollars
 from .retry import retry
 from .runner import Record, Ticket
 from .template import Outline
@@ -35,10 +36,11 @@ NO_REQUEST: Final = ModelRequest("", ())
 class Conversation:
     """What is asked in one visit, and what came of it.
 
-    `cut` names the parts of the message that were too long, `missing` the documents that were
-    seen as empty. `output` is the schema of the answer, `fallback` the model that is asked when
-    the first one fails for good. Afterwards `result` is the answer (text, or the object of its
-    schema) and `action` what was chosen.
+    `because` says why a step that was finished before runs again. `cut` names the parts of the
+    message that were too long, `missing` the documents that were seen as empty. `output` is the
+    schema of the answer, `fallback` the model that is asked when the first one fails for good.
+    Afterwards `result` is the answer (text, or the object of its schema) and `action` what was
+    chosen.
     `item` counts from 0 in a `for_each`, whose own conversation only holds its `items`.
     """
 
@@ -56,10 +58,13 @@ class Conversation:
     timeout = 0.0
     usage = NO_USAGE
     calls = 0
+    cost_before: Decimal | None = NOTHING
+    paid_before: Usage | None = None
     reply = NO_REPLY
     result: Any = ""
     action: str | None = None
     skipped = False
+    because = ""
     item: int | None = None
     items: list[Conversation] | None = None
 
@@ -67,6 +72,7 @@ class Conversation:
         self.context = context
         self.ticket = ticket
         self.model: Model = context.services.model
+        self.payee = self.model
 
     async def hold(self) -> None:
         """Ask until there is an answer that fits.
@@ -87,10 +93,9 @@ class Conversation:
         """What was paid so far, to whom: `{usage, model, provider}`; nothing without an answer."""
         if not self.calls:
             return {}
-        services, usage, model = self.context.services, self.usage, self.model
-        names = (self.reply.model, self.request.model or model.name)
-        is_told = usage.input_tokens or usage.output_tokens or model.provider == "mock"
-        cost = services.prices.cost(model.provider, names, usage) if is_told else None
+        cost, usage = self._cost(), self.usage
+        if self.paid_before is not None:
+            cost, usage = added(self.cost_before, cost), self.paid_before + usage
         return {
             "usage": {
                 "input_tokens": usage.input_tokens,
@@ -99,9 +104,25 @@ class Conversation:
                 "calls": self.calls,
                 "cost_usd": dollars(cost),
             },
-            "model": self.reply.model or model.name,
-            "provider": model.provider,
+            "model": self.reply.model or self.payee.name,
+            "provider": self.payee.provider,
         }
+
+    def _cost(self) -> Decimal | None:
+        """What the present model was paid; None: not known, also where it tells no tokens."""
+        usage, model = self.usage, self.payee
+        if usage is NO_USAGE:
+            return NOTHING
+        if not (usage.input_tokens or usage.output_tokens or model.provider == "mock"):
+            return None
+        names = (self.reply.model, self.request.model or model.name)
+        return self.context.services.prices.cost(model.provider, names, usage)
+
+    def _change_model(self, name: str) -> None:
+        """Go on with another one. What the first was paid has a price of its own."""
+        if self.calls:
+            self.cost_before, self.paid_before, self.usage = self._cost(), self.usage, NO_USAGE
+        self.request = self.request._replace(model=name)
 
     async def _settle(self) -> None:
         for round_ in range(1, MAX_OUTCOME_ROUNDS + 1):
@@ -175,9 +196,9 @@ class Conversation:
             reply = await self._once()
         except ModelError as error:
             reply = await self._again(error)
-        self.usage = self.usage + reply.usage if self.calls else reply.usage
+        self.usage = reply.usage if self.usage is NO_USAGE else self.usage + reply.usage
         self.calls += 1
-        self.reply = reply
+        self.reply, self.payee = reply, self.model
         return reply
 
     async def _again(self, error: ModelError) -> ModelReply:
@@ -187,7 +208,7 @@ class Conversation:
             if self.fallback is None or self.request.model == self.fallback:
                 raise
             await self._retrying(last.attempts, 0.0, last, self.fallback)
-            self.request = self.request._replace(model=self.fallback)
+            self._change_model(self.fallback)
             return await self._attempted_again()
 
     async def _attempted_again(self) -> ModelReply:
@@ -224,7 +245,7 @@ class Conversation:
             self.payer, budget, model.provider, name, estimate(request)
         )
         if share.waited > 0:
-            await self._queued("budget", share.waited)
+            await self.queued("budget", share.waited)
         try:
             reply = await self._sent(model, request)
         except BaseException as error:
@@ -240,7 +261,7 @@ class Conversation:
                 self.context.places,
                 partial(_tokens, request),
                 partial(self._send, model, request),
-                self._queued,
+                self.queued,
             )
         try:
             reply = await self._send(model, request)
@@ -262,7 +283,8 @@ class Conversation:
             seconds=self.timeout,
         )
 
-    async def _queued(self, reason: str, waited: float) -> None:
+    async def queued(self, reason: str, waited: float) -> None:
+        """Say that it had to wait so many seconds, and for what."""
         facts = {"reason": reason, "waited_ms": round(waited * 1000, 3)}
         await self.context.runner.event("step.queued", self.ticket.step, facts)
 

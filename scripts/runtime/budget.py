@@ -30,17 +30,17 @@ class Budget:
 
 def estimate(request: ModelRequest) -> Usage:
     """The most that a call is likely to use: all that is sent, and the longest answer."""
-    sent = sum(map(_size, _texts(request)))
+    sent = _size(request.system)
+    for message in request.messages:
+        sent += _size(message.content)
+        for call in message.tool_calls:
+            sent += _size(call.name) + _size(call.arguments)
+    if request.tools or request.schema is not None:
+        sent += sum(map(_size, _forms(request)))
     return Usage(math.ceil(sent / CHARACTERS), request.max_tokens or MAX_TOKENS)
 
 
-def _texts(request: ModelRequest) -> Iterator[str]:
-    yield request.system
-    for message in request.messages:
-        yield message.content
-        for call in message.tool_calls:
-            yield call.name
-            yield call.arguments
+def _forms(request: ModelRequest) -> Iterator[str]:
     for tool in request.tools:
         yield tool.name
         yield tool.description
@@ -78,11 +78,21 @@ class _Account:
         self.waiting.append(future)
         await future
 
-    def wake(self) -> None:
-        for future in self.waiting:
-            if not future.done():
-                future.set_result(None)
-        self.waiting.clear()
+    def give_back(self, tokens: int, cost: Decimal) -> None:
+        """A reservation is closed."""
+        self.reserved_tokens -= tokens
+        self.reserved_cost -= cost
+        if self.waiting:
+            for future in self.waiting:
+                if not future.done():
+                    future.set_result(None)
+            self.waiting.clear()
+
+    def charge(self, tokens: int, cost: Decimal | None) -> None:
+        """So much was used."""
+        self.tokens += tokens
+        if cost is not NOTHING:
+            self.cost = added(self.cost, cost)
 
 
 class Reservation:
@@ -91,29 +101,32 @@ class Reservation:
     `waited` is how many seconds it took to get it.
     """
 
-    __slots__ = ("_held", "_ledger", "_model", "_open", "_payer", "_provider", "_wanted", "waited")
+    __slots__ = ("_accounts", "_held", "_model", "_open", "_prices", "_wanted", "waited")
 
     def __init__(
         self,
-        ledger: Ledger,
-        payer: Payer,
+        prices: Prices,
+        accounts: tuple[_Account, _Account],
         model: tuple[str, str],
         wanted: Usage,
-        held: Decimal,
+        held: tuple[int, Decimal],
         waited: float,
     ) -> None:
-        self._ledger = ledger
-        self._payer = payer
-        self._provider, self._model = model
+        self._prices = prices
+        self._accounts = accounts
+        self._model = model
         self._wanted = wanted
         self._held = held
         self._open = True
         self.waited = waited
+        for account in accounts:
+            account.reserved_tokens += held[0]
+            account.reserved_cost += held[1]
 
     def settle(self, reply: ModelReply) -> None:
         """The call was answered: charge what the provider reports, else an estimate."""
         usage = reply.usage
-        if not _tokens(usage):
+        if not (usage.input_tokens or usage.output_tokens):
             usage = Usage(self._wanted.input_tokens, math.ceil(_size(reply.text) / CHARACTERS))
         self._close(usage, reply.model)
 
@@ -125,8 +138,12 @@ class Reservation:
     def _close(self, used: Usage, answered: str) -> None:
         if self._open:
             self._open = False
-            cost = self._ledger.prices.cost(self._provider, (answered, self._model), used)
-            self._ledger.close(self._payer, (_tokens(self._wanted), self._held), used, cost)
+            provider, model = self._model
+            cost = self._prices.cost(provider, (answered, model), used)
+            tokens = used.input_tokens + used.output_tokens
+            for account in self._accounts:
+                account.charge(tokens, cost)
+                account.give_back(*self._held)
 
 
 class Ledger:
@@ -155,8 +172,7 @@ class Ledger:
             tokens = usage["input_tokens"] + usage["output_tokens"]
             known = exact(cost) if cost is not None else None if tokens else NOTHING
             for account in self._both(Payer(agent, step)):
-                account.tokens += tokens
-                account.cost = added(account.cost, known)
+                account.charge(tokens, known)
 
     async def reserve(
         self, payer: Payer, budget: Budget, provider: str, model: str, wanted: Usage
@@ -167,8 +183,10 @@ class Ledger:
         the way. Raises BudgetExceeded where what is spent does, and PriceUnknown for a
         budget in dollars on a model whose price is not known.
         """
-        cost, tokens = self.prices.cost(provider, (model,), wanted), _tokens(wanted)
-        account = self._account(*(("step", payer.step) if payer.own else ("agent", payer.agent)))
+        cost = self.prices.cost(provider, (model,), wanted)
+        tokens = wanted.input_tokens + wanted.output_tokens
+        accounts = self._both(payer)
+        account = accounts[payer.own]
         if budget.cost_usd is not None and (cost is None or account.cost is None):
             raise PriceUnknown(payer.agent, model=model)
         held, waited = cost or NOTHING, 0.0
@@ -178,21 +196,8 @@ class Ledger:
             while not self._fits(payer, account, budget, tokens, held):
                 await account.change()
             waited = self._clock() - began
-        for each in self._both(payer):
-            each.reserved_tokens += tokens
-            each.reserved_cost += held
-        return Reservation(self, payer, (provider, model), wanted, held, waited)
-
-    def close(
-        self, payer: Payer, held: tuple[int, Decimal], used: Usage, cost: Decimal | None
-    ) -> None:
-        """Give back a reservation of tokens and dollars, and charge what was used."""
-        for account in self._both(payer):
-            account.reserved_tokens -= held[0]
-            account.reserved_cost -= held[1]
-            account.tokens += _tokens(used)
-            account.cost = added(account.cost, cost)
-            account.wake()
+        model_ = (provider, model)
+        return Reservation(self.prices, accounts, model_, wanted, (tokens, held), waited)
 
     def _fits(
         self, payer: Payer, account: _Account, budget: Budget, tokens: int, cost: Decimal
@@ -223,6 +228,7 @@ class Ledger:
         return fits
 
     def _both(self, payer: Payer) -> tuple[_Account, _Account]:
+        """The agent's account, and that of the place in the flow."""
         return self._account("agent", payer.agent), self._account("step", payer.step)
 
     def _account(self, kind: str, name: str) -> _Account:
@@ -230,7 +236,3 @@ class Ledger:
         if account is None:
             account = self._accounts[kind, name] = _Account()
         return account
-
-
-def _tokens(usage: Usage) -> int:
-    return usage.input_tokens + usage.output_tokens

@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def rfc3339(seconds: float) -> str:
     """Unix seconds as `2026-01-02T03:04:05.678Z`."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return _written(round(seconds * 1_000_000) // 1000)
+
+
+@lru_cache(256)  # most of what is written down happened in this millisecond, or the last
+def _written(millis: int) -> str:
+    seconds, rest = divmod(millis, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]}.{rest:03}Z"
 
 
 def seconds_of(text: str) -> float:

@@ -24,12 +24,21 @@ MISUSE: Final = 2
 INTERRUPTED: Final = 130
 _TREE: Final = Path(__file__).resolve().parent.parent
 
+# Commands with words of their own, by the module that reads them.
+_GROUPS: Final = {
+    "memory": ("memorycommand", "look after what memory holds: verify, compact, export, import"),
+}
+
 
 def main(package: str, arguments: Sequence[str] | None = None) -> None:
-    """Run the command that was typed and exit: 0, or 2 with one line on stderr."""
-    parsed = _parser(package).parse_args(arguments)
+    """Run the command that was typed and exit: 0, 2 with one line on stderr, or its own code."""
+    typed = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = _damage() or _run(package, parsed.command)
+        if typed and typed[0] in _GROUPS:
+            code = _damage() or _group(package, typed[0], typed[1:])
+        else:
+            parsed = _parser(package).parse_args(typed)
+            code = _damage() or _run(package, parsed.command)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except ModuleNotFoundError as error:
@@ -49,6 +58,8 @@ def _parser(package: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", help="serve (what happens without a command)")
     commands.add_parser("openapi", help="print the OpenAPI document as JSON")
+    for name, (_, told) in _GROUPS.items():
+        commands.add_parser(name, help=told)
     return parser
 
 
@@ -82,6 +93,18 @@ def _missing(error: ModuleNotFoundError) -> str:
         f"the package {module} is missing: "
         f"install {requirements} first (pip install -r {requirements})"
     )
+
+
+def _group(package: str, name: str, arguments: Sequence[str]) -> int | str:
+    """What a group of commands says: its exit code, or what stands in the way."""
+    from .errors import BMADError
+
+    try:
+        module = importlib.import_module(f".{_GROUPS[name][0]}", __package__)
+        code: int = module.main(f"python -m {package} {name}", _TREE.parent, arguments)
+    except BMADError as error:
+        return error.message
+    return code
 
 
 def _run(package: str, command: str | None) -> int | str:

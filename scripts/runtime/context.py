@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .budget import Ledger
-from .errors import DependencyError
+from .errors import DependencyError, StoreError
 from .events import EventLog
 from .prompt import opening
-from .runner import MemoryRunner, Runner, StepBlocked
+from .recall import Frozen
+from .rework import Rework
+from .runner import MemoryRunner, Record, Runner, StepBlocked, Ticket
 from .services import Services
 from .spec import document_name, story_document
 from .stores.protocol import Entry
@@ -27,7 +29,7 @@ class FlowContext:
 
     `previous` names the steps whose outputs the next one sees when it waits for
     nobody in particular; `memory_at_start` is what the members of a running group see of memory.
-    `changed` names documents that are newer in the store than what finished steps made of them.
+    `rework` is there when documents are newer than what finished steps made of them.
     `path` stands before the names of steps inside a sub-flow; `places` bounds the agents at work.
     `opening` is the beginning of what every agent sees, made once for all.
     """
@@ -46,8 +48,9 @@ class FlowContext:
     agent_of: dict[str, str] = field(default_factory=dict)
     previous: tuple[str, ...] = ()
     memory_at_start: Mapping[str, list[Entry]] = field(default_factory=dict)
+    recall_at_start: Frozen | None = None
     outer: Mapping[str, Any] = field(default_factory=dict)
-    changed: frozenset[str] = frozenset()
+    rework: Rework | None = None
     path: str = ""
     item: tuple[int, int, Any] | None = None  # of the list that this flow runs for
     suffix: str = ""  # behind the names of documents that are made for an item
@@ -78,14 +81,18 @@ class FlowContext:
             agent_of={},
             previous=(),
             memory_at_start={},
+            recall_at_start=None,
             outer=seen,
             path=f"{self.path}{step}.",
+            rework=None if self.rework is None else self.rework.inside(self.previous),
         )
         if item is not None:
             inner.item = item
             inner.path = f"{inner.path}{item[0]}."
             inner.suffix = f"{self.suffix}__{item[0]}"
             inner.documents = dict(self.documents)
+            if inner.rework is not None:
+                inner.rework = inner.rework.of_item(inner.suffix)
         inner.places = self.places
         inner.ledger = self.ledger
         return inner
@@ -111,10 +118,13 @@ class FlowContext:
         """What the flow came to: the output of its last step, of a group's last member."""
         return self.results[self.previous[-1]] if self.previous else None
 
-    def created(self, name: str, text: str, *, before: bool) -> None:
-        """A step made a document; `before` tells that it did so in an earlier attempt."""
-        if not (before and name in self.changed):
-            self.documents[name] = text
+    def created(self, ticket: Ticket, name: str, text: str) -> None:
+        """A step made a document, now or (its ticket has a record) in an earlier attempt."""
+        rework = self.rework
+        newer = rework is not None and name in rework.changed
+        if newer and (ticket.record is not None or ticket.visit == 1):
+            return  # the one in the store is somebody's own
+        self.documents[name] = text
 
     async def document(self, name: str) -> str | None:
         """A document of this story, else of the project; None when there is none."""
@@ -157,9 +167,21 @@ class FlowContext:
                 raise DependencyError(documents, step=step)
         return texts, tuple(missing)
 
-    async def memory(self, scope: str) -> list[Entry]:
-        """The newest values of a scope, newest first."""
+    async def reuse(self, ticket: Ticket, reason: str) -> Record:
+        """The record of a step that need not run again, told to whoever follows the run."""
+        record = ticket.record or {}
+        await self.runner.event("step.reused", ticket.step, {**record, "reason": reason})
+        return record
+
+    async def memory(self, scope: str, step: str) -> list[Entry]:
+        """The newest values of a scope, newest first. A StoreError names the `step` that asks."""
         if self.services.memory is None:
             return []
         known = self.memory_at_start.get(scope)
-        return await self.services.memory.entries(scope) if known is None else list(known)
+        if known is not None:
+            return list(known)
+        try:
+            return await self.services.memory.entries(scope)
+        except StoreError as error:
+            error.step = step
+            raise

@@ -323,7 +323,8 @@ class StoreUnavailable(StoreError):
     """The store cannot be reached now; nothing is known to be wrong with what it holds."""
 
     code = "store_unavailable"
+    status = 503
     retryable = True
 
     def __init__(self, message: str, *, store: str) -> None:
-        super().__init__(message, store=store, status=503)
+        super().__init__(message, store=store, status=self.status)

@@ -45,10 +45,20 @@ class EventLog:
     """The events of one run, and whoever follows them.
 
     Numbers only ever grow; they have gaps where the oldest deltas had to go, since a log holds
-    MAX_EVENTS. `listeners` are called at each event, in the run's own time: for logs and metrics.
+    MAX_EVENTS. `listeners` are called at each event, in the run's own time: for logs and metrics;
+    not for those whose type is in `silent`.
     """
 
-    __slots__ = ("_limit", "_waiting", "events", "followers", "listeners", "run_id", "seq")
+    __slots__ = (
+        "_limit",
+        "_waiting",
+        "events",
+        "followers",
+        "listeners",
+        "run_id",
+        "seq",
+        "silent",
+    )
 
     def __init__(self, run_id: str, events: Sequence[Event] = (), seq: int = 0) -> None:
         """`events` and `seq`, the highest number so far, are what is known of earlier attempts."""
@@ -57,6 +67,7 @@ class EventLog:
         self.seq = seq
         self.followers = 0
         self.listeners: list[Callable[[Event], None]] = []
+        self.silent: frozenset[str] = frozenset()
         self._limit = MAX_EVENTS
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -77,7 +88,7 @@ class EventLog:
             self._shrink()
         if self._waiting:
             self._wake()
-        if self.listeners:
+        if self.listeners and type not in self.silent:
             for listener in self.listeners:
                 listener(event)
         return event
@@ -105,26 +116,33 @@ class EventLog:
                 future.set_result(None)
         self._waiting.clear()
 
-    def follow(self, after: int = 0) -> AsyncIterator[list[Event]]:
+    def follow(self, after: int = 0, *, joined: float = 0.0) -> AsyncIterator[list[Event]]:
         """Batches of the events behind number `after` as they come; ends behind a terminal one.
 
-        Counts as followed from this call on, not from the first read. A reader that is late
-        costs nothing: it misses deltas that had to go.
+        The first event comes at once; one that comes within `joined` seconds of the last batch
+        waits for as long, and for others. Counts as followed from this call on, not from the
+        first read. A reader that is late costs nothing: it misses deltas that had to go.
         """
         self.followers += 1
-        return self._follow(after)
+        return self._follow(after, joined)
 
-    async def _follow(self, after: int) -> AsyncIterator[list[Event]]:
+    async def _follow(self, after: int, joined: float) -> AsyncIterator[list[Event]]:
+        loop, free = asyncio.get_running_loop(), 0.0
         try:
             while True:
                 batch = self.since(after)
+                if batch and joined and batch[-1].type not in TERMINAL:
+                    if (early := free - loop.time()) > 0:
+                        await asyncio.sleep(early)
+                        batch = self.since(after)
+                    free = loop.time() + joined
                 if batch:
                     after = batch[-1].seq
                     yield batch
                     if batch[-1].type in TERMINAL:
                         return
                 else:
-                    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                    future: asyncio.Future[None] = loop.create_future()
                     self._waiting.append(future)
                     await future
         finally:

@@ -50,12 +50,30 @@ class ParallelGroup(_Base):
         for member in self.members:  # in file order, before anything starts
             member.reserved = member.reserve(context)
         if context.services.memory is not None:
-            scopes = dict.fromkeys(member.scope(context) for member in self.members)
-            context.memory_at_start = {scope: await context.memory(scope) for scope in scopes}
+            await self._look(context)
         return Schedule(context, self.members, self.waits)
 
+    async def _look(self, context: FlowContext) -> None:
+        """Hold on to what memory is now: what members write is not seen by the others."""
+        scopes = {member.scope(context): member.step for member in reversed(self.members)}
+        looked: list[str] = []
+        for member in self.members:
+            if member.memory_recall:
+                looked += member.recall_scopes(context)
+                scopes = dict.fromkeys(member.recall_scopes(context), member.step) | scopes
+        context.memory_at_start = {
+            scope: await context.memory(scope, step) for scope, step in scopes.items()
+        }
+        if looked and context.services.recall is not None:
+            context.recall_at_start = await context.services.recall.frozen(looked)
+
     async def exec_async(self, prep_res: Schedule) -> None:
-        await prep_res.run()
+        try:
+            await prep_res.run()
+        finally:
+            frozen, prep_res.context.recall_at_start = prep_res.context.recall_at_start, None
+            if frozen is not None:
+                await frozen.close()
 
     async def post_async(self, shared: Any, prep_res: Schedule, exec_res: None) -> None:
         context = prep_res.context

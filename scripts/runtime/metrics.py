@@ -7,7 +7,7 @@ when the run ends, so that no step pays for it.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from .errors import BMADError
@@ -17,6 +17,7 @@ from .series import OTHER, Counter, Family, Timer
 T = TypeVar("T")
 
 _MODEL: Final = ("provider", "model")
+_TOKENS: Final = tuple((kind, f"{kind}_tokens") for kind in ("input", "output", "cached"))
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
@@ -74,10 +75,16 @@ class Metrics:
 
     def run(self, flow: str, events: Iterable[Event]) -> None:
         """A run has ended; `events` are those of this attempt, the last one's answer included."""
+        bills: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
         for event in events:
             count = self._counted.get(event.type)
             if count is not None:
                 count(flow, event)
+                if usage := event.data.get("usage"):
+                    who = event.data["provider"], event.data["model"]
+                    bills.setdefault(who, []).append(usage)
+        for who, usages in bills.items():
+            self._paid(who, usages)
 
     def _ended(self, flow: str, event: Event) -> None:
         status = "cancelled" if event.type == "run.cancelled" else event.data["answer"]["status"]
@@ -87,24 +94,19 @@ class Metrics:
         data = event.data
         labels = (flow, str(event.step), data.get("agent", ""))
         self.steps.add(labels, data.get("duration_ms", 0.0) / 1000)
-        self._paid(data)
 
     def _failed(self, flow: str, event: Event) -> None:
         self.failures.add((flow, str(event.step), event.data["error"]["code"]))
-        self._paid(event.data)
 
-    def _paid(self, data: Mapping[str, Any]) -> None:
-        usage = data.get("usage")
-        if not usage:
-            return
-        who = (data["provider"], data["model"])
-        self.answers.add(who, usage["calls"])
-        for kind in ("input", "output", "cached"):
-            self.tokens.add((*who, kind), usage[f"{kind}_tokens"])
-        if usage["cost_usd"] is None:
-            self.unpriced.add(who, usage["calls"])
-        else:
-            self.cost.add(who, usage["cost_usd"])
+    def _paid(self, who: tuple[str, str], usages: Sequence[Mapping[str, Any]]) -> None:
+        self.answers.add(who, sum([usage["calls"] for usage in usages]))
+        for kind, key in _TOKENS:
+            self.tokens.add((*who, kind), sum([usage[key] for usage in usages]))
+        unpriced = [usage["calls"] for usage in usages if usage["cost_usd"] is None]
+        if unpriced:
+            self.unpriced.add(who, sum(unpriced))
+        if len(unpriced) < len(usages):
+            self.cost.add(who, sum([usage["cost_usd"] or 0 for usage in usages]))
 
     def _skipped(self, flow: str, event: Event) -> None:
         self.skipped.add((flow, str(event.step)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from .ask import Conversation
@@ -12,11 +13,13 @@ from .context import FlowContext
 from .errors import RunError
 from .models.protocol import Message, ModelRequest
 from .prompt import Sight, as_text, system_text, user_text
+from .recalled import recall_scopes, recalled
+from .rework import Rework
 from .runner import Record, Ticket
 from .schedule import NO_WAITS, Schedule
 from .spec import document_name, story_document
 from .step import StepNode, listed
-from .stores.protocol import Entry
+from .stores.protocol import DocumentStore, Entry
 from .tool import Tool
 
 if TYPE_CHECKING:
@@ -24,11 +27,12 @@ if TYPE_CHECKING:
 
 _tuple = tuple.__new__
 
+DONE: Final = "task_completion"  # the category of what a step leaves in memory
 # What a place in a flow may set for itself, over what its agent's class says.
 PLACE_SETTINGS: Final = frozenset(
     {"creates", "actions", "output", "model", "fallback", "temperature", "max_tokens"}
+    | {"timeout", "retries", "memory_scope", "memory_recall", "budget"}
     | {"note", "shows", "template"}
-    | {"timeout", "retries", "memory_scope", "budget"}
 )
 
 
@@ -37,9 +41,10 @@ class AgentNode(StepNode):
 
     `id` is the agent's, `step` the place's: the same unless the constructor's `id` says otherwise.
     Document names are without `.md`; `timeout` is in seconds; `retries` counts all attempts;
-    `output` is the JSON Schema of its answer. `required` documents are waited for, `reads` are
-    shown if they are there; `shows` are assets that are part of the message, `template` is that
-    of the document which the step creates. A place's own settings win over the class's.
+    `output` is the JSON Schema of its answer; `memory_recall` says how many older entries it is
+    shown. `required` documents are waited for, `reads` are shown if they are there; `shows` are
+    assets that are part of the message, `template` is that of the document which the step
+    creates. A place's own settings win over the class's.
     """
 
     id: str = ""
@@ -47,6 +52,7 @@ class AgentNode(StepNode):
     persona: str = ""
     tools: tuple[str, ...] = ()
     memory_scope: str = "isolated"
+    memory_recall: int = 0
     wait_for_docs: tuple[str, ...] = ()
     wait_for_agents: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
@@ -67,6 +73,7 @@ class AgentNode(StepNode):
     retries: int | None = None
     budget: Budget | None = None
     system: str = ""
+    prompt_digest: str = ""
     # What a group tells its members; class attributes as long as nobody does.
     group: ParallelGroup | None = None
     reserved: Ticket | None = None
@@ -100,6 +107,7 @@ class AgentNode(StepNode):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.system = system_text(cls.persona, cls.prompt, cls.actions)
+        cls.prompt_digest = sha256(cls.prompt.encode("utf-8", "surrogatepass")).hexdigest()
 
     @classmethod
     def describe(cls) -> str:
@@ -120,6 +128,10 @@ class AgentNode(StepNode):
             return f"{self.id}:{context.story_id}"
         return self.memory_scope
 
+    def recall_scopes(self, context: FlowContext) -> tuple[str, ...]:
+        """Where it recalls from, when it does."""
+        return recall_scopes(self.id, self.scope(context), context.story_id)
+
     async def prep_async(self, shared: Any) -> Conversation:
         context = FlowContext.of(shared)
         ticket = self.reserved
@@ -132,12 +144,20 @@ class AgentNode(StepNode):
             talk.skipped = True
         elif self.for_each:
             await self._prepare_items(talk)
-        elif ticket.record is None:
-            sight = self._sight(context)
-            if self.required or self.reads or context.services.memory is not None:
-                await self._look_up(sight, context)
-            self._prepare(talk, sight)
+        else:
+            if context.rework is not None:
+                self._judge(talk, context.rework)
+            if talk.ticket.record is None:
+                sight = self._sight(context)
+                if self.required or self.reads or context.services.memory is not None:
+                    await self._look_up(sight, context)
+                self._prepare(talk, sight)
         return talk
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """Its place in the run, as long as a group holds one for it."""
+        return self.reserved
 
     async def visit(self, context: FlowContext) -> str | None:
         """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
@@ -164,8 +184,10 @@ class AgentNode(StepNode):
         context.results[self.step] = output
         context.agent_of[self.step] = self.id
         if self.creates is not None:
-            before = talk.ticket.record is not None
-            context.created(document_name(self.creates), as_document(output), before=before)
+            context.created(talk.ticket, document_name(self.creates), as_document(output))
+        if context.rework is not None:
+            talks = talk.items or [talk]
+            context.rework.note(self.step, [each.ticket for each in talks], self.creates)
         if self.group is None:
             context.previous = (self.step,)
         return self.following(record["action"])
@@ -176,6 +198,8 @@ class AgentNode(StepNode):
 
     def _step(self, talk: Conversation) -> Coroutine[Any, Any, Record]:
         ticket = talk.ticket
+        if ticket.record is not None and talk.context.rework is not None:
+            return talk.context.reuse(ticket, talk.context.rework.reason(self.creates))
         facts: Record = {"agent": self.id, "visit": ticket.visit}
         if talk.item is not None:
             facts["item"] = talk.item
@@ -183,6 +207,8 @@ class AgentNode(StepNode):
             facts["cut"] = list(talk.cut)
         if talk.missing:
             facts["missing_docs"] = list(talk.missing)
+        if talk.because:
+            facts["because"] = talk.because
         return talk.context.runner.step(ticket, facts, self._work, talk)
 
     def _sight(self, context: FlowContext) -> Sight:
@@ -216,6 +242,11 @@ class AgentNode(StepNode):
         if context.services.memory is not None:
             sight.scope = self.scope(context)
             sight.memory = await self._memory(context, sight.scope)
+            if self.memory_recall and not self.for_each:
+                await self._recall(sight, context)
+
+    async def _recall(self, sight: Sight, context: FlowContext) -> None:
+        sight.recalled = await recalled(context, sight, self.id, self.memory_recall)
 
     def _prepare(self, talk: Conversation, sight: Sight) -> None:
         context = talk.context
@@ -282,22 +313,36 @@ class AgentNode(StepNode):
         return tools
 
     def _outputs(self, context: FlowContext) -> dict[str, Any]:
+        steps = self._seen(context)
+        if not steps:
+            return dict(context.outer) if steps is None else {}
+        if len(steps) == 1:
+            return {steps[0]: context.results[steps[0]]}
+        return {step: context.results[step] for step in steps}
+
+    def _seen(self, context: FlowContext) -> Sequence[str] | None:
+        """The steps whose outputs it is shown; None for what stands around its flow."""
         if self.wait_for_agents:
             waited = set(self.wait_for_agents)
-            return {
-                step: output
-                for step, output in context.results.items()
-                if context.agent_of[step] in waited
-            }
-        previous = context.previous
-        if len(previous) == 1:
-            return {previous[0]: context.results[previous[0]]}
-        if not previous:
-            return dict(context.outer)
-        return {step: context.results[step] for step in previous}
+            return [step for step in context.results if context.agent_of[step] in waited]
+        return context.previous or None
+
+    def _judge(self, talk: Conversation, rework: Rework) -> None:
+        """Take the record away from a step that has to run again."""
+        ticket = talk.ticket
+        if ticket.record is None:
+            return
+        steps = self._seen(talk.context)
+        if self.for_each:
+            steps = [*(steps or ()), self.for_each[0]]
+        talk.because = (
+            rework.fault(ticket, steps, (*self.required, *self.reads), self.creates) or ""
+        )
+        if talk.because:
+            talk.ticket = ticket._replace(record=None)
 
     async def _memory(self, context: FlowContext, scope: str) -> list[Entry]:
-        entries = await context.memory(scope)
+        entries = await context.memory(scope, self.step)
         if self.group is None or not context.memory_at_start:
             return entries
         added = self.group.added(self, context)
@@ -315,8 +360,12 @@ class AgentNode(StepNode):
         for number, item in enumerate(items):
             one = Conversation(context, context.runner.item(talk.ticket, number))
             one.item = number
+            if context.rework is not None:
+                self._judge(one, context.rework)
             if one.ticket.record is None:
                 sight.item = (number + 1, len(items), item)
+                if self.memory_recall and sight.scope:
+                    await self._recall(sight, context)
                 self._prepare(one, sight)
             talk.items.append(one)
 
@@ -338,9 +387,10 @@ class AgentNode(StepNode):
     async def _work(self, talk: Conversation) -> Record:
         context = talk.context
         services, places = context.services, context.places
-        if not places.take_now():
-            await places.take()
+        waited = 0.0 if places.take_now() else await places.take()
         try:
+            if waited:
+                await talk.queued("run", waited)
             await talk.hold()
         finally:
             places.give()
@@ -362,18 +412,34 @@ class AgentNode(StepNode):
         """Write the output where the settings want it. Raises StoreError."""
         context, services = talk.context, talk.context.services
         name = talk.ticket.step if talk.item is None else f"{talk.ticket.step}__{talk.item + 1}"
-        saved = services.settings.documents.save_outputs
-        if services.documents is not None and (
-            saved == "all" or (saved == "created" and self.creates is not None)
-        ):
-            text = as_document(talk.result)
-            if saved == "all":
-                await services.documents.put(story_document(context.story_id, name), text)
-            if self.creates is not None:
-                created = story_document(context.story_id, self.creates) + context.suffix
-                await services.documents.put(created, text)
+        if services.documents is not None:
+            saved = services.settings.documents.save_outputs
+            if saved == "all" or (saved == "created" and self.creates is not None):
+                await self._keep_documents(talk, services.documents, name, saved)
         if services.memory is not None:
-            await services.memory.put(self.scope(context), name, talk.result)
+            await services.memory.put(self.scope(context), name, talk.result, category=DONE)
+
+    async def _keep_documents(
+        self, talk: Conversation, store: DocumentStore, name: str, saved: str
+    ) -> None:
+        context = talk.context
+        text, author = as_document(talk.result), self._author(talk)
+        if saved == "all":
+            await store.put(story_document(context.story_id, name), text, author=author)
+        if self.creates is None:
+            return
+        if context.rework is None or not context.rework.withheld(talk.ticket, self.creates):
+            created = story_document(context.story_id, self.creates) + context.suffix
+            await store.put(created, text, author=author)
+
+    def _author(self, talk: Conversation) -> dict[str, str]:
+        return {
+            "kind": "agent",
+            "agent": self.id,
+            "step": talk.ticket.name,
+            "run_id": talk.context.run_id,
+            "prompt": self.prompt_digest,
+        }
 
 
 class Item:
@@ -389,6 +455,10 @@ class Item:
     @property
     def step(self) -> str:
         return self._talk.ticket.name
+
+    @property
+    def ticket(self) -> Ticket:
+        return self._talk.ticket
 
     async def visit(self, context: FlowContext) -> None:
         self.record = await self._node.work_on(self._talk)

@@ -6,12 +6,14 @@ Texts are put together, never formatted: a prompt may hold braces, `%s` or `{{ }
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .settings import PromptSettings
 from .stores.protocol import Entry
+
+RECALLED: Final = "Recalled entries, most relevant first"
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class Sight:
     item: tuple[int, int, Any] | None = None
     scope: str = ""
     memory: Sequence[Entry] = ()
+    recalled: Sequence[Entry] = ()
     head: tuple[str, tuple[str, ...]] | None = None
 
 
@@ -64,7 +67,7 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
     head, outputs = sight.head, sight.outputs
     if head is None:
         head = opening(sight.input, sight.command, sight.inputs, limits)
-    if sight.memory or sight.documents or sight.item or sight.note or sight.files:
+    if sight.memory or sight.documents or sight.item or sight.recalled or sight.note or sight.files:
         return _full(head, sight, limits)
     if not outputs:
         return head
@@ -98,12 +101,37 @@ def _full(
         text = _sections(sight.documents.items())
         parts.append(_part("Documents", text, limits.documents, cut))
     seen.update([text for _, text in outputs])
+    parts += _remembered(sight, seen, limits, cut)
+    return "\n\n".join(parts), tuple(cut)
+
+
+def _remembered(
+    sight: Sight, seen: Set[str], limits: PromptSettings, cut: list[str]
+) -> Iterator[str]:
     memory = [(entry.key, as_text(entry.value)) for entry in sight.memory]
     lines = [f"- {key}: {text}" for key, text in memory if text not in seen]
     if lines:
         heading = f"Memory ({sight.scope}), newest first"
-        parts.append(_part(heading, "\n".join(lines), limits.memory, cut))
-    return "\n\n".join(parts), tuple(cut)
+        yield _part(heading, "\n".join(lines), limits.memory, cut)
+    recalled = [(f"{e.key} ({e.scope})", as_text(e.value)) for e in sight.recalled]
+    lines = [f"- {name}: {text}" for name, text in recalled if text not in seen]
+    if lines:
+        yield _part(RECALLED, "\n".join(lines), limits.recall, cut)
+
+
+def standing(sight: Sight, limits: PromptSettings) -> frozenset[tuple[str, str]]:
+    """Scope and key of the entries of its memory that it shows whole, under whatever heading."""
+    seen = set(sight.documents.values()).union(map(as_text, sight.outputs.values()))
+    found = set()
+    length = -1
+    for entry in sight.memory:
+        text = as_text(entry.value)
+        if text not in seen:
+            length += len(f"- {entry.key}: ") + len(text) + len("\n")
+            if length > limits.memory:
+                continue
+        found.add((entry.scope, entry.key))
+    return frozenset(found)
 
 
 def as_text(value: Any) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,16 +12,19 @@ from typing import Final, Protocol
 
 from .context import FlowContext
 from .errors import RunError
-from .runner import StepBlocked
+from .runner import StepBlocked, Ticket
 
 NO_WAITS: Final[frozenset[int]] = frozenset()
 
 
 class Member(Protocol):
-    """A piece of work; `step` is its name in messages."""
+    """A piece of work; `step` is its name in messages, `ticket` its place in the run."""
 
     @property
     def step(self) -> str: ...
+
+    @property
+    def ticket(self) -> Ticket | None: ...
 
     async def visit(self, context: FlowContext) -> object: ...
 
@@ -30,6 +35,7 @@ class Schedule:
 
     A member's failure does not stop its siblings: they finish, members that wait
     for it do not start, then the first failure in the members' order is raised.
+    `since` tells when those became ready that had to wait for a place in the run.
     """
 
     context: FlowContext
@@ -40,6 +46,7 @@ class Schedule:
     followers: dict[int, list[int]] = field(default_factory=dict)
     failed: dict[int, Exception] = field(default_factory=dict)
     blocked: list[StepBlocked] = field(default_factory=list)
+    since: dict[int, float] = field(default_factory=dict)
     done: int = 0
     workers: int = 1
     tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
@@ -87,11 +94,16 @@ class Schedule:
         for _ in range(wanted):
             self.workers += 1
             self.tasks.create_task(self._help())
+        if len(self.ready) > wanted:
+            now = time.monotonic()
+            self.since = dict.fromkeys(itertools.islice(self.ready, wanted, None), now)
 
     async def _help(self) -> None:
         while self.ready:
             place = self.ready.popleft()
             try:
+                if self.since:
+                    await self._tell(place)
                 await self.members[place].visit(self.context)
             except StepBlocked as blocked:
                 self.blocked.append(blocked)
@@ -100,6 +112,13 @@ class Schedule:
             else:
                 self._done(place)
         self.workers -= 1
+
+    async def _tell(self, place: int) -> None:
+        """Say how long the member waited for its place, if it did."""
+        since, ticket = self.since.pop(place, None), self.members[place].ticket
+        if since is not None and ticket is not None and ticket.record is None:
+            facts = {"reason": "run", "waited_ms": round((time.monotonic() - since) * 1000, 3)}
+            await self.context.runner.event("step.queued", ticket.step, facts)
 
     def _done(self, place: int) -> None:
         self.done += 1

@@ -12,6 +12,7 @@ from .models.mock import MockLLM
 from .models.protocol import Model
 from .models.select import Models
 from .prices import Prices
+from .recall import Recall
 from .settings import Settings
 from .stores.protocol import DocumentStore, MemoryStore
 from .tool import Tool
@@ -34,16 +35,26 @@ class Services:
     lanes: Lanes = field(init=False)
     prices: Prices = field(init=False)
     keeps: bool = field(init=False)
+    recall: Recall | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", Models(self.settings, self.model))
         object.__setattr__(self, "keeps", bool(self.memory or self.documents))
+        if self.memory is not None:
+            object.__setattr__(self, "recall", Recall(self.memory, self._index_folder()))
         llm = self.settings.llm
         object.__setattr__(self, "lanes", Lanes(llm.max_concurrency, llm.limits))
         object.__setattr__(self, "prices", Prices(llm.prices, llm.base_url))
 
+    def _index_folder(self) -> Path | None:
+        """Beside memory; None where nobody said where data goes."""
+        is_set = self.settings.data_dir != Settings().data_dir
+        return self.settings.memory_dir / ".index" if is_set else None
+
     async def close(self) -> None:
         """Give back connections and files."""
         await self.models.close()
+        if self.recall is not None:
+            await self.recall.close()
         if self.memory is not None:
             await self.memory.close()

@@ -172,6 +172,7 @@ class PromptSettings(_Section):
     outputs: int = Field(default=100_000, ge=1, le=10**8)
     documents: int = Field(default=200_000, ge=1, le=10**8)
     memory: int = Field(default=20_000, ge=1, le=10**8)
+    recall: int = Field(default=20_000, ge=1, le=10**8)
 
 
 class RedisSettings(_Section):
@@ -193,12 +194,18 @@ class RedisSettings(_Section):
 class MemorySettings(_Section):
     """`memory:`; `backend` is one of BACKENDS, or `package.module:Class`.
 
-    Of files, `commit` survives the process, `always` also a power cut (fsync).
+    Of files, `commit` survives the process, `always` also a power cut (fsync). `strict` does not
+    start on damaged files. A file over `compact_above` bytes and `compact_ratio` times what is
+    kept of it is compacted, to the newest value of each key and the last `history` writes.
     """
 
     backend: Annotated[Text, AfterValidator(_one_of(BACKENDS))] = "file"
     default_scope: Literal["isolated"] = "isolated"
     durability: Literal["commit", "always"] = "commit"
+    strict: bool = False
+    history: int = Field(default=1000, ge=1, le=10**7)
+    compact_above: Size = Field(default=8_000_000, ge=1_000, le=2**50)
+    compact_ratio: float = Field(default=2, ge=1.1, le=1000)
     redis: RedisSettings = RedisSettings()
 
 

@@ -47,6 +47,8 @@ class Subflow(StepNode):
         if not self.applies(context):
             await self.skip(ticket, context)
             return None
+        if context.rework is not None:  # only its steps can tell whether it is good
+            ticket = ticket._replace(record=None)
         facts = {"flow": self.step, "visit": ticket.visit}
         return await context.runner.step(ticket, facts, self._run_inside, (context, ticket))
 
@@ -67,6 +69,8 @@ class Subflow(StepNode):
     ) -> Any:
         inner = context.inside(self.step, self.on_missing_doc, item)
         await self.build().run_async(inner)  # type: ignore[arg-type]  # any object may be shared
+        if context.rework is not None and inner.rework is not None:
+            context.rework.set(self.step, inner.rework.age_of(inner.previous))
         return inner.last_output()
 
     async def post_async(

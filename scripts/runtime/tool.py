@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from .errors import ToolError
 from .models.protocol import ToolSpec
+from .models.reading import clean
 
 DEFAULT_TIMEOUT: Final = 30.0
 MAX_RESULT: Final = 100_000  # characters that go back to the model
@@ -45,7 +46,9 @@ class Tool:
                 result = await self._run(bound)
         except TimeoutError:
             raise ToolError(f"took longer than {seconds:g} seconds", tool=self.name) from None
-        except Exception as error:  # the author's code may raise anything; the model is told
+        # The author's code may raise anything; the model is told. Left alone, what a sys.exit()
+        # raises would end the whole service.
+        except (Exception, SystemExit) as error:
             raise ToolError(f"{type(error).__name__}: {error}", tool=self.name) from error
         return self._text(result)
 
@@ -70,9 +73,10 @@ class Tool:
         if not isinstance(result, str):
             try:
                 result = json.dumps(result, ensure_ascii=False)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, RecursionError) as error:
                 raise ToolError(f"its result is not JSON: {error}", tool=self.name) from None
-        if len(result) > MAX_RESULT:
-            cut = len(result) - MAX_RESULT
-            return f"{result[:MAX_RESULT]}\n[{cut} more characters were cut]"
-        return str(result)
+        text = clean(result)
+        if len(text) > MAX_RESULT:
+            cut = len(text) - MAX_RESULT
+            return f"{text[:MAX_RESULT]}\n[{cut} more characters were cut]"
+        return text

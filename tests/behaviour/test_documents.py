@@ -234,11 +234,8 @@ def test_sample_has_nothing_to_say(compiled_sample: Path) -> None:
 
 def test_table_of_agent_keys() -> None:
     named = {key for row in table(GUIDE / "agents.md", *TABLE_OF_KEYS) for key in codes(row[0])}
-    later = {"memory_recall"}
     known = {*native.KEYS, "wait_for.docs", "wait_for.agents"} - {"wait_for"}
-    assert named == known - later
-    said = (GUIDE / "agents.md").read_text("utf-8")
-    assert [key for key in later if f"`{key}`" not in said] == []
+    assert named == known
 
 
 def test_tables_of_flow_and_tool_keys() -> None:

@@ -1,4 +1,7 @@
-"""What the compiler makes of a case: `bmad/` beside `expected/`, `diagnostics.txt`, or both."""
+"""What the compiler makes of a case: `bmad/` beside `expected/`, `diagnostics.txt`, or both.
+
+With `before/bmad/` that is compiled first, to the same place.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,15 @@ def names() -> list[str]:
 
 def run(name: str, out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command on a case, started in its folder."""
+    if (FOLDER / name / "before").exists():
+        _compile(FOLDER / name / "before", out).check_returncode()
+    return _compile(FOLDER / name, out, *arguments)
+
+
+def _compile(folder: Path, out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(COMMAND), "--out", str(out), *arguments],
-        cwd=FOLDER / name,
+        cwd=folder,
         env=clean_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -117,6 +117,26 @@ def test_check_says_what_is_out_of_date_and_writes_nothing(made: Project) -> Non
     assert snapshot(made.root) == before
 
 
+def test_a_memory_that_is_left_is_told_once(made: Project) -> None:
+    """By `--check` as long as the old tree stands; afterwards there is nothing more to say."""
+    made.generate()
+    (made.src / "agents/writer.md").write_text("---\nmemory_scope: shared:a\n---\nYou write.\n")
+    left = (
+        'bmad/agents/writer.md:2:15: warning BMAD507 the agent "writer" no longer works in the '
+        'memory "isolated": what it remembers there stays, and it does not see it\n'
+    )
+    for _ in range(2):
+        checked = made.compile("--check")
+        assert (checked.returncode, left in checked.stdout) == (1, True)
+    assert left in made.compile().stdout
+    assert "# memory shared:a  writer\n" in (made.out / "manifest.sha256").read_text()
+    before = snapshot(made.root)
+    for arguments in ((), ("--check", "--strict")):
+        again = made.compile(*arguments)
+        assert (again.returncode, "BMAD507" in again.stdout) == (0, False)
+    assert snapshot(made.root) == before
+
+
 def test_diff_shows_what_would_change_and_writes_nothing(made: Project) -> None:
     made.generate()
     (made.src / "agents/writer.md").write_text("You write well.\n")
@@ -206,8 +226,6 @@ def test_json_of_a_run_without_changes_is_the_same_object(made: Project) -> None
         (["--output-format", "github"], "not supported yet"),
         (["--output-format", "xml"], "is not a format"),
         (["--diff", "--output-format", "json"], "cannot be had"),
-        (["--keep-going"], "bmad2pf: `--keep-going` is not supported yet\n"),
-        (["--check", "--keep-going"], "bmad2pf: `--keep-going` is not supported yet\n"),
         (["init"], "bmad2pf: `init` is not supported yet\n"),
         (["watch", "--src", "x"], "bmad2pf: `watch` is not supported yet\n"),
         (["--bogus"], "--bogus"),
@@ -237,7 +255,7 @@ def test_version_and_help(made: Project) -> None:
     for word in ("--src", "--out", "--check", "--strict", "--diff", "--force", "--verbose"):
         assert word in text
     assert "Exit codes:" in text
-    assert "--keep-going" not in text
+    assert "--keep-going" in text
 
 
 def test_a_fault_of_ours_keeps_its_traceback_and_exits_2(made: Project) -> None:

@@ -30,6 +30,7 @@ def test_what_is_written_is_read_back(
     manifest = Manifest("1.2.3", "f" * 64)
     manifest.agents, manifest.flows, manifest.findings = 3, 1, 2
     manifest.sources, manifest.files, manifest.was = sources, files, sorted(was.items())
+    manifest.scopes = {"a": ("isolated",), "b-c": ("isolated", "shared:x.y")}
     again = decode(manifest.encode())
     for name in Manifest.__slots__:
         assert getattr(again, name) == getattr(manifest, name)

@@ -81,7 +81,7 @@ def test_a_read_only_place_is_refused_before_anything(made: Project, locked: str
     before = snapshot(made.out)
     for path in [made.root, *made.root.rglob("*")]:
         os.chown(path, NOBODY, NOBODY)
-    for parent in (made.root.parent, *made.root.parent.parents[:2]):
+    for parent in (made.root.parent, *made.root.parent.parents[:3]):
         parent.chmod(0o755)
     (made.root / locked).chmod(0o555)
     assert compile_once(made, _become_nobody) == 1
@@ -249,7 +249,7 @@ def test_folders_change_places(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_sources_that_cannot_be_listed_are_misuse(made: Project) -> None:
-    for parent in (made.root, made.root.parent, *made.root.parent.parents[:2]):
+    for parent in (made.root, made.root.parent, *made.root.parent.parents[:3]):
         parent.chmod(0o755)
     made.src.chmod(0o700)
     assert compile_once(made, _become_nobody) == 2

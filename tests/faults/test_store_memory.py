@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
 import logging
+import os
 import random
 import resource
 import signal
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.runtime.errors import StoreError
+from scripts.runtime.stores import quarantine
+from scripts.runtime.stores.compacting import Compactor
+from scripts.runtime.stores.journal import Journal
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry
+from scripts.runtime.stores.reading import each_line
 from scripts.runtime.stores.record import decode
+from tests.faults.rounds import ROUNDS
 from tests.faults.writer import SCOPE, value
-from tests.faults.writers import writers
+from tests.faults.writers import ROOT, Writer, writers
 
 FILE = Path("shared", "all.jsonl")
 
@@ -55,37 +66,149 @@ def file_size_limit(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, previous)
 
 
-@pytest.mark.parametrize(("size", "count"), [(200, 1500), (20_000, 300), (60_000, 150)])
+@pytest.mark.parametrize(("size", "count"), [(200, 1500), (20_000, 1000), (60_000, 100)])
 def test_four_writers_lose_and_tear_nothing(tmp_path: Path, size: int, count: int) -> None:
+    count *= ROUNDS
     with writers(tmp_path, "memory", number=4, count=count, size=size) as running:
-        assert [writer.finish() for writer in running] == [count - 1] * 4
-    lines = (tmp_path / FILE).read_bytes().split(b"\n")
-    assert lines.pop() == b""
-    records = [decode(line) for line in lines]
-    assert [record.seq for record in records] == list(range(1, 4 * count + 1))
+        seen, last = asyncio.run(read_beside(tmp_path, running, size))
+    assert last == [count - 1] * 4
+    assert seen > 10
     next_number: Counter[str] = Counter()
-    for record in records:
+    lines = 0
+    for line in each_line(tmp_path / FILE):
+        lines += 1
+        assert line.text is not None
+        record = decode(line.text)
+        assert record.seq == lines
         assert record.value == value(record.key, next_number[record.key], size)
         next_number[record.key] += 1
+    assert lines == 4 * count
     assert newest(tmp_path)[1] == {}
 
 
-@pytest.mark.parametrize("kind", ["memory", "memory-always"])
-@pytest.mark.parametrize("size", [200, 60_000])
-def test_killed_writers_lose_nothing_acknowledged(tmp_path: Path, size: int, kind: str) -> None:
-    chance = random.Random(size)
-    for _ in range(5):
-        with writers(tmp_path, kind, number=2, size=size) as running:
-            running[0].wait_for(chance.randint(1, 50))
-            acknowledged = {writer.name: writer.kill() for writer in running}
-        found, _ = newest(tmp_path)
-        for name, number in acknowledged.items():
-            if number < 0:
-                continue
-            entry = found[name]
-            there = int(entry.value.split(":")[1])
-            assert there in (number, number + 1)
-            assert entry.value == value(name, there, size)
+async def read_beside(folder: Path, running: Sequence[Writer], size: int) -> tuple[int, list[int]]:
+    """Read until the writers have ended: whole values only, and no key's ever goes back.
+
+    How often, and the last number that each of them had acknowledged.
+    """
+    memory = FileMemory(folder, history=10**9)
+    ending = asyncio.gather(*(asyncio.to_thread(writer.finish) for writer in running))
+    last: dict[str, int] = {}
+    reads = 0
+    while not ending.done():
+        for entry in await memory.entries(SCOPE):
+            number = int(entry.value.split(":")[1])
+            assert entry.value == value(entry.key, number, size)
+            assert number >= last.get(entry.key, 0)
+            last[entry.key] = number
+            reads += 1
+        await asyncio.sleep(0)
+    assert memory.problems == {}
+    await memory.close()
+    return reads, await ending
+
+
+def program(name: str, *arguments: object) -> dict[str, Any]:
+    """What a program of this folder found out."""
+    command = [sys.executable, "-m", f"tests.faults.{name}", *map(str, arguments)]
+    found = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    result: dict[str, Any] = json.loads(found.stdout)
+    return result
+
+
+@pytest.mark.parametrize(("durability", "kills"), [("commit", 100), ("always", 20)])
+def test_killed_writers_and_torn_tails(tmp_path: Path, durability: str, kills: int) -> None:
+    result = program("kills", tmp_path, kills * ROUNDS, durability, "none")
+    assert result["acknowledged"] > 4 * kills
+    assert (result["lost"], result["twice"], result["seqs_twice"]) == (0, 0, 0)
+    assert result["bad_lines"] == 0
+
+
+@pytest.mark.parametrize("fault", ["buffered", "glued"])
+def test_a_writer_that_is_wrong_is_found_out(tmp_path: Path, fault: str) -> None:
+    result = program("kills", tmp_path, 20, "commit", fault)
+    assert result["lost"] > 0
+    assert result["bad_lines"] > 0
+
+
+def test_a_compaction_killed_at_every_step(tmp_path: Path) -> None:
+    result = program("compactions", tmp_path / "data", "steps", 0)
+    assert result["steps"] > 20
+    assert result["faults"] == []
+
+
+def test_a_compaction_that_is_wrong_is_found_out(tmp_path: Path) -> None:
+    assert program("compactions", tmp_path / "data", "careless", 0)["faults"]
+
+
+def test_compactions_beside_writers(tmp_path: Path) -> None:
+    count = 2000 * ROUNDS
+    result = program("compactions", tmp_path, "beside", count)
+    assert result["codes"] == [0, 0, 0]
+    assert result["compactions"] == 5
+    assert set(result["newest"].values()) == {count - 1}
+    assert len(result["newest"]) == 3
+    assert result["seq"] == 3 * count + 1
+    assert result["size"] < 50_000
+
+
+def flips(whole: bytes, count: int, detect: Callable[[bytes], Mapping[str, Any]]) -> int:
+    """Flip one bit of a file's records, again and again: how often that was not seen."""
+    chance = random.Random(count)
+    wanted, missed = detect(whole), 0
+    for _ in range(count):
+        position = chance.randrange(len(whole) - 1)
+        flipped = bytearray(whole)
+        flipped[position] ^= 1 << chance.randrange(8)
+        found = detect(bytes(flipped))
+        two_became_one = whole[position] == 10
+        is_seen = len(wanted) - len(found) == 1 + two_became_one
+        missed += not is_seen or any(found[key] != wanted[key] for key in found)
+    return missed
+
+
+def write_records(folder: Path, count: int) -> None:
+    async def run() -> None:
+        memory = FileMemory(folder)
+        for number in range(count):
+            text = f"{number}: " + "the quick brown fox " * 5
+            await memory.put(SCOPE, f"k{number}", {"text": text, "number": number})
+        await memory.close()
+
+    asyncio.run(run())
+
+
+def test_every_bit_flip_is_detected(tmp_path: Path) -> None:
+    def detect(data: bytes) -> dict[str, Any]:
+        path.write_bytes(data)
+        quarantine.of(path).unlink(missing_ok=True)
+        journal = Journal(path, SCOPE)
+        while not journal.refresh():
+            pass
+        entries = filter(None, map(journal.get, journal.keys()))
+        found = {entry.key: entry.value for entry in entries}
+        assert (journal.bad_lines > 0) is (data != whole)
+        assert quarantine.of(path).exists() is (data != whole)
+        journal.close()
+        return found
+
+    path = tmp_path / FILE
+    write_records(tmp_path, 20)
+    whole = path.read_bytes()
+    assert flips(whole, 5000 * ROUNDS, detect) == 0
+
+
+def test_a_reader_without_checksums_is_found_out(tmp_path: Path) -> None:
+    def detect(data: bytes) -> dict[str, Any]:
+        found = {}
+        for line in data.splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                record = json.loads(line)
+                found[record["key"]] = record["value"]
+        return found
+
+    write_records(tmp_path, 20)
+    assert flips((tmp_path / FILE).read_bytes(), 500, detect) > 100
 
 
 def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
@@ -154,3 +277,74 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
             await memory.get(SCOPE, "k")
 
     asyncio.run(run())
+
+
+def test_a_failed_sync_is_no_acknowledgement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async def run() -> None:
+        memory = FileMemory(tmp_path, "always")
+        await memory.put(SCOPE, "k", 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", broken)
+            writes = [memory.put(SCOPE, f"k{number}", number) for number in range(3)]
+            results = await asyncio.gather(*writes, return_exceptions=True)
+            assert all(isinstance(result, StoreError) for result in results)
+        entry = await memory.get(SCOPE, "k")
+        assert entry is not None
+        assert entry.value == 1
+        assert (await memory.put(SCOPE, "k", 2)).seq == 5
+        await memory.close()
+
+    asyncio.run(run())
+    assert newest(tmp_path)[0]["k"].value == 2
+
+
+def test_a_damaged_line_on_a_full_disk_is_not_compacted_away(tmp_path: Path) -> None:
+    write_records(tmp_path, 20)
+    path = tmp_path / FILE
+    data = path.read_bytes().replace(b"fox", b"box", 1)
+    path.write_bytes(data)
+
+    async def run() -> None:
+        memory = FileMemory(tmp_path, history=1, compactor=Compactor(1000, 1.1))
+        with file_size_limit(0):
+            assert len(await memory.entries(SCOPE)) == 19
+        for number in range(40):
+            await memory.put(SCOPE, "k1", number)
+            await asyncio.sleep(0)
+        assert not quarantine.of(path).exists()
+        await memory.close()
+        assert b"box" in path.read_bytes()
+        memory = FileMemory(tmp_path, history=1, compactor=Compactor(1000, 1.1))
+        while b"box" in path.read_bytes():
+            await memory.put(SCOPE, "k1", "later")
+            await asyncio.sleep(0.001)
+        await memory.close()
+        assert b"box" in quarantine.of(path).read_bytes()
+
+    asyncio.run(run())
+
+
+def test_a_compaction_on_a_full_disk_changes_nothing(tmp_path: Path) -> None:
+    async def run() -> None:
+        memory = FileMemory(tmp_path, history=1, compactor=Compactor(1000, 1.1))
+        for number in range(3):
+            await memory.put(SCOPE, f"k{number}", "x" * 1000)
+        size = (tmp_path / FILE).stat().st_size
+        with file_size_limit(size - 100):
+            for _ in range(5):
+                with pytest.raises(StoreError):
+                    await memory.put(SCOPE, "k0", "x" * 1000)
+        await memory.put(SCOPE, "k0", "y" * 1000)
+        with file_size_limit(1000):
+            await memory.close()
+        memory = FileMemory(tmp_path)
+        assert {entry.key for entry in await memory.entries(SCOPE)} == {"k0", "k1", "k2"}
+        await memory.close()
+
+    asyncio.run(run())
+    assert [path.name for path in (tmp_path / "shared").iterdir()] == ["all.jsonl"]

@@ -27,7 +27,7 @@ def say(what: object) -> None:
 
 
 async def write_memory(folder: Path, name: str, count: int, size: int, *, always: bool) -> None:
-    memory = FileMemory(folder, "always" if always else "commit")
+    memory = FileMemory(folder, "always" if always else "commit", history=10**9)
     for number in range(count):
         await memory.put(SCOPE, name, value(name, number, size))
         say(number)

@@ -230,7 +230,7 @@ def test_health_says_what_runs(served: Served) -> None:
     health = served.client.get("/health").json()
     assert health["status"] == "ok"
     assert health["llm"] == {"provider": "mock", "model": "mock", "mock": True}
-    assert health["memory"] == {"backend": "file", "reachable": True}
+    assert health["memory"] == {"backend": "file", "reachable": True, "damaged_files": 0}
     assert (health["agents"], health["flows"]) == (2, 2)
     assert health["uptime"] >= 0
     for probe in ("live", "ready", "startup"):

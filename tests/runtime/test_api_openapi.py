@@ -25,6 +25,7 @@ OPERATIONS = {
     "write_document": "PUT /doc/{id}",
     "delete_document": "DELETE /doc/{id}",
     "document_status": "GET /doc/{id}/status",
+    "ask_memory": "POST /memory/context",
     "document_revisions": "GET /doc/{id}/revisions",
     "document_diff": "GET /doc/{id}/diff",
     "read_scope": "GET /memory/{scope}",
@@ -122,6 +123,9 @@ def test_answers_fit_their_schemas(tmp_path: Path) -> None:
             ("get", "/doc/{id}/status", "200"): client.get("/doc/prd/status"),
             ("get", "/memory/{scope}", "200"): client.get("/memory/shared:a"),
             ("get", "/memory/{scope}/{key}", "200"): client.get("/memory/shared:a/b?history=1"),
+            ("post", "/memory/context", "200"): client.post(
+                "/memory/context", json={"agent_id": "analyst", "query": "idea"}
+            ),
             ("get", "/agent", "200"): client.get("/agent"),
             ("get", "/agent/{id}/ready", "200"): client.get("/agent/analyst/ready"),
             ("get", "/agent/{id}", "404"): client.get("/agent/absent"),

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import sys
 import types
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -183,13 +183,14 @@ def replayed(entries: list[Entry]) -> dict[str, Any]:
 
 
 async def write_and_delete(
-    store: MemoryStore, states: list[dict[str, Any]], done: Callable[[], bool]
+    store: MemoryStore, states: list[dict[str, Any]], dumps: Sequence[object]
 ) -> None:
-    """`states` gets what each number leaves; fewer than 1,000 writes, all of which are kept."""
-    for number in range(900):
-        if done():
-            return
+    """`states` gets what each number leaves. Twenty writes beside each of ten dumps."""
+    for number in range(200):
+        seen = len(dumps)
         await asyncio.sleep(0)
+        while number % 20 == 19 and len(dumps) == seen:
+            await asyncio.sleep(0)
         key, state = f"k{number % 7}", dict(states[-1])
         state.pop(key, None)
         if number % 5 < 4:
@@ -206,8 +207,7 @@ def test_a_dump_is_of_one_moment(place: Open) -> None:
     async def use(writer: MemoryStore, reader: MemoryStore) -> None:
         states: list[dict[str, Any]] = [{}]
         dumps: list[tuple[int, list[Entry]]] = []
-        enough = write_and_delete(writer, states, lambda: len(dumps) > 8)
-        writing = asyncio.create_task(enough)
+        writing = asyncio.create_task(write_and_delete(writer, states, dumps))
         while not writing.done():
             dumps.append(await reader.dump("a:S-1"))
         await writing

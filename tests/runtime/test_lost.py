@@ -149,3 +149,21 @@ def test_after_a_success_nothing_of_it_is_left(tmp_path: Path) -> None:
             assert answer["usage"]["calls"] == calls
 
     asyncio.run(main())
+
+
+def test_a_fallback_has_its_own_price() -> None:
+    prices = {"scripted-1": {"input": 10_000, "output": 0}, "m-2": {"input": 20_000, "output": 0}}
+    settings = {"llm": {"prices": prices}}
+    build = lambda: chain(agent("finder", tools=("find",), fallback="m-2")())  # noqa: E731
+    last = ModelReply("found", usage=Usage(50, 1))
+    for end, cost, calls in ((last, 2.0, 2), (DOWN, 1.0, 1)):
+        model = Scripted({"finder": [CALLS_FIND, DOWN, end]})
+        answer, _ = run_flow(build, model, settings=settings, tools={"find": TOOL})
+        assert (answer["usage"]["cost_usd"], answer["usage"]["calls"]) == (cost, calls)
+        assert len(model.asked) == 3
+
+
+def test_a_provider_that_tells_no_tokens_is_not_free() -> None:
+    settings = {"llm": {"prices": {"scripted-1": PRICE}}}
+    answer, _ = run_flow(lambda: chain(agent("a")()), Scripted(), settings=settings)
+    assert answer["usage"]["cost_usd"] is None

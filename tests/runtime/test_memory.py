@@ -21,7 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from scripts.runtime.errors import InvalidName, StoreError
 from scripts.runtime.stores import memory as memory_module
-from scripts.runtime.stores.journal import CHUNK, Journal
+from scripts.runtime.stores.journal import Journal
+from scripts.runtime.stores.lines import CHUNK
 from scripts.runtime.stores.memory import Durability, FileMemory
 from scripts.runtime.stores.names import parse_scope
 from scripts.runtime.stores.protocol import Entry
@@ -128,6 +129,61 @@ def test_a_returned_value_can_be_changed_without_harm(tmp_path: Path) -> None:
         again = await memory.get("a:S-1", "k")
         assert again is not None
         assert again.value == {"x": [1]}
+
+    using(tmp_path, use)
+
+
+def test_a_write_does_not_suspend_its_task(tmp_path: Path) -> None:
+    async def use(memory: FileMemory) -> None:
+        for number in range(3):
+            with pytest.raises(StopIteration) as ended:  # a coroutine that ran to its end
+                memory.put("a:S-1", "k", number).send(None)
+            assert ended.value.value.seq == number + 1
+
+    using(tmp_path, use)
+
+
+def test_durable_writes_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+
+    async def use(memory: FileMemory) -> None:
+        await memory.put("a:S-1", "k", 0)
+        writes = (memory.put("a:S-1", f"k{number}", number) for number in range(64))
+        assert len(await asyncio.gather(*writes)) == 64
+
+    using(tmp_path, use, "always")
+    assert len(synced) <= 4
+
+
+def test_a_cancelled_writer_does_not_cancel_the_others(tmp_path: Path) -> None:
+    async def use(memory: FileMemory) -> None:
+        tasks = [asyncio.create_task(memory.put("a:S-1", f"k{n}", n)) for n in range(5)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(result, Entry) for result in results] == [True, False, True, True, True]
+
+    using(tmp_path, use, "always")
+
+
+def test_a_large_file_is_read_in_blocks(tmp_path: Path, file: Path) -> None:
+    write(tmp_path, *range(5000))
+    size = file.stat().st_size
+
+    async def use(memory: FileMemory) -> None:
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(others())
+        assert (await memory.get("a:S-1", "k")) is not None
+        task.cancel()
+        assert turns >= size // CHUNK >= 2
 
     using(tmp_path, use)
 

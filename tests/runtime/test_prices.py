@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.runtime.logs import ROOT as OURS
 from scripts.runtime.models.protocol import Usage
 from scripts.runtime.prices import Prices, added, dollars, exact
 
@@ -111,11 +112,12 @@ def test_the_mock_is_free_unless_it_is_given_a_price() -> None:
 
 def test_an_unknown_price_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     prices = Prices()
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger=OURS):
         for _ in range(3):
             cost(prices, "openai", "an-alias", "nothing-known")
         cost(prices, "openai", "an-alias", "gpt-5")
-    assert [record.getMessage() for record in caplog.records] == ["the model's price is not known"]
+    facts = [record.__dict__["facts"] for record in caplog.records]
+    assert facts == [{"provider": "openai", "model": "an-alias"}]
 
 
 TOKENS = st.integers(0, 10**9)
@@ -170,6 +172,26 @@ assert "genai_prices" not in sys.modules
 prices.load()
 assert "genai_prices" in sys.modules
 assert prices.cost("openai", ("gpt-5",), Usage(1))
+"""
+    )
+
+
+def test_a_service_reads_it_when_it_starts_unless_only_the_mock_answers(tmp_path: Path) -> None:
+    run(
+        f"""
+import sys
+from pathlib import Path
+from scripts.runtime.api.service import Service
+from scripts.runtime.settings import Settings
+from tests.runtime.api import write_tree
+
+tree = write_tree(Path({str(tmp_path)!r}))
+for provider, is_read in (("mock", False), ("openai", True)):
+    facts = {{"llm": {{"provider": provider}}, "secrets": {{"openai_api_key": "k"}}}}
+    folders = {{"root": tree.parent, "data_dir": tree.parent}}
+    service = Service(tree, Settings.model_validate({{**facts, **folders}}), (), {{}}, ())
+    service.open()
+    assert ("genai_prices" in sys.modules) is is_read, provider
 """
     )
 

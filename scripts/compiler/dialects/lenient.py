@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from ...runtime.yamltext import Mapping, Node, YamlFault, read
@@ -19,9 +20,10 @@ _ITEM: Final = re.compile(r"^(\s*(?:- )*)(\S.*)$")
 _KEYED: Final = re.compile(
     r"^(\s*(?:- )*(?:[\w.*-]+(?: [\w.*{}()-]+)*|\"[^\"]*\"|'[^']*'):[ \t]+)(\S.*)$"
 )
-_SPECIAL: Final = ("@", "*", "{", "}", "[", "]", "`", "%", "&", "!", "|", ">", ",", "?")
+_SPECIAL: Final = ("@", "*", "{", "[", "`", "%", "&", "!", "|", ">", ",", "?")
+_TAB: Final = re.compile(r"^[ ]*\t[ \t]*", re.MULTILINE)
 _BLOCK: Final = re.compile(r":[ \t]+[|>][ \t]*$")
-_HEADING: Final = re.compile(r"^(?:#{1,6} |\*\*|`{3}|</?[a-zA-Z])")
+_HEADING: Final = re.compile(r"^(?:#{2,6} |\*\*|`{3}|</?[a-zA-Z])")
 _RECOVERED: Final = ("duplicate", "reference")
 
 
@@ -45,34 +47,38 @@ def mapping(tree: ForeignTree, path: str, text: str, first_line: int = 1) -> Map
     return None
 
 
-def repaired(tree: ForeignTree, path: str, text: str, first_line: int = 1) -> Read:
-    """What `text` says, with as few repairs as it needs."""
-    text = _without_tabs(text)
+def repaired(
+    tree: ForeignTree, path: str, text: str, first_line: int = 1, *, failure: str = "BMAD604"
+) -> Read:
+    """What `text` says, with as few repairs as it needs; no line is repaired twice.
+
+    `failure` is the code of what cannot be repaired.
+    """
     root, faults = read(text, first_line=first_line)
-    for _ in range(MAX_REPAIRS):
-        fault = _worst(faults)
-        if fault is None:
-            break
-        better = next(_better(text, fault, first_line), None)
-        if better is None:
-            hint = fault.hint or "mend the file"
-            tree.diagnostics.add(
-                "BMAD604", tree.at(path, fault.line, fault.column), fault.message, hint
-            )
+    original, repairs = _worst(faults), list[_Better]()
+    tab = _TAB.search(text)
+    if original is not None and tab is not None:
+        text = _TAB.sub(lambda found: found[0].replace("\t", "  "), text)
+        root, faults = read(text, first_line=first_line)
+        line = text.count("\n", 0, tab.start()) + first_line
+        repairs.append(_Better(text, root, faults, line, "tabs at the start of lines are blanks"))
+    while (fault := _worst(faults)) is not None:
+        done = frozenset(each.line for each in repairs)
+        better = next(_better(text, fault, first_line, done), None)
+        if better is None or len(repairs) == MAX_REPAIRS:
+            assert original is not None  # noqa: S101 - there is one now, so there was one
+            hint = original.hint or "mend the file"
+            at = tree.at(path, original.line, original.column)
+            tree.diagnostics.add(failure, at, original.message, hint)
             return Read(None, text)
         text, root, faults = better.text, better.root, better.faults
-        tree.diagnostics.add("BMAD601", tree.at(path, better.line), better.what, "mend the file")
-    for fault in faults:
-        if fault.kind == "duplicate":
-            at = tree.at(path, fault.line, fault.column)
-            tree.diagnostics.add("BMAD601", at, f"{fault.message}; the first is read", fault.hint)
+        repairs.append(better)
+    for each in repairs:
+        tree.diagnostics.add("BMAD601", tree.at(path, each.line), each.what, "mend the file")
+    for twin in faults:
+        at = tree.at(path, twin.line, twin.column)
+        tree.diagnostics.add("BMAD601", at, f"{twin.message}; the first is read", twin.hint)
     return Read(root, text)
-
-
-def _without_tabs(text: str) -> str:
-    if "\t" not in text:
-        return text
-    return re.sub(r"^[ \t]+", lambda found: found[0].replace("\t", "  "), text, flags=re.MULTILINE)
 
 
 def _worst(faults: tuple[YamlFault, ...]) -> YamlFault | None:
@@ -87,11 +93,16 @@ class _Better(NamedTuple):
     what: str
 
 
-def _better(text: str, fault: YamlFault, first_line: int) -> Iterator[_Better]:
+def _better(
+    text: str, fault: YamlFault, first_line: int, done: frozenset[int]
+) -> Iterator[_Better]:
     """Texts with one repair more that can be read further than before."""
     lines = text.split("\n")
     index = min(max(fault.line - first_line, 0), len(lines) - 1)
+    yield from _cut(lines, index, first_line)
     for place in _places(lines, index):
+        if place + first_line in done:
+            continue
         for repair, what in _REPAIRS:
             line = repair(lines[place])
             if line is None or line == lines[place]:
@@ -103,7 +114,6 @@ def _better(text: str, fault: YamlFault, first_line: int) -> Iterator[_Better]:
                 said = f"{what}: {quoted(lines[place].strip())}"
                 yield _Better(new, root, faults, place + first_line, said)
     yield from _indented(lines, index, fault, first_line)
-    yield from _cut(lines, index, first_line)
 
 
 def _indented(lines: list[str], index: int, fault: YamlFault, first_line: int) -> Iterator[_Better]:
@@ -112,8 +122,8 @@ def _indented(lines: list[str], index: int, fault: YamlFault, first_line: int) -
     if place is None:
         return
     own = len(lines[place]) - len(lines[place].lstrip(" -"))
-    deeper = [len(line) - len(line.lstrip(" ")) for line in lines[place + 1 : index + 1] if line]
-    depth = min((deep for deep in deeper if deep > own), default=own) - own
+    deeper = [len(line) - len(line.lstrip(" ")) for line in lines[place + 1 :] if line.strip()]
+    depth = min(takewhile(lambda deep: deep > own, deeper), default=own) - own
     if not 0 < depth < 10:
         return
     line = f"{lines[place].rstrip()}{depth}"
@@ -159,12 +169,20 @@ def _value(line: str) -> str | None:
     found = _KEYED.match(line)
     if found is None or (found[2][0] in "'\"" and found[2][-1] == found[2][0]):
         return None
+    if found[2][0] in "{}[]" and not _is_balanced(found[2]):
+        return None  # a torn list is no text
     return f"{found[1]}{_quoted(found[2].rstrip())}"
+
+
+def _is_balanced(text: str) -> bool:
+    return all(text.count(one) == text.count(other) for one, other in ("{}", "[]"))
 
 
 def _special(line: str) -> str | None:
     found = _KEYED.match(line)
-    return _value(line) if found and found[2].startswith(_SPECIAL) else None
+    if found is None or not found[2].startswith(_SPECIAL):
+        return None
+    return _value(line)
 
 
 def _item(line: str) -> str | None:

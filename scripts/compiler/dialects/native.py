@@ -74,7 +74,6 @@ def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnos
     """The agent of a file whose front-matter is `node`; what is refused has its default."""
     fields = Fields(node, file.path, diagnostics)
     fields.check_keys(KEYS, (), "in an agent", _ELSEWHERE)
-    _check_not_yet(fields)
     at = {key: fields.at(key) for key in fields.keys}
     at[""] = Position(file.path, 1, 1)
     tools = fields.texts("tools")
@@ -117,13 +116,6 @@ def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnos
         at=at,
         **read_tuning(fields),
     )
-
-
-def _check_not_yet(fields: Fields) -> None:
-    recall = fields.values.get("memory_recall")
-    if recall is not None and not (isinstance(recall, Scalar) and recall.text == "0"):
-        message = '"memory_recall" is not supported yet in an agent'
-        fields.add("BMAD199", fields.keys["memory_recall"], message, "remove it for now")
 
 
 def _read_id(fields: Fields, stem: str) -> str:

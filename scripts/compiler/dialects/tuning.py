@@ -11,6 +11,7 @@ from .fields import DOCUMENT_HINT, Fields
 
 KEYS: Final = (
     "memory_scope",
+    "memory_recall",
     "model",
     "fallback",
     "temperature",
@@ -19,6 +20,7 @@ KEYS: Final = (
     "retries",
     "budget",
 )
+MAX_RECALL: Final = 1_000
 MAX_TIMEOUT: Final = 604_800
 MAX_TOKENS: Final = 100_000_000
 MAX_BUDGET: Final = 1_000_000_000_000
@@ -29,6 +31,7 @@ def read_tuning(fields: Fields) -> dict[str, Any]:
     """The values of a Tuning by its fields' names; what is refused is absent."""
     return {
         "memory_scope": _read_scope(fields),
+        "memory_recall": fields.integer("memory_recall", 0, MAX_RECALL),
         "model": _read_model(fields, "model"),
         "fallback": _read_model(fields, "fallback"),
         "temperature": fields.number("temperature", 0, 2),

@@ -123,6 +123,7 @@ def _info(agent: type[AgentNode]) -> dict[str, Any]:
         "description": agent.describe(),
         "tools": agent.tools,
         "memory_scope": agent.memory_scope,
+        "memory_recall": agent.memory_recall,
         "wait_for_docs": agent.wait_for_docs,
         "wait_for_agents": agent.wait_for_agents,
         "commands": [command[0] for command in agent.commands],

@@ -24,6 +24,7 @@ from ..settings import Settings, load_settings
 from ..tool import Tool
 from . import (
     agent,
+    context,
     doc,
     docs_page,
     flow,
@@ -47,6 +48,7 @@ _FILES: Final = 65_536
 _ROUTERS: Final = (
     run.router,
     doc.router,
+    context.router,
     revision.router,
     memory.router,
     agent.router,

@@ -32,15 +32,17 @@ async def health(request: Request) -> Response:
     """What runs here, on which model and memory."""
     service = service_of(request)
     reachable = await service.memory_fault() is None
+    memory = {"backend": service.memory.backend, "reachable": reachable}
+    damaged = service.damaged_files
     return reply(
         {
-            "status": _status(service, reachable),
+            "status": _status(service, reachable and not damaged),
             "version": __version__,
             "uptime": round(time.monotonic() - service.began, 3),
             "flows": len(service.flows),
             "agents": len(service.agents),
             "llm": model_health(service),
-            "memory": {"backend": service.memory.backend, "reachable": reachable},
+            "memory": {**memory, "damaged_files": damaged},
         }
     )
 
@@ -69,12 +71,12 @@ def model_health(service: Service) -> dict[str, Any]:
     return {"provider": model.provider, "model": model.name, "mock": model.provider == "mock"}
 
 
-def _status(service: Service, reachable: bool) -> str:
+def _status(service: Service, well: bool) -> str:
     if not service.started:
         return "starting"
     if service.executor.draining:
         return "stopping"
-    return "ok" if reachable else "degraded"
+    return "ok" if well else "degraded"
 
 
 def _probe(reason: str | None) -> Response:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
+
+__all__ = ["JSONFault", "dump", "dump_text", "parse", "quoted"]
 
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
@@ -23,6 +26,11 @@ class JSONFault(ValueError):
 def dump(value: Any) -> bytes:
     """One line of ASCII; a lone surrogate of a model's answer stays an escape."""
     return _ENCODER.encode(value).encode("ascii")
+
+
+def dump_text(value: Any) -> str:
+    """The same as text."""
+    return _ENCODER.encode(value)
 
 
 def parse(body: bytes) -> Any:

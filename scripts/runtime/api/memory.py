@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import NotFound
-from ..stores.names import check_key, parse_scope
-from ..stores.protocol import Entry
+from ..stores.names import check_category, check_key, parse_scope
+from ..stores.protocol import CATEGORIES, Entry
 from .openapi import answer, problems
 from .route import Route, reply
 from .service import service_of
@@ -26,15 +26,22 @@ _VALUE: Final[dict[str, Any]] = {
 }
 
 
+_CATEGORIES: Final = f"One of {', '.join(CATEGORIES)}."
+About = Annotated[str | None, Query(description=f"What the value is about. {_CATEGORIES}")]
+Only = Annotated[str | None, Query(description=f"Only entries about this. {_CATEGORIES}")]
+
+
 @router.get(
     "/memory/{scope}",
     response_model=None,
     responses={200: answer("MemoryScope"), **problems(422)},
 )
-async def read_scope(scope: str, request: Request) -> Response:
+async def read_scope(scope: str, request: Request, category: Only = None) -> Response:
     """The newest value of each key of a scope, newest first."""
+    wanted = check_category(category)
     entries = await service_of(request).memory.entries(parse_scope(scope).text)
-    return reply({"entries": [_entry(entry) for entry in entries]})
+    shown = (each for each in entries if wanted is None or each.category == wanted)
+    return reply({"entries": [entry_json(entry) for entry in shown]})
 
 
 @router.get(
@@ -55,11 +62,11 @@ async def read_memory(
         entry = await memory.get(scope, key)
         if entry is None:
             raise NotFound("memory", f"{scope}/{key}")
-        return reply(_entry(entry))
+        return reply(entry_json(entry))
     writes = await memory.history(scope, key)
     if not writes:
         raise NotFound("memory", f"{scope}/{key}")
-    return reply({**_entry(writes[-1]), "history": [_write(entry) for entry in writes]})
+    return reply({**entry_json(writes[-1]), "history": [_write(entry) for entry in writes]})
 
 
 @router.put(
@@ -68,11 +75,12 @@ async def read_memory(
     responses={200: answer("Written"), **problems(400, 413, 415, 422, 507)},
     openapi_extra=_VALUE,
 )
-async def write_memory(scope: str, key: str, request: Request) -> Response:
+async def write_memory(scope: str, key: str, request: Request, category: About = None) -> Response:
     """Keep a JSON value; the body is the bare value."""
     scope, key = parse_scope(scope).text, check_key(key)
+    about = check_category(category)
     value = await request.json()
-    entry = await service_of(request).memory.put(scope, key, value)
+    entry = await service_of(request).memory.put(scope, key, value, category=about)
     body = {"success": True, "key": key, "scope": scope}
     return reply({**body, "timestamp": entry.timestamp, "seq": entry.seq})
 
@@ -90,20 +98,27 @@ async def delete_memory(scope: str, key: str, request: Request) -> Response:
     return reply({"success": True})
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """An entry as answers show it; `category` is there only when it has one."""
+    shown: dict[str, Any] = {
         "key": entry.key,
         "value": entry.value,
         "scope": entry.scope,
         "timestamp": entry.timestamp,
         "seq": entry.seq,
     }
+    if entry.category is not None:
+        shown["category"] = entry.category
+    return shown
 
 
 def _write(entry: Entry) -> dict[str, Any]:
-    return {
+    shown: dict[str, Any] = {
         "value": entry.value,
         "timestamp": entry.timestamp,
         "seq": entry.seq,
         "op": entry.op,
     }
+    if entry.category is not None:
+        shown["category"] = entry.category
+    return shown

@@ -144,6 +144,7 @@ class Write(BaseModel):
     timestamp: str
     seq: int
     op: str
+    category: str | None = None
 
 
 class MemoryEntry(BaseModel):
@@ -154,6 +155,7 @@ class MemoryEntry(BaseModel):
     scope: str
     timestamp: str
     seq: int
+    category: str | None = None
     history: list[Write] | None = None
 
 
@@ -161,6 +163,24 @@ class MemoryScope(BaseModel):
     """The newest value of each key, newest first."""
 
     entries: list[MemoryEntry]
+
+
+class FoundEntry(BaseModel):
+    """An entry that fits; a higher `score` fits better."""
+
+    key: str
+    value: JsonValue
+    scope: str
+    timestamp: str
+    seq: int
+    score: float
+    category: str | None = None
+
+
+class MemoryContext(BaseModel):
+    """What fits a question, the best first."""
+
+    entries: list[FoundEntry]
 
 
 class Written(BaseModel):
@@ -180,6 +200,7 @@ class AgentInfo(BaseModel):
     description: str
     tools: list[str]
     memory_scope: str
+    memory_recall: int
     wait_for_docs: list[str]
     wait_for_agents: list[str]
     commands: list[str]
@@ -253,14 +274,15 @@ class ModelHealth(BaseModel):
 
 
 class MemoryHealth(BaseModel):
-    """Which store keeps memory, and whether it can be used now."""
+    """Which store keeps memory, whether it can be used now, and how many files are damaged."""
 
     backend: str
     reachable: bool
+    damaged_files: int
 
 
 class Health(BaseModel):
-    """`status` is ok, degraded without memory, starting or stopping; `uptime` is in seconds."""
+    """`status` is ok, degraded (see `memory`), starting or stopping; `uptime` is in seconds."""
 
     status: str
     version: str
@@ -295,6 +317,8 @@ ALL = (
     Write,
     MemoryEntry,
     MemoryScope,
+    FoundEntry,
+    MemoryContext,
     Written,
     AgentInfo,
     AgentList,

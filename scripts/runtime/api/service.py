@@ -20,6 +20,8 @@ from ..logs import run_event, silent_types
 from ..metrics import Metrics
 from ..models.select import make_model
 from ..node import AgentNode
+from ..nodes import agents_in
+from ..recall import Recall
 from ..services import Services
 from ..settings import Settings
 from ..stores.counted import counted
@@ -60,6 +62,7 @@ class Service:
         self._probe: Probe | None = None
         self._services: Services | None = None
         self._executor: Executor | None = None
+        self._shared: Mapping[str, list[str]] | None = None
         self._draining: asyncio.Task[None] | None = None
 
     def open(self, services: Services | None = None) -> None:
@@ -93,6 +96,7 @@ class Service:
         self.started = False
         if self._executor is not None:
             await self._executor.drain(0)
+            self._executor.close()
         if self._probe is not None:
             await self._probe.close()
         if self._services is not None:
@@ -118,6 +122,25 @@ class Service:
         return self.services.memory
 
     @property
+    def recall(self) -> Recall:
+        if self.services.recall is None:
+            raise BMADError("the service has no memory")
+        return self.services.recall
+
+    def shared_scopes(self, agent_id: str) -> list[str]:
+        """The shared memories that an agent uses: its own setting, and those of its places."""
+        if self._shared is None:
+            found: dict[str, set[str]] = {}
+            places = (node for flow in self.flows.values() for node in agents_in(flow.build()))
+            uses = {(agent.id, agent.memory_scope) for agent in self.agents.values()}
+            uses |= {(place.id, place.memory_scope) for place in places}
+            for name, scope in uses:
+                if scope != "isolated":
+                    found.setdefault(name, set()).add(scope)
+            self._shared = {name: sorted(scopes) for name, scopes in found.items()}
+        return self._shared.get(agent_id, [])
+
+    @property
     def documents(self) -> DocumentStore:
         if self.services.documents is None:
             raise BMADError("the service has no document store")
@@ -139,6 +162,11 @@ class Service:
         if self._probe is None:
             self._probe = Probe(self.memory)
         return await self._probe.fault()
+
+    @property
+    def damaged_files(self) -> int:
+        """Memory files in which lines were found that are not as they were written."""
+        return len(getattr(self.memory, "problems", ()))  # a store may know of no such thing
 
     def start(self, request: RunRequest) -> Run:
         """A run that has begun, with its events in the log. Raises as Executor.start does."""
@@ -172,6 +200,7 @@ def observe(run: Run, metrics: Metrics) -> None:
 
     for event in run.events():
         write(event)
+    run.log.silent = silent - TERMINAL
     run.log.listeners.append(write)
 
 

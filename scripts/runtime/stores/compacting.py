@@ -6,10 +6,13 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Final
 
 from ..errors import StoreError
 from .journal import Journal
+from .names import scope_in
+from .reading import first_scope
 from .rewrite import Abandoned, compact
 
 ABOVE: Final = 8_000_000  # bytes of a file
@@ -60,3 +63,25 @@ class Compactor:
             _log.info("%s: compacted, %d bytes less", name, saved)
         finally:
             self._running = None
+
+
+def compact_now(path: Path, history: int) -> int:
+    """Compact a file here and now, if there is anything to leave out; the bytes saved.
+
+    Raises StoreError, also while damaged lines of it cannot be quarantined.
+    """
+    journal = Journal(
+        path, scope_in(path.parent.name, path.name) or first_scope(path) or "", history
+    )
+    try:
+        while not journal.refresh():
+            pass
+        if journal.identity is None or journal.end <= journal.index.live:
+            return 0
+        if not journal.is_safe:
+            raise StoreError("damaged lines cannot be quarantined", store="memory")
+        return compact(path, journal.identity, journal.index.plan()(), journal.end)
+    except Abandoned:
+        return 0  # someone else has done it
+    finally:
+        journal.close()

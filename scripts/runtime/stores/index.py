@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Final
 
 from .protocol import Entry
@@ -59,6 +60,11 @@ class Index:
         offset, length, seq, known = self.latest[key]
         if known is None and type(entry.value) is str:
             self.latest[key] = self._bounded((offset, length, seq, entry), length)
+
+    def after(self, seq: int) -> list[str]:
+        """The keys whose newest value was written after `seq`, oldest first."""
+        found = takewhile(lambda pair: pair[1][2] > seq, reversed(self.latest.items()))
+        return [key for key, _ in found][::-1]
 
     def plan(self) -> Callable[[], list[tuple[int, int]]]:
         """Tells offset and length of each record that a compaction keeps, by offset.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,12 +22,12 @@ from .journal import Journal, Write
 from .names import check_category, check_key, parse_scope, scope_in
 from .protocol import Entry
 from .reading import first_scope, writes
-from .record import encode, encode_value
+from .record import check_entry, encode, encode_value
 from .rewrite import replace, sweep
 from .verify import refuse_damage
 
 FOLDERS: Final = ("isolated", "shared")
-MAX_OPEN: Final = 128  # files that are kept open with their index
+MAX_OPEN: Final = 1024  # files that are kept open with their index
 LOCK_SECONDS: Final = 5.0
 SLICE: Final = 500  # entries that are read before others have a turn
 SYNC_THREADS: Final = 4
@@ -90,14 +90,14 @@ class FileMemory:
         check_key(key)
         journal = self._journal(scope)
         if not journal.refresh():
-            await self._settle(journal)
+            await self._read_on(journal)
         return journal.get(key)
 
     async def entries(self, scope: str) -> list[Entry]:
         """The newest value of each key, newest first."""
         journal = self._journal(scope)
         if not journal.refresh():
-            await self._settle(journal)
+            await self._read_on(journal)
         keys = journal.keys()
         if len(keys) <= SLICE:
             return [entry for entry in map(journal.get, keys) if entry is not None]
@@ -106,8 +106,9 @@ class FileMemory:
 
     async def history(self, scope: str, key: str) -> list[Entry]:
         """The kept writes of a key, oldest first, deletions included."""
-        path = self._path(scope)
-        return await asyncio.to_thread(_read_writes, path, scope, check_key(key))
+        check_key(key)
+        await self._settle(self._journal(scope))  # which also tells what is damaged
+        return await asyncio.to_thread(_read_writes, self._path(scope), scope, key)
 
     async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
         """Write a value: JSON data of at most 1 MB.
@@ -141,6 +142,7 @@ class FileMemory:
 
     async def dump(self, scope: str) -> tuple[int, list[Entry]]:
         """Every kept write by `seq`, deletions included, as of the one it returns (0: none)."""
+        await self._settle(self._journal(scope))
         found = await asyncio.to_thread(_read_writes, self._path(scope), scope)
         return (found[-1].seq if found else 0), found
 
@@ -148,6 +150,37 @@ class FileMemory:
         """Replace the scope by these writes; raises InvalidName for what cannot be kept."""
         path = self._path(scope)
         await asyncio.to_thread(lambda: replace(path, _encoded(scope, entries)))
+
+    async def state(self, scope: str) -> tuple[int, int]:
+        """The `seq` of the newest write, and how many keys have a value."""
+        journal = self._journal(scope)
+        await self._settle(journal)
+        return journal.index.seq, len(journal.index.latest)
+
+    async def newer(self, scope: str, after: int) -> AsyncIterator[list[Entry]]:
+        """The values that were written after that `seq` and are the newest, oldest first."""
+        journal = self._journal(scope)
+        await self._settle(journal)
+        keys = journal.index.after(after)
+        with _used(journal):
+            for start in range(0, len(keys), SLICE):
+                entries = map(journal.get, keys[start : start + SLICE])
+                yield [entry for entry in entries if entry is not None]
+                await asyncio.sleep(0)
+
+    async def keys(self, scope: str) -> list[str]:
+        """The keys that have a value, the newest first."""
+        journal = self._journal(scope)
+        await self._settle(journal)
+        return journal.keys()
+
+    async def marks(self, scopes: Sequence[str]) -> dict[str, str]:
+        """File, size and time of change of each scope that is there."""
+        paths = {scope: self._path(scope) for scope in scopes}
+        try:
+            return await asyncio.to_thread(_marks, paths)
+        except OSError as error:
+            raise store_fault(error, store="memory", done="found") from error
 
     async def check(self) -> None:
         """Raises StoreError (503) when the folder can hold nothing."""
@@ -203,9 +236,14 @@ class FileMemory:
         journal.close()
 
     async def _settle(self, journal: Journal) -> None:
-        """Read what is new, a block at a time, so that others are served in between."""
+        """Read what is new."""
+        if not journal.refresh():
+            await self._read_on(journal)
+
+    async def _read_on(self, journal: Journal) -> None:
+        """A block at a time, so that others are served in between."""
         with _used(journal):
-            settled = journal.refresh()
+            settled = False
             while not settled:
                 await asyncio.sleep(0)
                 settled = journal.refresh()
@@ -257,6 +295,15 @@ def _used(journal: Journal) -> Iterator[None]:
         journal.users -= 1
 
 
+def _marks(paths: Mapping[str, Path]) -> dict[str, str]:
+    found = {}
+    for scope, path in paths.items():
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            found[scope] = f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+    return found
+
+
 async def _in_slices(journal: Journal, keys: Sequence[str]) -> list[Entry]:
     """The newest values; what changes meanwhile may be seen or not, as with any reader."""
     found: list[Entry] = []
@@ -279,8 +326,8 @@ def _encoded(scope: str, entries: Sequence[Entry]) -> bytes:
     lines, seq = [], 0
     for entry in entries:
         check_key(entry.key)
-        check_category(entry.category)
-        if entry.scope != scope or entry.seq <= seq or entry.op not in ("set", "delete"):
+        check_entry(entry, scope)
+        if entry.seq <= seq:
             raise InvalidName("entries", "should be writes of this scope, by seq")
         seq = entry.seq
         lines.append(encode(entry, encode_value(entry.value)))

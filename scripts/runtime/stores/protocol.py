@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -73,6 +73,26 @@ class MemoryStore(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Noticing(Protocol):
+    """What a store may do besides, so that an index need not read a scope that it knows."""
+
+    async def state(self, scope: str) -> tuple[int, int]:
+        """The `seq` of the newest write, and how many keys have a value."""
+        ...
+
+    def newer(self, scope: str, after: int) -> AsyncIterator[Sequence[Entry]]:
+        """The values that were written after that `seq` and are the newest, oldest first."""
+        ...
+
+    async def keys(self, scope: str) -> Sequence[str]:
+        """The keys that have a value."""
+        ...
+
+    async def marks(self, scopes: Sequence[str]) -> Mapping[str, str]:
+        """A text a scope, which stays the same as long as the scope does."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ def keep(path: Path, descriptor: int, offset: int, length: int) -> None:
         fcntl.flock(target, fcntl.LOCK_EX)
         if wanted not in _digests(target):
             _append(target, [*_parts(descriptor, offset, length), b"\n"])
+    except OSError:
+        if not os.fstat(target).st_size:
+            of(path).unlink(missing_ok=True)
+        raise
     finally:
         os.close(target)
 

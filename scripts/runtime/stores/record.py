@@ -25,6 +25,7 @@ _TAIL: Final = re.compile(
     rb',"scope":"([^"\\]*)","timestamp":"[^"\\]*","op":"(set|delete)"'
     rb'(?:,"category":"[a-z_]*")?,"seq":([1-9][0-9]{0,17}),"crc":"[0-9a-f]{8}"\}'
 )
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?Z", re.ASCII)
 _OPS: Final = {b"set": "set", b"delete": "delete"}
 _ENCODER: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
@@ -98,6 +99,18 @@ def unseal(line: bytes) -> Any:
         return json.loads(line[:-_CRC_LENGTH] + b"}")
     except (ValueError, RecursionError) as error:
         raise BadLine("it is not JSON") from error
+
+
+def check_entry(entry: Entry, scope: str) -> None:
+    """What came from outside is a write of `scope`, whose key is checked. Raises InvalidName."""
+    if entry.scope != scope or entry.op not in ("set", "delete"):
+        raise InvalidName("entries", "should be writes of this scope, op set or delete")
+    if type(entry.seq) is not int or not 1 <= entry.seq < 10**18:
+        raise InvalidName("seq", "should be a whole number from 1")
+    if not _TIME.fullmatch(entry.timestamp):
+        raise InvalidName("timestamp", "should be RFC 3339 in UTC, as 2026-01-02T03:04:05.678Z")
+    if entry.category is not None and entry.category not in CATEGORIES:
+        raise InvalidName("category", f"should be one of {', '.join(CATEGORIES)}")
 
 
 def encode(entry: Entry, value: str) -> bytes:

@@ -6,6 +6,7 @@ kept is up to the server: its persistence, its eviction policy, and the time to 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from ..errors import InvalidName
 from ..settings import RedisSettings
 from .names import check_category, check_key
 from .protocol import Entry
-from .record import BadLine, encode_value
+from .record import BadLine, check_entry, encode_value
 from .redisentry import body, parse, whole
 from .rediskeys import SEQ_FIELD, Keys, Place
 from .redislink import SECONDS, Arguments, Link
@@ -30,6 +31,7 @@ SCANNED: Final = 1000  # keys that the server looks at in one go
 BUILD_SECONDS: Final = 60  # what a restore leaves behind when it dies half-way
 PROBE_SECONDS: Final = 60
 KNOWN_SCOPES: Final = 4096
+MAX_SEQ: Final = 2**53  # numbers of scripts are exact up to here
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +41,8 @@ class RedisMemory:
 
     All methods raise InvalidName for a scope, key or value that cannot be kept, and StoreError:
     413 for a value over 1 MB, 507 when the server has no memory left, StoreUnavailable (503) in
-    every other case, after two seconds without an answer at the latest. `problems` counts what
-    was found in the place of an entry and is none; each is told in the log and passed over.
+    every other case, after two seconds without an answer at the latest. `problems` counts by scope
+    what was found in the place of an entry and is none; each is told in the log and passed over.
     """
 
     backend = "redis"
@@ -56,7 +58,7 @@ class RedisMemory:
         self._keys = Keys(settings.key_prefix)
         self._place = lru_cache(KNOWN_SCOPES)(self._keys.of)
         self._ttl = settings.ttl or 0
-        self.problems = 0
+        self.problems: dict[str, int] = {}
 
     @property
     def address(self) -> str:
@@ -137,6 +139,34 @@ class RedisMemory:
         swap = (4, *new, place.memory, place.history, self._ttl, len(writes))
         await self._link.ask(swap, script=SWAP)
 
+    async def state(self, scope: str) -> tuple[int, int]:
+        """The `seq` of the newest write, and how many keys have a value."""
+        memory = self._place(scope).memory
+        answers = self._link.ask(("HGET", memory, SEQ_FIELD)), self._link.ask(("HLEN", memory))
+        seq, length = await asyncio.gather(*answers)
+        return (0, length) if seq is None else (int(seq), length - 1)
+
+    async def newer(self, scope: str, after: int) -> AsyncIterator[list[Entry]]:
+        """The values that were written after that `seq` and are the newest, oldest first."""
+        found: dict[str, Entry] = {}
+        if after:
+            async for entry in self._writes(scope, "+"):
+                if entry.seq <= after:
+                    yield [each for each in reversed(found.values()) if each.op == "set"]
+                    return
+                found.setdefault(entry.key, entry)
+        newest = (await self._newest(scope))[1]  # more was written than the history holds
+        yield [entry for entry in reversed(newest) if entry.seq > after]
+
+    async def keys(self, scope: str) -> list[str]:
+        """The keys that have a value."""
+        found = await self._link.ask(("HKEYS", self._place(scope).memory))
+        return [name for key in found if (name := key.decode("utf-8", "replace")) != SEQ_FIELD]
+
+    async def marks(self, scopes: Sequence[str]) -> dict[str, str]:
+        """None: a scope's number is as quick to ask for."""
+        return {}
+
     async def check(self) -> None:
         """Whether the server takes writes now. Raises StoreError."""
         await self._link.ask(("SET", self._keys.probe, "1", "EX", PROBE_SECONDS))
@@ -155,6 +185,7 @@ class RedisMemory:
     async def _newest(self, scope: str) -> tuple[int, list[Entry]]:
         """The number of the last write, and the newest value of each key, newest first."""
         answer = await self._link.ask(("HGETALL", self._place(scope).memory))
+        self.problems.pop(scope, None)
         fields = dict(zip(answer[::2], answer[1::2], strict=True))
         seq = int(fields.pop(SEQ_FIELD.encode(), b"0"))
         found = [
@@ -186,7 +217,7 @@ class RedisMemory:
             if key is not None and entry.key != key:
                 raise BadLine("it belongs to another key")
         except BadLine as reason:
-            self.problems += 1
+            self.problems[scope] = self.problems.get(scope, 0) + 1
             _log.warning("an entry of %s in Redis is skipped: %s", scope, reason)
             return None
         return entry
@@ -196,8 +227,8 @@ def _checked(scope: str, entries: Sequence[Entry]) -> Sequence[Entry]:
     seq = 0
     for entry in entries:
         check_key(entry.key)
-        check_category(entry.category)
-        if entry.scope != scope or entry.seq <= seq or entry.op not in ("set", "delete"):
+        check_entry(entry, scope)
+        if not seq < entry.seq <= MAX_SEQ:
             raise InvalidName("entries", "should be writes of this scope, by seq")
         seq = entry.seq
     return entries

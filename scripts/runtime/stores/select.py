@@ -7,6 +7,7 @@ from typing import Final
 from ..errors import SettingsError
 from ..ownclass import Shape, check_own, make_own
 from ..settings import BACKENDS, Settings
+from .compacting import Compactor
 from .documents import FileDocuments
 from .folder import try_folder
 from .memory import FileMemory
@@ -28,7 +29,8 @@ _WHERE: Final = "memory.backend"
 def make_memory(settings: Settings) -> MemoryStore:
     """The memory that `memory.backend` names: files, Redis, or an object of the user's own class.
 
-    Raises StoreError when the data folder cannot be written, SettingsError without the package
+    Raises StoreError when the data folder cannot be written, or `memory.strict` finds damage,
+    SettingsError without the package
     of Redis or for a class that is no memory. Redis itself may be down: it is not asked.
     """
     backend = settings.memory.backend
@@ -37,16 +39,27 @@ def make_memory(settings: Settings) -> MemoryStore:
         return _redis(settings)
     if backend not in BACKENDS:
         return _own(settings, backend)
-    return FileMemory(settings.memory_dir, settings.memory.durability)
+    return _files(settings)
+
+
+def _files(settings: Settings) -> MemoryStore:
+    asked = settings.memory
+    compactor = Compactor(asked.compact_above, asked.compact_ratio)
+    memory = FileMemory(
+        settings.memory_dir, asked.durability, history=asked.history, compactor=compactor
+    )
+    memory.prepare(strict=asked.strict)
+    return memory
 
 
 def _redis(settings: Settings) -> MemoryStore:
     try:
         from .redismemory import RedisMemory  # imports redis-py
     except ModuleNotFoundError as error:
-        if error.name not in ("redis", "hiredis"):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("redis", "hiredis"):
             raise
-        message = f"memory in Redis needs the package redis[hiredis]; {error.name} is missing"
+        message = f"memory in Redis needs the package redis[hiredis]; {package} is missing"
         hint = "pip install -r generated/requirements-redis.txt"
         raise SettingsError(message, where=_WHERE, hint=hint) from None
     return RedisMemory(settings.memory.redis)

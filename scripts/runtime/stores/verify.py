@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ from typing import Any
 from ..errors import BMADError, StoreError
 from . import quarantine
 from .damage import named
+from .files import store_fault
 from .lines import Line
-from .names import check_category, check_key, parse_scope, scope_in
+from .names import check_key, parse_scope, scope_in
 from .protocol import Entry
 from .reading import each_line, size_of, unended
-from .record import BadLine, decode, encode, encode_value
+from .record import BadLine, check_entry, decode, encode, encode_value, glance
 from .rewrite import locked, replace_locked
 
 
@@ -121,38 +124,51 @@ def reseal(path: Path) -> int:
     """
     resealed: list[bytes] = []
 
-    def lines() -> Iterator[bytes]:
+    def rewritten() -> Iterator[bytes]:
+        lines = [*each_line(path), *unended(path)]
         reader = Reader(path)
-        for line in (*each_line(path), *unended(path)):
+        for line, limit in zip(lines, _limits(lines), strict=True):
             try:
                 if reader.take(line) is not None and line.text is not None:
                     yield line.text + b"\n"
             except BadLine:
-                accepted = _accepted(line, reader)
+                accepted = _accepted(line, reader, limit)
                 if accepted is None:
                     yield _raw(path, line)
                 else:
                     resealed.append(line.text or b"")
                     yield accepted
 
-    with locked(path) as old:
-        data = b"".join(lines())
-        if resealed:
-            replace_locked(path, old, data)
-    quarantine.forget(path, resealed)
+    try:
+        with locked(path) as old:
+            data = b"".join(rewritten())
+            if resealed:
+                replace_locked(path, old, data)
+        quarantine.forget(path, resealed)
+    except OSError as error:
+        raise store_fault(error, store="memory", done="resealed") from error
     return len(resealed)
 
 
-def _accepted(line: Line, reader: Reader) -> bytes | None:
+def _limits(lines: Sequence[Line]) -> list[float]:
+    """For each line the number of the next sealed one: an edited line must stay below it."""
+    limit, found = math.inf, []
+    for line in reversed(lines):
+        found.append(limit)
+        with suppress(BadLine):
+            limit = min(limit, glance(line.text or b"").seq)
+    return found[::-1]
+
+
+def _accepted(line: Line, reader: Reader, limit: float) -> bytes | None:
     """The line as it should be; None when it is no record."""
     try:
         fields: dict[str, Any] = json.loads(line.text or b"")
         fields.pop("crc", None)
         entry = Entry(**fields)
         check_key(entry.key)
-        check_category(entry.category)
-        parse_scope(entry.scope)
-        if type(entry.seq) is not int or entry.op not in ("set", "delete"):
+        check_entry(entry, parse_scope(entry.scope).text)
+        if entry.seq >= limit:
             return None
         sealed = encode(entry, encode_value(entry.value))
         reader.accept(decode(sealed[:-1]))

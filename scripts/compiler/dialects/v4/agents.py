@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from textwrap import indent
 from typing import Any, Final
 
 from ....runtime import spec
@@ -135,6 +136,7 @@ class AgentReader:
         self._dependencies(found, path, keys.get("dependencies"))
         self._commands(found, path, keys.get("commands"))
         parts = [_heading("Principles", each) for each in self._principles(keys, persona)]
+        parts.append(_listed(found.commands))
         for key, value in root.entries:
             if key.text in INTERACTIVE:
                 found.dropped += _count(value)
@@ -238,6 +240,16 @@ class AgentReader:
     def _account(self, path: str, key: Scalar, construct: str, fate: Any, why: str = "") -> None:
         at = Origin(path, key.line, key.column)
         self.draft.account(at, construct, key.text, fate, why)
+
+
+def _listed(found: list[Command]) -> str:
+    """What can be asked of an agent: principles and tasks refer to it by name."""
+    lines = []
+    for command in found:
+        text = indent(command.text, "  ").strip()
+        joint = ":\n  " if "\n" in command.text else ": "
+        lines.append(f"- {command.name}{joint}{text}" if text else f"- {command.name}")
+    return "## Commands\n\n" + "\n".join(lines) if lines else ""
 
 
 def _command(command: Command) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...diagnostics import near_match, quoted
+from .. import lenient
 from ..assets import is_path
 from ..draft import Draft, DraftFile, Origin
 from ..tree import ForeignTree
@@ -66,6 +67,8 @@ class Assets:
         text = self.tree.text(path)
         if text is None:
             return None
+        if kind == "templates" and path.endswith((".yaml", ".yml")):
+            text = lenient.repaired(self.tree, path, text, failure="BMAD618").text
         data = _ROOT.sub("", text).encode()
         own = f"{kind}/{name}" if kind in _NATIVE else f"data/{kind}/{name}"
         if kind == "data":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -78,7 +79,8 @@ def as_text(node: Node) -> str:
 
 def fitted(name: str) -> str:
     """A command's or a step's name as an id; empty when nothing is left of it."""
-    words = [word for word in _NOT_ID.split(name) if word]
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = [word for word in _NOT_ID.split(plain) if word]
     fit = "-".join(words)[: spec.MAX_ID].rstrip("-")
     if fit and not fit[0].isalpha():
         fit = f"x-{fit}"[: spec.MAX_ID].rstrip("-")

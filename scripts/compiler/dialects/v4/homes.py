@@ -50,8 +50,11 @@ def find(tree: ForeignTree) -> list[Home]:
 
 
 def _is_agent(tree: ForeignTree, path: str) -> bool:
-    text = tree.files[path]
-    return b"agent:" in text and detect.fenced_agent(text.decode(errors="replace")) is not None
+    data = tree.files[path]
+    if b"agent:" not in data:
+        return False
+    text = data.decode(errors="replace").removeprefix("\ufeff").replace("\r\n", "\n")
+    return detect.fenced_agent(text) is not None
 
 
 def _folder(path: str) -> str:

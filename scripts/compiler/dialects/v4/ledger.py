@@ -44,6 +44,11 @@ class Ledger:
         if created in reads:
             reads.remove(created)
             requires.append(created)
+        if created is not None and created not in requires and self._is_anothers(created, agent):
+            requires.append(created)
+            message = f"{quoted(created)} is made before: this step is shown it, and rewrites it"
+            self.crew.find("BMAD610", source.at, message)
+            self.crew.draft.account(source.at, "document", created, "approximated", message)
         if requires:
             keys["requires"] = [f"{name}.md" for name in dict.fromkeys(requires)]
         reads = [name for name in dict.fromkeys(reads) if name not in requires]
@@ -60,6 +65,9 @@ class Ledger:
             message = f"a step makes one document: not kept as documents: {', '.join(others)}"
             self.crew.find("BMAD610", source.at, message)
             self.crew.draft.account(source.at, "document", others[0], "approximated", message)
+
+    def _is_anothers(self, name: str, agent: Found) -> bool:
+        return any(each.name == name and each.agent != agent.draft.id for each in self.made)
 
     def _tell_documents(self, source: Source, remarks: list[str], reads: list[str]) -> None:
         account = self.crew.draft.account

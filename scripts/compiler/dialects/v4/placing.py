@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ....runtime import spec
@@ -74,6 +74,8 @@ class Placing:
     def place(self, source: Source, following: list[Source]) -> None:
         """One more step, or several, as it says; `following` are those that come after it."""
         if source.routes:
+            if source.agent:
+                self.place(replace(source, routes=[]), following)
             spread.routes(self, source)
             return
         if not source.agent:

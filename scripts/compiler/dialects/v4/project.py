@@ -49,6 +49,7 @@ class _Project:
             for path in home.agents:
                 if (found := reader.read(home, path)) is not None:
                     self._take(home, found, own)
+            self._tell_strangers(home)
         self._set_standing()
         workflows = WorkflowReader(Crew(self.assets, self.agents))
         for home in self.homes:
@@ -112,6 +113,16 @@ class _Project:
         self.by_id[spec.id_key(draft.id)] = found
         self.agents.append(found)
         self.draft.agents.append(draft)
+
+    def _tell_strangers(self, home: Home) -> None:
+        """Files beside agents that are none."""
+        start = f"{home.folder}agents/"
+        for path in sorted(self.tree.files):
+            if path.startswith(start) and path.endswith(".md") and path not in home.agents:
+                message = "this is no agent: it has no YAML block with agent:"
+                hint = "move it elsewhere, or mend its block"
+                self.diagnostics.add("BMAD613", self.tree.at(path), message, hint)
+                self.draft.account(Origin(path), "file", path, "left", message)
 
     def _rename(self, home: Home, found: Found) -> None:
         draft = found.draft

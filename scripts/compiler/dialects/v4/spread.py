@@ -51,7 +51,7 @@ def fixes(flow: Placing, source: Source) -> None:
 def routes(flow: Placing, source: Source) -> None:
     """The step before chooses a way; each way with an agent is a step that ends the flow."""
     before = flow.placed[-1].draft.keys if flow.placed else None
-    if before is None or "agent" not in before:
+    if before is None or "agent" not in before or "on" in before or "output" in before:
         flow.crew.find(
             "BMAD616", source.at, "routes need a step of an agent before them, that chooses"
         )

@@ -66,7 +66,12 @@ def _end_of(sources: list[Source], begin: int) -> int:
 
 def _cycle(flow: Placing, sources: list[Source], *, is_marked: bool) -> None:
     first = sources[0]
-    _give_list(flow, first)
+    if not _gives_list(flow, first):
+        flow.place_all(sources)
+        message = "nobody can say which stories there are: the cycle runs once"
+        flow.crew.find("BMAD614", first.at, message)
+        flow.crew.draft.account(first.at, "loop", first.repeats, "approximated", message)
+        return
     name = flow.crew.free(commands.fitted(f"{flow.flow.name}-{STORIES}"), flow.home, first.at)
     about = DraftFlow(name, first.at, f"One story of {flow.flow.name}.")
     inner = Placing(flow.crew, flow.home, about, flow.handoffs, flow.created)
@@ -74,6 +79,10 @@ def _cycle(flow: Placing, sources: list[Source], *, is_marked: bool) -> None:
     inner.place_all(sources)
     loop_reviews(inner)
     inner.finish()
+    if not inner.placed:
+        flow.crew.find("BMAD616", first.at, "nothing is done in the cycle that begins here")
+        flow.crew.draft.account(first.at, "loop", first.repeats, "left", "nothing is done in it")
+        return
     flow.crew.draft.flows.append(inner.flow)
     keys = {
         "flow": name,
@@ -90,8 +99,8 @@ def _cycle(flow: Placing, sources: list[Source], *, is_marked: bool) -> None:
     flow.crew.draft.account(first.at, "loop", first.repeats, "carried", message)
 
 
-def _give_list(flow: Placing, first: Source) -> None:
-    """Let the step before, or one that is put there, give the list of stories."""
+def _gives_list(flow: Placing, first: Source) -> bool:
+    """Let the step before, or one that is put there, give the list of stories, if any can."""
     before = flow.placed[-1] if flow.placed else None
     keys = before.draft.keys if before else {}
     makes = str(keys.get("creates", "")).removesuffix(".md")
@@ -99,7 +108,7 @@ def _give_list(flow: Placing, first: Source) -> None:
     if before is None or not gives or "shard" not in makes:
         agent = flow.crew.agent(flow.home, first.agent) or flow.agent(first, [])
         if agent is None:
-            return
+            return False
         source = Source(first.at, agent=agent.own_id, requires=first.requires)
         draft = flow.add(source, agent, flow.unique(f"{agent.own_id}-lists-stories".lower()))
         keys = draft.keys
@@ -107,6 +116,7 @@ def _give_list(flow: Placing, first: Source) -> None:
         flow.crew.draft.account(first.at, "step", keys["id"], "approximated", why)
     keys["note"] = joined(keys.get("note", ""), _LIST_NOTE)
     keys["output"] = _LIST
+    return True
 
 
 def loop_reviews(flow: Placing) -> None:
@@ -119,6 +129,8 @@ def loop_reviews(flow: Placing) -> None:
         review, mend = before.draft.keys, placed.draft.keys
         if "agent" not in review or "agent" not in mend:
             continue  # a person stands there
+        if "on" in review or "on" in mend:
+            continue  # it chooses between other ways already
         rest = flow.placed[number + 1 :]
         after = id_of(rest[0].draft.keys) if rest else "end"
         review |= {

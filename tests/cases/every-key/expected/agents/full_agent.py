@@ -19,6 +19,7 @@ class FullAgent(AgentNode):
     persona = PERSONA
     tools = ("count",)
     memory_scope = "shared:team.notes"
+    memory_recall = 5
     wait_for_docs = ("brief",)
     wait_for_agents = ("first",)
     commands = (

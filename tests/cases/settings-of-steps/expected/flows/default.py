@@ -9,6 +9,7 @@ from ..runtime.budget import Budget
 def build() -> AsyncFlow:
     a = A(
         memory_scope="isolated",
+        memory_recall=0,
         model="anthropic:claude",
         fallback="mock",
         temperature=0,

@@ -1,0 +1,189 @@
+"""`python -m generated memory …`, as an operator types it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.runtime import memorycommand
+from scripts.runtime.errors import BMADError
+from scripts.runtime.stores.memory import FileMemory
+from scripts.runtime.stores.protocol import Entry
+
+Told = Callable[..., tuple[int, list[str], list[str]]]
+SCOPES = ("a:S_1", "shared:notes")
+
+
+def fill(folder: Path) -> None:
+    async def run() -> None:
+        memory = FileMemory(folder)
+        for scope in SCOPES:
+            await memory.put(scope, "k", {"é": [1, None]}, category="collaboration")
+            await memory.put(scope, "gone", "x" * 100)
+            await memory.delete(scope, "gone")
+        await memory.close()
+
+    asyncio.run(run())
+
+
+def dumped(folder: Path) -> dict[str, tuple[int, list[Entry]]]:
+    async def run() -> dict[str, tuple[int, list[Entry]]]:
+        memory = FileMemory(folder)
+        try:
+            return {scope: await memory.dump(scope) for scope in await memory.scopes()}
+        finally:
+            await memory.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Told:
+    """Run a command in `tmp_path`: its exit code, lines on stdout, lines on stderr."""
+    fill(tmp_path / "memory")
+
+    def run(*arguments: object, root: Path = tmp_path) -> tuple[int, list[str], list[str]]:
+        code = memorycommand.main("memory", root, [str(word) for word in arguments])
+        out, err = capsys.readouterr()
+        return code, out.splitlines(), err.splitlines()
+
+    return run
+
+
+def test_verify_tells_of_each_file(told: Told, tmp_path: Path) -> None:
+    code, lines, _ = told("verify")
+    assert code == 0
+    assert lines[0].startswith("isolated/a_S%5F1.jsonl: 3 records, 1 key, ")
+    assert lines[-1] == "2 files, 6 records, 0 damaged lines, 0 in quarantine"
+    file = tmp_path / "memory" / "shared" / "notes.jsonl"
+    file.write_bytes(file.read_bytes().replace(b"xxx", b"xxy", 1) + b'{"torn')
+    code, lines, _ = told("verify")
+    assert code == 1
+    second = file.read_bytes().index(b"\n") + 1
+    assert [line for line in lines if line.startswith("  ")] == [
+        f"  line 2, byte {second}: the checksum does not fit",
+        "  6 bytes of a write that is not finished, at the end",
+    ]
+
+
+def test_verify_accepts_what_was_edited(told: Told, tmp_path: Path) -> None:
+    file = tmp_path / "memory" / "shared" / "notes.jsonl"
+    file.write_bytes(file.read_bytes().replace(b"xxx", b"xxy", 1))
+    code, lines, _ = told("verify", "--reseal")
+    assert (code, "  1 line resealed" in lines) == (0, True)
+    assert told("verify")[0] == 0
+
+
+def test_compact(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "runtime.yaml").write_text("memory: {history: 1}\n")
+    code, lines, _ = told("compact")
+    assert code == 0
+    assert [line.split(":")[0] for line in lines] == ["a_S%5F1.jsonl", "notes.jsonl"]
+    assert told("compact") == (0, [], [])
+    assert told("verify")[1][-1].startswith("2 files, 4 records")
+
+
+def test_export_and_import(told: Told, tmp_path: Path) -> None:
+    file, other = tmp_path / "all.jsonl", tmp_path / "other"
+    code, out, err = told("export", file)
+    assert (code, out, err) == (0, [], ["exported 6 writes of 2 scopes"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    first = json.loads(file.read_text().splitlines()[0])
+    assert list(first) == ["scope", "key", "value", "category", "timestamp", "op", "seq"]
+    other.mkdir()
+    code, _, err = told("import", file, root=other)
+    assert (code, err) == (0, ["imported 6 writes of 2 scopes into memory in file"])
+    assert dumped(other / "memory") == dumped(tmp_path / "memory")
+    with pytest.raises(BMADError, match="there already"):
+        told("export", file)
+
+
+def test_one_scope_through_pipes(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, lines, _ = told("export", "--scope", "shared:notes")
+    assert (code, len(lines)) == (0, 3)
+    piped = io.TextIOWrapper(io.BytesIO("\n".join(lines).encode()))
+    monkeypatch.setattr(sys, "stdin", piped)
+    other = tmp_path / "other"
+    other.mkdir()
+    assert told("import", "-", root=other)[0] == 0
+    assert list(dumped(other / "memory")) == ["shared:notes"]
+
+
+def test_import_asks_before_it_replaces(told: Told, tmp_path: Path) -> None:
+    file = tmp_path / "all.jsonl"
+    told("export", file)
+    fill(tmp_path / "memory")
+    code, _, err = told("import", file)
+    assert code == 1
+    assert "2 of these scopes hold something" in err[0]
+    assert dumped(tmp_path / "memory")["a:S_1"][0] == 6
+    assert told("import", "--replace", file)[0] == 0
+    assert dumped(tmp_path / "memory")["a:S_1"][0] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scope": "nobody"}, "scope should be"),
+        ({"key": "../k"}, "key should be"),
+        ({"key": 5}, "should be texts"),
+        ({"category": "gossip"}, "category should be"),
+        ({"timestamp": 'x","y":"'}, "timestamp should be"),
+        ({"op": "drop"}, "op set or delete"),
+        ({"seq": 0}, "seq should be"),
+        ({"seq": "1"}, "seq should be"),
+        ({"value": float("nan")}, "value should be"),
+        ({"more": 1}, "should be an object of"),
+    ],
+)
+def test_nothing_is_imported_of_a_bad_file(
+    told: Told, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    file, other = tmp_path / "all.jsonl", tmp_path / "other"
+    other.mkdir()
+    told("export", file)
+    lines = file.read_text().splitlines()
+    lines[-1] = json.dumps({**json.loads(lines[-1]), **change})
+    file.write_text("\n".join(lines))
+    code, _, err = told("import", file, root=other)
+    assert code == 1
+    assert err[0].startswith(f"{file}:6: ")
+    assert said in err[0]
+    assert dumped(other / "memory") == {}
+
+
+def test_writes_of_a_scope_stand_together_and_rise(told: Told, tmp_path: Path) -> None:
+    file, other = tmp_path / "all.jsonl", tmp_path / "other"
+    other.mkdir()
+    told("export", file)
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[0]]))
+    assert "stand together" in told("import", file, root=other)[2][0]
+    file.write_text("\n".join([lines[1], lines[0]]))
+    assert "seq should rise" in told("import", file, root=other)[2][0]
+
+
+def test_export_tells_what_is_damaged(told: Told, tmp_path: Path) -> None:
+    damaged = tmp_path / "memory" / "shared" / "notes.jsonl"
+    damaged.write_bytes(damaged.read_bytes().replace(b"xxx", b"xxy", 1))
+    code, lines, err = told("export")
+    assert (code, len(lines)) == (1, 5)
+    assert err[0] == "shared/notes.jsonl: 1 damaged line left out, see verify"
+
+
+def test_only_files_are_verified(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMORY_BACKEND", "redis")
+    for command in ("verify", "compact"):
+        with pytest.raises(BMADError, match="redis"):
+            told(command)
