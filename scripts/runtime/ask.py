@@ -223,7 +223,7 @@ class Conversation:
         facts = {"attempt": attempt, "wait_s": round(wait, 3), "error": error.message}
         if model is not None:
             facts["model"] = model
-        await self.context.runner.event("step.retrying", self.ticket.step, facts)
+        await self._event("step.retrying", facts)
 
     def _once(self) -> Coroutine[Any, Any, ModelReply]:
         services, request = self.context.services, self.request
@@ -256,7 +256,7 @@ class Conversation:
 
     async def _sent(self, model: Model, request: ModelRequest) -> ModelReply:
         lane = self.context.services.lanes.of(model.provider)
-        if not lane.enter_now(self.context.places):
+        if not lane.enter_now():
             return await lane.call(
                 self.context.places,
                 partial(_tokens, request),
@@ -283,10 +283,15 @@ class Conversation:
             seconds=self.timeout,
         )
 
+    async def _event(self, type: str, facts: dict[str, Any]) -> None:
+        if self.item is not None:
+            facts["item"] = self.item
+        await self.context.runner.event(type, self.ticket.step, facts)
+
     async def queued(self, reason: str, waited: float) -> None:
         """Say that it had to wait so many seconds, and for what."""
         facts = {"reason": reason, "waited_ms": round(waited * 1000, 3)}
-        await self.context.runner.event("step.queued", self.ticket.step, facts)
+        await self._event("step.queued", facts)
 
     async def _streamed(self, model: Model, request: ModelRequest) -> ModelReply:
         deltas = Deltas(self._delta)
@@ -302,7 +307,7 @@ class Conversation:
         raise ModelError("the stream ended early", provider=model.provider, retryable=True)
 
     def _delta(self, text: str) -> None:
-        self.context.runner.tell(self.ticket.step, text)
+        self.context.runner.tell(self.ticket.step, text, self.item)
 
     async def _call_tools(self, calls: Sequence[ToolCall]) -> list[Message]:
         async with asyncio.TaskGroup() as group:
@@ -311,14 +316,14 @@ class Conversation:
 
     async def _call_tool(self, call: ToolCall) -> Message:
         began = time.perf_counter()
-        facts: dict[str, object] = {"tool": call.name, "status": "ok"}
+        facts: dict[str, Any] = {"tool": call.name, "status": "ok"}
         try:
             text = await self._tool_text(call)
         except ToolError as error:
             text = f"Error: {error.message}"
             facts |= {"status": "error", "error": error.message}
         facts["duration_ms"] = round((time.perf_counter() - began) * 1000, 3)
-        await self.context.runner.event("step.tool", self.ticket.step, facts)
+        await self._event("step.tool", facts)
         return Message("tool", text, tool_call_id=call.id)
 
     async def _tool_text(self, call: ToolCall) -> str:

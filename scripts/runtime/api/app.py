@@ -40,6 +40,7 @@ from .auth import EXEMPT, Auth, read_keys
 from .limits import Limits
 from .methods import Methods
 from .quick import Quick
+from .quickread import QuickRead
 from .service import Service
 from .trace import Trace
 
@@ -107,6 +108,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(Auth, keys=read_keys(settings), off=server.auth == "off", exempt=exempt),
         Middleware(Methods, routes=_routes()),
         Middleware(Quick, route=run.route()),
+        Middleware(QuickRead),
     ]
 
 

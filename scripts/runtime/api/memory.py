@@ -40,8 +40,8 @@ async def read_scope(scope: str, request: Request, category: Only = None) -> Res
     """The newest value of each key of a scope, newest first."""
     wanted = check_category(category)
     entries = await service_of(request).memory.entries(parse_scope(scope).text)
-    shown = (each for each in entries if wanted is None or each.category == wanted)
-    return reply({"entries": [entry_json(entry) for entry in shown]})
+    found = (each for each in entries if wanted is None or each.category == wanted)
+    return reply({"entries": [entry_json(entry) for entry in found]})
 
 
 @router.get(
@@ -62,7 +62,7 @@ async def read_memory(
         entry = await memory.get(scope, key)
         if entry is None:
             raise NotFound("memory", f"{scope}/{key}")
-        return reply(entry_json(entry))
+        return shown(entry)
     writes = await memory.history(scope, key)
     if not writes:
         raise NotFound("memory", f"{scope}/{key}")
@@ -98,9 +98,14 @@ async def delete_memory(scope: str, key: str, request: Request) -> Response:
     return reply({"success": True})
 
 
+def shown(entry: Entry) -> Response:
+    """The answer that is one entry."""
+    return reply(entry_json(entry))
+
+
 def entry_json(entry: Entry) -> dict[str, Any]:
     """An entry as answers show it; `category` is there only when it has one."""
-    shown: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "key": entry.key,
         "value": entry.value,
         "scope": entry.scope,
@@ -108,8 +113,8 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "seq": entry.seq,
     }
     if entry.category is not None:
-        shown["category"] = entry.category
-    return shown
+        fields["category"] = entry.category
+    return fields
 
 
 def _write(entry: Entry) -> dict[str, Any]:
