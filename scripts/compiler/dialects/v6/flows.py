@@ -318,7 +318,7 @@ class FlowWriter:
         flow = DraftFlow(self._name(module), at, self.settings.titles.get(slug(module), ""))
         flow.description = flow.description or module
         flow.notes.append("The order of the module's table. Optional steps run when inputs say so:")
-        flow.notes.append('"inputs": {"conditions": {"<step>": true}}')
+        flow.notes.append('"inputs": {"optional": {"<step>": true}}')
         by_row = {id(row): workflow for row, workflow in placed}
         for row in order:
             if id(row) in by_row:
@@ -347,9 +347,9 @@ class FlowWriter:
             keys["id"] = name
         step = DraftStep(keys, row.at)
         if not row.required:
-            keys["when"] = f'inputs.conditions["{name}"]'
+            keys["when"] = f'inputs.optional["{name}"]'
             message = f"the step {quoted(name)} is optional: it runs when inputs say so"
-            hint = f'send "inputs": {{"conditions": {{"{name}": true}}}}'
+            hint = f'send "inputs": {{"optional": {{"{name}": true}}}}'
             self.tree.diagnostics.add("BMAD609", self.tree.at(*row.at), message, hint)
             self.draft.account(row.at, "condition", name, "carried")
         flow.steps.append(step)
