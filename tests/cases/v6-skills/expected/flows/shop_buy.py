@@ -9,7 +9,7 @@ from ..agents import ShopAgentKeeper
 def build() -> AsyncFlow:
     shop_buy = ShopAgentKeeper(
         id="shop-buy",
-        reads=("plan",),
+        reads=("plan", "tasting-notes"),
         creates="orders",
         shows=("tasks/shop-buy/SKILL.md",),
     )
