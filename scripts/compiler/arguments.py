@@ -7,7 +7,7 @@ mistakes, abbreviations. A test holds the two against each other.
 from __future__ import annotations
 
 FLAGS = ("--check", "--strict", "--diff", "--force", "--keep-going", "--verbose")
-COMING = ("init", "watch", "run", "graph", "explain", "schema", "import")
+COMING = ("init", "watch", "run", "graph", "explain", "schema")
 FORMATS = ("text", "json")
 SRC, OUT = "./bmad", "./generated"
 

@@ -36,6 +36,7 @@ Examples:
   bmad2pf --check --strict           what continuous integration asks
   bmad2pf --diff                     show what a run would change
   bmad2pf --output-format json       findings for another program
+  bmad2pf import ../their-project    a project in another form as native sources
 """
 
 

@@ -123,6 +123,23 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD617": ("note", "a workflow that has become several flows"),
     "BMAD618": ("warning", "a document's template that cannot be read"),
     "BMAD619": ("warning", "something that --keep-going leaves out"),
+    "BMAD630": ("warning", "a row of a table that does not fit its header"),
+    "BMAD631": ("warning", "an agent that does not follow its form"),
+    "BMAD632": ("error", "an agent's XML that is not well-formed"),
+    "BMAD633": ("error", "XML that declares types or entities"),
+    "BMAD634": ("error", "TOML that does not parse"),
+    "BMAD635": ("error", "workflows that follow each other in a circle"),
+    "BMAD636": ("error", "a next step that is not there"),
+    "BMAD637": ("note", "test data that is not read"),
+    "BMAD638": ("warning", "an agent's XML that was repaired"),
+    "BMAD639": ("warning", "a table's workflow that is not there"),
+    "BMAD640": ("note", "placeholders that are left for the model"),
+    "BMAD641": ("note", "what only suggests an order of agents"),
+    "BMAD642": ("warning", "a tool of another program"),
+    "BMAD643": ("warning", "an early form that is read as well as can be"),
+    "BMAD644": ("warning", "an installed agent whose file is not there"),
+    "BMAD645": ("warning", "a task or an agent of CrewAI that does not fit"),
+    "BMAD646": ("error", "an imported file that was edited since"),
 }
 
 

@@ -21,6 +21,8 @@ def main() -> None:
     """Run the command that `sys.argv` holds, and end the process with its exit code."""
     try:
         words = sys.argv[1:]
+        if words[:1] == ["import"]:
+            sys.exit(_import(words[1:]))
         options = plain(words)
         if options is None:
             if (coming := not_yet(words)) is not None:
@@ -43,6 +45,13 @@ def main() -> None:
     except Exception:  # noqa: BLE001  our own fault keeps its traceback; only the code is ours
         sys.excepthook(*sys.exc_info())
         sys.exit(MISUSED)
+
+
+def _import(words: list[str]) -> int:
+    from .importcli import read_options
+    from .importing import import_project
+
+    return import_project(read_options(words))
 
 
 def _asked_of_typer() -> Options:

@@ -256,7 +256,7 @@ class Conversation:
 
     async def _sent(self, model: Model, request: ModelRequest) -> ModelReply:
         lane = self.context.services.lanes.of(model.provider)
-        if not lane.enter_now(self.context.places):
+        if not lane.enter_now():
             return await lane.call(
                 self.context.places,
                 partial(_tokens, request),

@@ -2,6 +2,7 @@
 
     BMADError
     ├── SettingsError            config/runtime.yaml or the environment cannot be used
+    ├── ArchiveError             a backup cannot be used, or its file is there already
     ├── TreeError                the generated folder does not match its manifest
     ├── NotFound                 no such agent, flow, document or memory entry
     ├── InvalidName              an id that a client gave cannot name anything
@@ -62,6 +63,12 @@ class SettingsError(BMADError):
         first.message = "\n".join(dict.fromkeys(fault.message for fault in several))
         first.args = (first.message,)
         return first
+
+
+class ArchiveError(BMADError):
+    """A backup that is damaged, none, or would be written over; the message names the file."""
+
+    code = "archive_unusable"
 
 
 class TreeError(BMADError):

@@ -176,8 +176,11 @@ class Executor:
         context.documents.update(request.documents)
         store = self.services.documents
         if store is not None:
+            author = {"kind": "client", "run_id": context.run_id}
+            if request.caller:
+                author["client"] = request.caller
             for name, text in request.documents.items():
-                await store.put(story_document(request.story_id, name), text)
+                await store.put(story_document(request.story_id, name), text, author=author)
 
     def _ended(self, run: Run) -> None:
         if self._running.get(run.identity) is not run:

@@ -133,7 +133,7 @@ class AgentNode(StepNode):
         return recall_scopes(self.id, self.scope(context), context.story_id)
 
     async def prep_async(self, shared: Any) -> Conversation:
-        context = FlowContext.of(shared)
+        context: FlowContext = shared if type(shared) is FlowContext else FlowContext.of(shared)
         ticket = self.reserved
         if ticket is None:
             ticket = self.reserve(context)
@@ -159,13 +159,12 @@ class AgentNode(StepNode):
         if self.reserved is not None and self.reserved.record is None:
             await Conversation(context, self.reserved).queued("run", seconds)
 
-    async def visit(self, context: FlowContext) -> str | None:
+    async def visit(self, shared: Any, /) -> str | None:
         """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
-        talk = await self.prep_async(context)
+        talk = await self.prep_async(shared)
         return self._done(talk, await self.exec_async(talk))
 
-    def _run_async(self, shared: Any) -> Coroutine[Any, Any, str | None]:
-        return self.visit(shared if type(shared) is FlowContext else FlowContext.of(shared))
+    _run_async = visit  # type: ignore[assignment]  # its stubs know dicts only
 
     def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
         if prep_res.skipped:
@@ -190,7 +189,8 @@ class AgentNode(StepNode):
             context.rework.note(self.step, [each.ticket for each in talks], self.creates)
         if self.group is None:
             context.previous = (self.step,)
-        return self.following(record["action"])
+        action = record["action"]
+        return None if action is None and not self.successors else self.following(action)
 
     async def _left_out(self, talk: Conversation) -> Record:
         await self.skip(talk.ticket, talk.context)
@@ -213,7 +213,11 @@ class AgentNode(StepNode):
 
     def _sight(self, context: FlowContext) -> Sight:
         """What it sees, but for what stores hold."""
-        outputs = self._outputs(context) if context.results or context.outer else {}
+        previous = context.previous
+        if len(previous) == 1 and not self.wait_for_agents:
+            outputs = {previous[0]: context.results[previous[0]]}
+        else:
+            outputs = self._outputs(context) if context.results or context.outer else {}
         sight = Sight(context.input, outputs=outputs, head=context.opening)
         if self.has_task or context.shows:
             self._show_task(sight, context)

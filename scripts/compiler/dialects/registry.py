@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from ...runtime import spec
 from ..diagnostics import Diagnostics, quoted
-from . import v4
+from . import neighbours, v3, v4, v6
 from .draft import Draft
 from .tree import ForeignTree
 
@@ -24,7 +24,14 @@ class Reader(NamedTuple):
     read: Callable[[ForeignTree, Diagnostics], Draft]
 
 
-READERS: Final = (Reader("bmad-v4", v4.recognises, v4.read),)
+READERS: Final = (
+    Reader("bmad-v4", v4.recognises, v4.read),
+    Reader("bmad-v6", v6.recognises, v6.read),
+    Reader("bmad-v3", v3.recognises, v3.read),
+    Reader("crewai", neighbours.is_crew, neighbours.read_crew),
+    Reader("neighbour", neighbours.has_agents, neighbours.read_agents),
+    Reader("prose", neighbours.is_prose, neighbours.read_prose),
+)
 
 
 def joined(one: Draft, other: Draft, tree: ForeignTree, diagnostics: Diagnostics) -> Draft:

@@ -123,7 +123,11 @@ def scalar(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"no YAML for {type(value).__name__}")
     is_plain = _PLAIN.fullmatch(value) and not value.endswith(" ") and resolve(value) == value
-    return value if is_plain else quoted(value)
+    if is_plain:
+        return value
+    if '"' in value and "'" not in value and value.isascii() and value.isprintable():
+        return f"'{value}'"  # as a person would, instead of escaping
+    return quoted(value)
 
 
 def _number(value: float) -> str:
