@@ -132,6 +132,21 @@ def test_two_processes_share_one_memory(pair: tuple[Service, Service, RedisServe
     assert memory(one, "shared:all") == memory(two, "shared:all")
 
 
+def test_what_one_process_writes_is_recalled_by_the_other(
+    pair: tuple[Service, Service, RedisServer],
+) -> None:
+    one, two, _ = pair
+    for number, text in enumerate(("a red fox", "a blue whale", "a grey fox")):
+        assert one.client.put(f"/memory/shared:notes/animal{number}", json=text).is_success
+        body = {"agent_id": "first", "query": text, "limit": 1}
+        (entry,) = two.client.post("/memory/context", json=body).json()["entries"]
+        assert (entry["key"], entry["value"]) == (f"animal{number}", text)
+    for number in range(3):
+        one.client.delete(f"/memory/shared:notes/animal{number}")
+    body = {"agent_id": "first", "query": "fox whale", "limit": 9}
+    assert two.client.post("/memory/context", json=body).json()["entries"] == []
+
+
 def test_a_run_with_redis_down_fails_and_goes_on_later(
     with_gate: Path, start: Start, server: RedisServer
 ) -> None:
