@@ -28,6 +28,7 @@ from .redisscripts import BUILD, SWAP, WRITE
 HISTORY: Final = 1000  # writes that a scope's stream keeps, as WRITE has it
 PAGE: Final = 100  # entries that are read or built at once
 PAGE_BYTES: Final = 1 << 20  # likewise
+PIECE: Final = 500  # entries that are parsed without a pause
 SCANNED: Final = 1000  # keys that the server looks at in one go
 BUILD_SECONDS: Final = 60  # what a restore leaves behind when it dies half-way
 PROBE_SECONDS: Final = 60
@@ -193,10 +194,13 @@ class RedisMemory:
         fields = dict(zip(answer[::2], answer[1::2], strict=True))
         fields.pop(LIFE_FIELD, None)
         seq = int(fields.pop(SEQ_FIELD, b"0"))
-        found = [
-            self._entry(data, scope, key.decode("utf-8", "replace")) for key, data in fields.items()
-        ]
-        entries = [entry for entry in found if entry is not None]
+        entries = []
+        for number, (key, data) in enumerate(fields.items(), 1):
+            entry = self._entry(data, scope, key.decode("utf-8", "replace"))
+            if entry is not None:
+                entries.append(entry)
+            if number % PIECE == 0:
+                await asyncio.sleep(0)  # others are served in between
         entries.sort(key=lambda entry: entry.seq, reverse=True)
         return seq, entries
 
