@@ -26,6 +26,8 @@ _TREE: Final = Path(__file__).resolve().parent.parent
 
 # Commands with words of their own, by the module that reads them.
 _GROUPS: Final = {
+    "backup": ("backupcommand", "write memory and documents to one file"),
+    "restore": ("backupcommand", "read such a file back"),
     "memory": ("memorycommand", "look after what memory holds: verify, compact, export, import"),
 }
 

@@ -43,6 +43,7 @@ class FlowContext:
     documents: dict[str, str] = field(default_factory=dict)
     on_missing_doc: str | None = None
     command: str = ""  # an errand beside the flow: it leaves no document and no memory
+    shows: tuple[str, ...] = ()  # the assets that go with it
     results: dict[str, Any] = field(default_factory=dict)
     agent_of: dict[str, str] = field(default_factory=dict)
     previous: tuple[str, ...] = ()
@@ -51,6 +52,8 @@ class FlowContext:
     outer: Mapping[str, Any] = field(default_factory=dict)
     rework: Rework | None = None
     path: str = ""
+    item: tuple[int, int, Any] | None = None  # of the list that this flow runs for
+    suffix: str = ""  # behind the names of documents that are made for an item
     opening: tuple[str, tuple[str, ...]] = field(init=False)
     places: Places = field(init=False)
     ledger: Ledger = field(init=False)
@@ -61,11 +64,14 @@ class FlowContext:
         self.places = Places(self.services.settings.runs.max_parallel_agents)
         self.ledger = Ledger(self.services.prices)
 
-    def inside(self, step: str, on_missing_doc: str | None) -> FlowContext:
+    def inside(
+        self, step: str, on_missing_doc: str | None, item: tuple[int, int, Any] | None = None
+    ) -> FlowContext:
         """The context of a flow that is one step of this one: its own results, the same run.
 
         Its first step sees as `outer` what the step itself would have seen; its steps are known
-        outside as `<step>.<inner step>`.
+        outside as `<step>.<inner step>`. For one `item` of a list (number from 1, of how many,
+        what it is) they are `<step>.<number>.<inner step>`, and its documents are its own.
         """
         seen = {name: self.results[name] for name in self.previous} or self.outer
         inner = replace(
@@ -80,6 +86,13 @@ class FlowContext:
             path=f"{self.path}{step}.",
             rework=None if self.rework is None else self.rework.inside(self.previous),
         )
+        if item is not None:
+            inner.item = item
+            inner.path = f"{inner.path}{item[0]}."
+            inner.suffix = f"{self.suffix}__{item[0]}"
+            inner.documents = dict(self.documents)
+            if inner.rework is not None:
+                inner.rework = inner.rework.of_item(inner.suffix)
         inner.places = self.places
         inner.ledger = self.ledger
         return inner
@@ -120,7 +133,15 @@ class FlowContext:
         if text is not None or store is None:
             return text
         found = await store.get(story_document(self.story_id, name)) or await store.get(name)
+        if self.suffix:
+            own = await store.get(story_document(self.story_id, name) + self.suffix)
+            found = own or found
         return None if found is None else found.text
+
+    async def present(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The texts of those of `names` that are there."""
+        found = {name: await self.document(name) for name in map(document_name, names)}
+        return {name: text for name, text in found.items() if text is not None}
 
     async def required(
         self, step: str, names: tuple[str, ...]

@@ -2,6 +2,7 @@
 
     BMADError
     ├── SettingsError            config/runtime.yaml or the environment cannot be used
+    ├── ArchiveError             a backup cannot be used, or its file is there already
     ├── TreeError                the generated folder does not match its manifest
     ├── NotFound                 no such agent, flow, document or memory entry
     ├── InvalidName              an id that a client gave cannot name anything
@@ -62,6 +63,12 @@ class SettingsError(BMADError):
         first.message = "\n".join(dict.fromkeys(fault.message for fault in several))
         first.args = (first.message,)
         return first
+
+
+class ArchiveError(BMADError):
+    """A backup that is damaged, none, or would be written over; the message names the file."""
+
+    code = "archive_unusable"
 
 
 class TreeError(BMADError):
@@ -188,10 +195,14 @@ class OutputError(RunError):
 
 
 class ModelError(RunError):
-    """The provider refused or failed; `http_status` is its answer's, where there was one."""
+    """The provider refused or failed; `http_status` is its answer's, where there was one.
+
+    `retry_after` is in seconds, where the provider said so.
+    """
 
     code = "model_failed"
     status = 502
+    retry_after: float | None = None
 
     def __init__(
         self,
@@ -210,7 +221,7 @@ class ModelError(RunError):
 
 
 class RateLimitError(ModelError):
-    """429; `retry_after` is in seconds, where the provider said."""
+    """429."""
 
     code = "model_rate_limited"
 

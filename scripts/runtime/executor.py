@@ -119,8 +119,9 @@ class Executor:
     def _context(self, run: Run, flow: Flow | None) -> FlowContext:
         request = run.request
         command = request.command or ""
+        shows: tuple[str, ...] = ()
         if request.agent is not None and command:
-            command = dict(self.agents[request.agent].commands).get(command) or command
+            command, shows = self.agents[request.agent].errand(command)
         return FlowContext(
             input=request.input,
             story_id=request.story_id,
@@ -130,6 +131,7 @@ class Executor:
             inputs=request.inputs,
             on_missing_doc=flow.on_missing_doc if flow else None,
             command=command,
+            shows=shows,
             rework=run.rework,
         )
 
@@ -174,8 +176,11 @@ class Executor:
         context.documents.update(request.documents)
         store = self.services.documents
         if store is not None:
+            author = {"kind": "client", "run_id": context.run_id}
+            if request.caller:
+                author["client"] = request.caller
             for name, text in request.documents.items():
-                await store.put(story_document(request.story_id, name), text)
+                await store.put(story_document(request.story_id, name), text, author=author)
 
     def _ended(self, run: Run) -> None:
         if self._running.get(run.identity) is not run:

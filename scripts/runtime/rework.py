@@ -52,6 +52,15 @@ class Rework:
         outer = max((self._age(step) for step in previous), default=self.outer)
         return replace(self, made={}, outer=outer)
 
+    def of_item(self, suffix: str) -> Rework:
+        """The same for one item of a list: its documents are its own, and end with `suffix`."""
+        own = {
+            name.removesuffix(suffix): seq
+            for name, seq in self.changed.items()
+            if name.endswith(suffix)
+        }
+        return replace(self, changed={**self.changed, **own}, documents=dict(self.documents))
+
     def _age(self, step: str) -> float:
         return self.made.get(step, _NEVER)
 

@@ -31,7 +31,7 @@ class RunRequest:
 
     `documents` maps names to Markdown; `fresh` starts over even where a run could go on;
     `changed` names documents whose readers shall run again; `on_change` says what becomes of
-    a run whose sources have changed since.
+    a run whose sources have changed since; `caller` is the name of the client's key.
     """
 
     flow: str
@@ -46,6 +46,7 @@ class RunRequest:
     on_change: OnChange | None = None
     changed: Sequence[str] = ()
     tenant: str = ""
+    caller: str = ""
 
     @property
     def identity(self) -> str:

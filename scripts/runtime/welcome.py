@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .api.auth import access
+from .backup import unfinished
 from .redisurl import address
 from .settings import Settings
 
@@ -35,10 +36,15 @@ def report(service: Any, listener: socket.socket) -> str:
         f"model     {_model(settings, service.services.model)}",
         f"memory    {_memory(settings)}",
         f"documents {settings.documents_dir}",
-        *(f"warning   {warning}" for warning in (*settings.warnings, *short)),
+        *(f"warning   {warning}" for warning in (*settings.warnings, *short, *_left(settings))),
         f"try       {request}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _left(settings: Settings) -> list[str]:
+    told = unfinished(settings.memory_dir)
+    return [] if told is None else [told]
 
 
 def _model(settings: Settings, model: Any) -> str:

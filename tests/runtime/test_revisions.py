@@ -351,3 +351,17 @@ def test_a_cancelled_write_is_done_and_unlocked(folder: Path, store: FileDocumen
 
     do(main())
     assert list((folder / ".store" / "new").iterdir()) == []
+
+
+def test_another_document_of_the_same_name_is_not_taken_for_the_old_one(folder: Path) -> None:
+    """Its file may well get the inode of the one that was deleted, and have its size."""
+    here, there = FileDocuments(folder), FileDocuments(folder)
+    do(here.put("prd", "a", author=AGENT))
+    os.utime(folder / "prd.md", (1000, 1000))
+    os.utime(log_of(folder), (1000, 1000))
+    assert do(here.put("prd", "b", author=AGENT))[0].created_at.startswith("1970")
+    do(there.delete("prd"))
+    for text in ("a", "b"):
+        created = do(there.put("prd", text, author=AGENT))[0].created_at
+    assert do(here.put("prd", "c"))[0].created_at == created
+    assert texts(here) == ["a", "b", "c"]

@@ -1,0 +1,253 @@
+"""A backup's file: a zip of JSON lines, with a manifest that names every file and its checksum.
+
+`memory/isolated/….jsonl` and `memory/shared/….jsonl` hold a scope's writes as memory files do,
+`documents/{id}.jsonl` the revisions of a document, `backup.json` is written last. The file has
+its name only once it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from . import __version__
+from .clock import now
+from .errors import ArchiveError, BMADError, StoreError
+from .stores.files import NO_ROOM, sync_folder
+from .stores.names import check_key, document_file, parse_scope
+from .stores.protocol import Entry, Revision
+from .stores.record import BadLine, decode, encode, encode_value, seal, unseal
+
+FORMAT: Final = "bmad2pf-backup/1"
+MANIFEST: Final = "backup.json"
+MAX_MANIFEST: Final = 2**30  # bytes
+MAX_LINE: Final = 2**28
+_REVISION: Final = {"rev": int, "etag": str, "time": str, "size": int, "author": dict, "text": str}
+
+
+class Item(NamedTuple):
+    """One file of an archive. `kind` is memory or document, `name` the scope or the id.
+
+    `at` is the `seq`, or the revision, as of which it was read.
+    """
+
+    kind: str
+    name: str
+    at: int
+    lines: int
+    path: str
+    sha256: str
+
+
+class Archive(NamedTuple):
+    """What a backup holds; `made_at` is RFC 3339, `backend` what kept memory then."""
+
+    made_at: str
+    version: str
+    backend: str
+    items: tuple[Item, ...]
+
+
+Writes = tuple[str, Sequence[Entry]]
+Revisions = tuple[str, Sequence[tuple[Revision, str]]]
+
+
+class Writer:
+    """An archive that is being written."""
+
+    def __init__(self, file: zipfile.ZipFile) -> None:
+        self._file = file
+        self.items: list[Item] = []
+
+    def add_scope(self, scope: str, seq: int, entries: Sequence[Entry]) -> None:
+        """All kept writes of a scope as of `seq`."""
+        place = parse_scope(scope)
+        lines = (encode(entry, encode_value(entry.value)) for entry in entries)
+        self._add("memory", scope, seq, f"memory/{place.folder}/{place.file}", lines)
+
+    def add_document(self, document_id: str, revisions: Sequence[tuple[Revision, str]]) -> None:
+        """The kept revisions of a document, the oldest first; at least one."""
+        document_file(document_id)  # or it is no name
+        path = f"documents/{document_id}.jsonl"
+        lines = (_revision_line(revision, text) for revision, text in revisions)
+        self._add("document", document_id, revisions[-1][0].rev, path, lines)
+
+    def _add(self, kind: str, name: str, at: int, path: str, lines: Iterator[bytes]) -> None:
+        digest, count = hashlib.sha256(), 0
+        with self._file.open(_info(path), "w", force_zip64=True) as part:
+            for line in lines:
+                part.write(line)
+                digest.update(line)
+                count += 1
+        self.items.append(Item(kind, name, at, count, path, digest.hexdigest()))
+
+    def finish(self, backend: str) -> None:
+        """The manifest."""
+        head = {"format": FORMAT, "made_at": now(), "version": __version__, "backend": backend}
+        items = [item._asdict() for item in self.items]
+        text = json.dumps({**head, "items": items}, indent=1)
+        self._file.writestr(_info(MANIFEST), f"{text}\n")
+
+
+@contextmanager
+def new_archive(path: Path) -> Iterator[Writer]:
+    """A new file, there under its name only when all went well. Raises StoreError, ArchiveError."""
+    if os.path.lexists(path):
+        raise ArchiveError(f"{path} is there already: choose another name")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(beside, "xb", opener=_private) as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                yield Writer(archive)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        status = 507 if error.errno in NO_ROOM else 500
+        reason = f"{path} cannot be written: {error.strerror}"
+        raise StoreError(reason, store="backup", status=status) from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _info(path: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(path)  # with the time that zip begins with: it is told elsewhere
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o600 << 16
+    return info
+
+
+class Reader:
+    """An archive that has been looked through: nothing in it is damaged."""
+
+    def __init__(self, file: zipfile.ZipFile, archive: Archive) -> None:
+        self._file = file
+        self.archive = archive
+
+    def writes(self, item: Item) -> list[Entry]:
+        """A scope's writes by `seq`. Raises ArchiveError."""
+        entries: list[Entry] = []
+        for number, line in self._lines(item):
+            with _told(item, number):
+                entry = decode(line)
+                if entry.scope != item.name or entry.seq <= (entries[-1].seq if entries else 0):
+                    raise BadLine("it does not belong here")
+                check_key(entry.key)
+                entries.append(entry)
+        return entries
+
+    def revisions(self, item: Item) -> list[tuple[Revision, str]]:
+        """A document's revisions, the oldest first. Raises ArchiveError."""
+        found: list[tuple[Revision, str]] = []
+        for number, line in self._lines(item):
+            with _told(item, number):
+                revision = _revision(unseal(line))
+                if found and revision[0].rev <= found[-1][0].rev:
+                    raise BadLine("it does not belong here")
+                found.append(revision)
+        return found
+
+    def check(self, item: Item) -> None:
+        """Read a file whole. Raises ArchiveError when it is not as the manifest has it."""
+        count = len(self.writes(item) if item.kind == "memory" else self.revisions(item))
+        if count != item.lines or not count:
+            raise ArchiveError(f"{item.path} has {count} lines instead of {item.lines}")
+
+    def _lines(self, item: Item) -> Iterator[tuple[int, bytes]]:
+        digest = hashlib.sha256()
+        with _damage(item.path), self._file.open(item.path) as part:
+            number = 0
+            while line := part.readline(MAX_LINE):
+                number += 1
+                digest.update(line)
+                yield number, line.removesuffix(b"\n")
+        if digest.hexdigest() != item.sha256:
+            raise ArchiveError(f"{item.path} does not have the checksum that {MANIFEST} names")
+
+
+@contextmanager
+def read_archive(path: Path) -> Iterator[Reader]:
+    """The archive; its files are yet to be checked. Raises ArchiveError."""
+    with _damage(str(path)):
+        file = zipfile.ZipFile(path)
+    with file:
+        with _damage(str(path)):
+            archive = _manifest(file)
+            names = sorted(file.namelist())
+        if names != sorted([MANIFEST, *(item.path for item in archive.items)]):
+            raise ArchiveError(f"{path} does not hold the files that its {MANIFEST} names")
+        yield Reader(file, archive)
+
+
+def _manifest(file: zipfile.ZipFile) -> Archive:
+    if MANIFEST not in file.namelist() or file.getinfo(MANIFEST).file_size > MAX_MANIFEST:
+        raise ArchiveError(f"it is no backup of this service: {MANIFEST} is missing")
+    found = json.loads(file.read(MANIFEST))
+    if found["format"] != FORMAT:
+        raise ArchiveError(f"its format is {found['format']!r}: this service reads {FORMAT}")
+    items = tuple(_item(Item(**item)) for item in found["items"])
+    return Archive(found["made_at"], found["version"], found["backend"], items)
+
+
+def _item(item: Item) -> Item:
+    """Itself, when its name can be one. Raises BMADError, or ArchiveError."""
+    if item.kind == "memory":
+        parse_scope(item.name)
+    elif item.kind == "document":
+        document_file(item.name)
+    else:
+        raise ArchiveError(f"{item.path} is of a kind that is not known here")
+    return item
+
+
+def _revision_line(revision: Revision, text: str) -> bytes:
+    fields = {name: getattr(revision, name) for name in _REVISION if name != "text"}
+    return seal(json.dumps({**fields, "author": dict(revision.author), "text": text}))
+
+
+def _revision(fields: Any) -> tuple[Revision, str]:
+    if not isinstance(fields, dict) or list(fields) != list(_REVISION):
+        raise BadLine("it is no revision")
+    if any(type(fields[name]) is not kind for name, kind in _REVISION.items()):
+        raise BadLine("it is no revision")
+    text = fields.pop("text")
+    return Revision(**fields), text
+
+
+@contextmanager
+def _told(item: Item, number: int) -> Iterator[None]:
+    try:
+        yield
+    except (BadLine, BMADError) as error:
+        raise ArchiveError(f"{item.path}, line {number}: {error}") from error
+
+
+@contextmanager
+def _damage(what: str) -> Iterator[None]:
+    """What a file that is no archive, or no longer one, comes to: everything zip may raise."""
+    try:
+        yield
+    except ArchiveError:
+        raise
+    except FileNotFoundError:
+        raise ArchiveError(f"there is no file {what}") from None
+    except OSError as error:
+        raise ArchiveError(f"{what} cannot be read: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError) as error:
+        raise ArchiveError(f"{what} is damaged: {error}") from error
+    except (KeyError, TypeError, RuntimeError, NotImplementedError, BMADError) as error:
+        raise ArchiveError(f"{what} is damaged or no backup: {error}") from error

@@ -1,0 +1,111 @@
+"""Both stores into one archive while they serve, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from .archive import Archive, Reader, new_archive, read_archive
+from .clock import now
+from .errors import StoreError
+from .stores.protocol import DocumentStore, MemoryStore
+
+MARK: Final = ".restore"  # beside memory, while a restore goes on
+
+# What is being done, how many of how many.
+Tell = Callable[[str, int, int], None]
+
+
+class Stores(NamedTuple):
+    """What is backed up, and the folder for notes to ourselves."""
+
+    memory: MemoryStore
+    documents: DocumentStore
+    folder: Path
+
+
+async def back_up(stores: Stores, path: Path, tell: Tell) -> Archive:
+    """Write both stores to a new file: each scope and document as of one moment.
+
+    All that was acknowledged before the call is in it. Raises StoreError, ArchiveError.
+    """
+    with new_archive(path) as writer:
+        scopes = await stores.memory.scopes()
+        for number, scope in enumerate(scopes, 1):
+            tell("scope", number, len(scopes))
+            seq, entries = await stores.memory.dump(scope)
+            if entries:
+                await asyncio.to_thread(writer.add_scope, scope, seq, entries)
+        infos = await stores.documents.list()
+        for number, info in enumerate(infos, 1):
+            tell("document", number, len(infos))
+            revisions = await stores.documents.dump(info.id)
+            if revisions:  # else it was deleted meanwhile
+                await asyncio.to_thread(writer.add_document, info.id, revisions)
+        await asyncio.to_thread(writer.finish, stores.memory.backend)
+    return Archive(now(), "", stores.memory.backend, tuple(writer.items))
+
+
+async def check(path: Path, tell: Tell) -> Archive:
+    """Look an archive through. Raises ArchiveError when anything in it is damaged."""
+    with read_archive(path) as reader:
+        await _check(reader, tell)
+        return reader.archive
+
+
+async def restore(stores: Stores, path: Path, tell: Tell) -> Archive:
+    """Put the scopes and documents of an archive in the place of those that are there.
+
+    Each is replaced as a whole; others stay. Nothing is written unless all of the archive is
+    sound. A mark says that it goes on, until it has ended. Raises ArchiveError and StoreError.
+    """
+    with read_archive(path) as reader:
+        await _check(reader, tell)
+        items = reader.archive.items
+        _mark(stores.folder, path)
+        for number, item in enumerate(items, 1):
+            tell("restoring", number, len(items))
+            if item.kind == "memory":
+                entries = await asyncio.to_thread(reader.writes, item)
+                await stores.memory.load(item.name, entries)
+            else:
+                revisions = await asyncio.to_thread(reader.revisions, item)
+                await stores.documents.load(item.name, revisions)
+        (stores.folder / MARK).unlink(missing_ok=True)
+        return reader.archive
+
+
+def unfinished(folder: Path) -> str | None:
+    """The words for a restore that did not come to its end; None when there was none."""
+    try:
+        text = (folder / MARK).read_text("utf-8")
+    except OSError:
+        return None
+    with suppress(ValueError, KeyError, TypeError):
+        told = json.loads(text)
+        return (
+            f"the restore of {told['archive']} that began at {told['began']} did not end: some of "
+            "its scopes and documents are restored and the others are as before; run it again"
+        )
+    return "a restore did not end: run it again"
+
+
+async def _check(reader: Reader, tell: Tell) -> None:
+    items = reader.archive.items
+    for number, item in enumerate(items, 1):
+        tell("verifying", number, len(items))
+        await asyncio.to_thread(reader.check, item)
+
+
+def _mark(folder: Path, path: Path) -> None:
+    text = json.dumps({"archive": path.name, "began": now()})
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / MARK).write_text(f"{text}\n", "utf-8")
+    except OSError as error:
+        message = f"{folder} cannot be written: {error.strerror}"
+        raise StoreError(message, store="memory") from error

@@ -1,0 +1,105 @@
+"""`python -m generated backup FILE` and `restore FILE`: both stores, served or not."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from .archive import Archive
+from .backup import Stores, back_up, check, restore, unfinished
+from .settings import Settings, load_settings
+from .stores.select import make_documents, make_memory
+
+_BACKUP: Final = """\
+Memory and documents into a new file, with histories, revisions and authors; each scope and each
+document is as of one moment, and what was acknowledged before the start is in. The service may
+go on. Runs that have not ended are not part of it.
+"""
+_RESTORE: Final = """\
+Put what a backup holds in the place of what is there: every scope and document of it as a whole;
+others stay as they are. The whole file is looked through before anything changes. The backend of
+now need not be that of the backup.
+"""
+
+Use = Callable[[Stores], Awaitable[Archive]]
+
+
+def main(prog: str, root: Path, arguments: Sequence[str]) -> int:
+    """The exit code. `root` is the folder that holds `generated/`. Raises BMADError."""
+    restores = prog.endswith("restore")
+    asked = _parser(prog, restores=restores).parse_args(arguments)
+    if restores and asked.check:
+        archive = asyncio.run(check(asked.file, _progress))
+        _say(f"{asked.file} is whole: {_what(archive)}, of {archive.made_at}")
+        return 0
+    settings = load_settings(root, os.environ)
+    asyncio.run((_restore if restores else _back_up)(settings, asked.file))
+    return 0
+
+
+def _parser(prog: str, *, restores: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=_RESTORE if restores else _BACKUP)
+    told = "what backup has written" if restores else "a new file, such as monday.zip"
+    parser.add_argument("file", type=Path, help=told)
+    if restores:
+        parser.add_argument("--check", action="store_true", help="only look it through")
+    return parser
+
+
+async def _back_up(settings: Settings, file: Path) -> None:
+    left = unfinished(settings.memory_dir)
+    if left is not None:
+        _say(f"warning: {left}")
+    archive = await _with_stores(settings, lambda stores: back_up(stores, file, _progress))
+    _say(f"{file} holds {_what(archive)}")
+
+
+async def _restore(settings: Settings, file: Path) -> None:
+    left = unfinished(settings.memory_dir)
+    if left is not None:
+        _say(f"warning: {left}")
+    archive = await _with_stores(settings, lambda stores: restore(stores, file, _progress))
+    _say(f"restored {_what(archive)}, of {archive.made_at}")
+
+
+async def _with_stores(settings: Settings, use: Use) -> Archive:
+    memory = make_memory(settings)
+    try:
+        archive = await use(Stores(memory, make_documents(settings), settings.memory_dir))
+        damaged = getattr(memory, "problems", None)
+        for name, lines in damaged.items() if isinstance(damaged, dict) else ():
+            _say(f"{name}: {lines} damaged lines left out, see python -m generated memory verify")
+        return archive
+    finally:
+        await memory.close()
+
+
+def _what(archive: Archive) -> str:
+    scopes = [item for item in archive.items if item.kind == "memory"]
+    documents = [item for item in archive.items if item.kind == "document"]
+    return (
+        f"{_count(len(scopes), 'scope')} with {_count(sum(s.lines for s in scopes), 'write')} and "
+        f"{_count(len(documents), 'document')} "
+        f"with {_count(sum(d.lines for d in documents), 'revision')}"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _say(text: str) -> None:
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{clear}{text}\n")
+
+
+def _progress(what: str, done: int, of: int) -> None:
+    """On a terminal only."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{what} {done} of {of}")
+        sys.stderr.flush()

@@ -1,0 +1,284 @@
+"""Backups: damage is refused, a full disk leaves nothing, a kill leaves the old or the new."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.runtime.archive import Archive
+from scripts.runtime.backup import MARK, Stores, back_up, check, restore, unfinished
+from scripts.runtime.errors import ArchiveError, BMADError, StoreError
+from scripts.runtime.stores.documents import FileDocuments
+from scripts.runtime.stores.index import HISTORY
+from scripts.runtime.stores.memory import FileMemory
+from scripts.runtime.stores.record import seal
+from tests.faults.test_store_memory import file_size_limit
+from tests.faults.writer import SCOPE, value
+from tests.faults.writers import ROOT, writers
+
+SCOPES = ("analyst:S-1", "analyst:S_1", "critic:S-1", "shared:product", "analyst:" + "x" * 100)
+FLIPS = int(os.environ.get("BACKUP_FLIPS", "150"))
+AUTHOR = {"kind": "agent", "agent": "writer", "step": "writer", "run_id": "r", "prompt": "0" * 64}
+
+
+def silent(what: str, done: int, of: int) -> None:
+    return
+
+
+def using(root: Path, use: Callable[[Stores], Any]) -> Any:
+    async def main() -> Any:
+        memory = FileMemory(root / "memory")
+        try:
+            return await use(Stores(memory, FileDocuments(root / "docs"), root / "memory"))
+        finally:
+            await memory.close()
+
+    return asyncio.run(main())
+
+
+def fill(root: Path, word: str, writes: int = 12) -> None:
+    async def write(stores: Stores) -> None:
+        for scope in SCOPES:
+            for number in range(writes):
+                await stores.memory.put(scope, f"k{number % 5}", f"{word} \u2028 {number}")
+            await stores.memory.put(scope, "o", {"a": [number]}, category="quality_insight")
+            await stores.memory.delete(scope, "k0")
+        for number in range(3):
+            await stores.documents.put("S-1__prd", f"# {word} {number}\r\n", author=AUTHOR)
+            await stores.documents.put(f"note.{number}", f"{word} – Größe", author=None)
+
+    using(root, write)
+
+
+def contents(root: Path) -> dict[str, Any]:
+    """All of both stores: writes with numbers, times and categories, revisions with authors."""
+
+    async def read(stores: Stores) -> dict[str, Any]:
+        memory, documents = stores.memory, stores.documents
+        found: dict[str, Any] = {each: await memory.dump(each) for each in await memory.scopes()}
+        for info in await documents.list():
+            kept = await documents.dump(info.id)
+            found[info.id] = [(*map(str, (r.rev, r.etag, r.time, r.author)), t) for r, t in kept]
+        return found
+
+    found: dict[str, Any] = using(root, read)
+    return found
+
+
+def backed_up(root: Path, path: Path) -> Archive:
+    archive: Archive = using(root, lambda stores: back_up(stores, path, silent))
+    return archive
+
+
+def restored(root: Path, path: Path) -> None:
+    using(root, lambda stores: restore(stores, path, silent))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """An archive, and what it was made of."""
+    root = tmp_path_factory.mktemp("saved")
+    fill(root, "old")
+    backed_up(root, root / "a.zip")
+    return root / "a.zip", contents(root)
+
+
+def test_all_comes_back_with_numbers_times_and_authors(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    archive, there = saved
+    restored(tmp_path, archive)
+    assert contents(tmp_path) == there
+    assert len(there) == len(SCOPES) + 4
+
+
+def test_what_is_there_is_replaced_and_the_rest_stays(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    archive, there = saved
+    fill(tmp_path, "new", writes=30)
+    using(tmp_path, lambda stores: stores.memory.put("shared:other", "k", 1))
+    using(tmp_path, lambda stores: stores.documents.put("other", "text"))
+    before = contents(tmp_path)
+    restored(tmp_path, archive)
+    assert contents(tmp_path) == {**before, **there}
+    assert unfinished(tmp_path / "memory") is None
+
+
+def test_tools_that_know_zip_and_json_read_it(saved: tuple[Path, dict[str, Any]]) -> None:
+    with zipfile.ZipFile(saved[0]) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        first = archive.read("memory/isolated/analyst_S-1.jsonl").splitlines()[0]
+    assert {"backup.json", "documents/S-1__prd.jsonl", "memory/shared/product.jsonl"} <= set(names)
+    assert first.startswith(b'{"key":"k0","value":"old')
+
+
+def test_an_archive_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"mine")
+    with pytest.raises(ArchiveError):
+        backed_up(tmp_path, path)
+    assert path.read_bytes() == b"mine"
+
+
+def damages(whole: bytes) -> Iterator[bytes]:
+    """Flips of a bit anywhere, and files that end early or are something else."""
+    chance = random.Random(7)
+    for _ in range(FLIPS):
+        place = chance.randrange(len(whole))
+        flipped = bytes([whole[place] ^ 1 << chance.randrange(8)])
+        yield whole[:place] + flipped + whole[place + 1 :]
+    for part in range(1, 6):
+        yield whole[: len(whole) * part // 6]
+    yield from (b"", b"no zip", b"PK\x03\x04" + whole[4:200])
+
+
+def test_a_damaged_archive_is_refused_before_anything_is_written(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    """A flip that is let through is one of what nobody reads, such as a time in the zip."""
+    archive, there = saved
+    path = tmp_path / "damaged.zip"
+    refused = 0
+    for number, damage in enumerate(damages(archive.read_bytes())):
+        path.write_bytes(damage)
+        root = tmp_path / str(number)
+        try:
+            restored(root, path)
+        except ArchiveError:
+            refused += 1
+            assert not (root / "memory").exists() or not any((root / "memory").iterdir())
+        else:
+            assert contents(root) == there
+    assert refused > FLIPS * 0.8
+
+
+def test_a_file_that_was_written_anew_is_not_what_the_manifest_names(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    """A whole zip of whole lines, each with its own checksum, but not those of the backup."""
+    edited = "memory/shared/product.jsonl"
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(saved[0]) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            lines = source.read(name).splitlines(keepends=True)
+            if name == edited:
+                text = lines[0].partition(b',"crc"')[0].replace(b"old", b"odd") + b"}"
+                lines[0] = seal(text.decode())
+            target.writestr(name, b"".join(lines))
+    with pytest.raises(ArchiveError, match=edited):
+        restored(tmp_path / "in", path)
+    assert not (tmp_path / "in").exists()
+
+
+def test_an_archive_that_names_places_outside_is_refused(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    for old, new in ((b'"shared:product"', b'"shared:../../x"'), (b'"note.0"', b'"../../x"')):
+        path = tmp_path / "a.zip"
+        with zipfile.ZipFile(saved[0]) as source, zipfile.ZipFile(path, "w") as target:
+            for name in source.namelist():
+                data = source.read(name)
+                target.writestr(name, data.replace(old, new) if name == "backup.json" else data)
+        with pytest.raises(BMADError):
+            restored(tmp_path / "in", path)
+        path.unlink()
+    assert not (tmp_path / "in").exists()
+
+
+def test_an_archive_of_another_format_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        target.writestr("backup.json", '{"format": "bmad2pf-backup/2", "items": []}')
+    with pytest.raises(ArchiveError, match="bmad2pf-backup/2"):
+        asyncio.run(check(path, silent))
+
+
+@pytest.mark.parametrize("size", [0, 300, 2000])
+def test_a_full_disk_leaves_no_archive(tmp_path: Path, size: int) -> None:
+    fill(tmp_path, "word", writes=60)
+    with file_size_limit(size), pytest.raises(StoreError) as caught:
+        backed_up(tmp_path, tmp_path / "a.zip")
+    assert caught.value.status == 507
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["docs", "memory"]
+
+
+def test_a_restore_without_room_says_so_and_can_be_done_again(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    archive, there = saved
+    with file_size_limit(500), pytest.raises(StoreError) as caught:
+        restored(tmp_path, archive)
+    assert caught.value.status == 507
+    assert "did not end" in (unfinished(tmp_path / "memory") or "")
+    restored(tmp_path, archive)
+    assert contents(tmp_path) == there
+    assert unfinished(tmp_path / "memory") is None
+
+
+RESTORE = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from tests.faults.test_backup import restore, using
+left = int(sys.argv[3])
+def tell(what, done, of):
+    if what == "restoring" and done > left:
+        os.kill(os.getpid(), signal.SIGKILL)
+using(Path(sys.argv[1]), lambda stores: restore(stores, Path(sys.argv[2]), tell))
+"""
+
+
+@pytest.mark.parametrize("after", [0, 3, 7])
+def test_a_killed_restore_leaves_the_old_or_the_new_and_says_so(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]], after: int
+) -> None:
+    archive, there = saved
+    fill(tmp_path, "new", writes=20)
+    before = contents(tmp_path)
+    command = [sys.executable, "-c", RESTORE, str(tmp_path), str(archive), str(after)]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    now = contents(tmp_path)
+    assert now.keys() == before.keys()
+    new = [name for name in now if now[name] == there[name]]
+    assert len(new) == after
+    assert all(now[name] == before[name] for name in now if name not in new)
+    assert "did not end" in (unfinished(tmp_path / "memory") or "")
+    restored(tmp_path, archive)
+    assert contents(tmp_path) == there
+    assert not (tmp_path / "memory" / MARK).exists()
+
+
+def test_of_writers_at_work_all_that_was_acknowledged_before_is_in(tmp_path: Path) -> None:
+    """And up to one moment nothing is missing, of as many writes as a compaction keeps."""
+    root = tmp_path / "root"
+    with writers(root / "memory", "memory", number=3, size=300) as running:
+        for round_ in range(3):
+            for writer in running:
+                writer.wait_for(40)
+            before = {writer.name: writer.last for writer in running}
+            path = tmp_path / f"{round_}.zip"
+            backed_up(root, path)
+            copy = tmp_path / f"copy-{round_}"
+            restored(copy, path)
+            seq, writes = using(copy, lambda stores: stores.memory.dump(SCOPE))
+            kept = writes[-HISTORY:]
+            assert [write.seq for write in kept] == list(range(seq - len(kept) + 1, seq + 1))
+            for name, last in before.items():
+                own = [each for each in writes if each.key == name]
+                assert int(own[-1].value.split(":")[1]) >= last
+                numbers = [int(each.value.split(":")[1]) for each in kept if each.key == name]
+                assert numbers == [numbers[0] + place for place in range(len(numbers))]
+                assert {each.value for each in own} == {
+                    value(name, int(each.value.split(":")[1]), 300) for each in own
+                }
