@@ -163,9 +163,11 @@ class RedisMemory:
         found = await self._link.ask(("HKEYS", self._place(scope).memory))
         return [name for key in found if (name := key.decode("utf-8", "replace")) != SEQ_FIELD]
 
-    async def marks(self, scopes: Sequence[str]) -> dict[str, str]:
-        """None: a scope's number is as quick to ask for."""
-        return {}
+    async def marks(self, name: str) -> dict[str, str]:
+        """Empty ones: a scope's number is as quick to ask for."""
+        if not name.endswith(":"):
+            return {name: ""}
+        return {scope: "" for scope in await self.scopes() if scope.startswith(name)}
 
     async def check(self) -> None:
         """Whether the server takes writes now. Raises StoreError."""
