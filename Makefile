@@ -55,6 +55,7 @@ bench: $(dev_stamp) ## Measure against peers (minutes; installs them into .venv-
 	@$(BIN)/python -m bench.generate
 	@$(BIN)/python -m bench.flow
 	@$(BIN)/python -m bench.service
+	@$(BIN)/python -m bench.store
 	@$(BIN)/python -m bench.redis_store
 
 lock: python ## Resolve pyproject.toml anew into requirements*.txt

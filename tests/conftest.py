@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,18 @@ settings.load_profile("bmad2pf")
 
 StartService = Callable[..., Service]
 MakeProject = Callable[..., Project]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_at_first() -> Iterator[None]:
+    """A service that was started in this process set up logging for all tests that come later."""
+    ours, root = logging.getLogger("scripts.runtime"), logging.root
+    handlers, level = root.handlers[:], root.level
+    ours.handlers, ours.propagate = [], True
+    ours.setLevel(logging.NOTSET)
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

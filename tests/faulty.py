@@ -84,6 +84,15 @@ async def close(call: Call) -> None:
     """Close the connection without an answer."""
 
 
+async def trickle(call: Call) -> None:
+    """Say next to nothing, but never fall silent."""
+    kind = "text/event-stream" if b"stream" in call.head + call.body else "application/json"
+    await call.send(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n\r\n".encode())
+    while True:
+        await call.send(b"\n" if kind == "text/event-stream" else b" ")
+        await asyncio.sleep(0.05)
+
+
 def garbage(body: bytes, kind: str = "application/json") -> Deed:
     """An answer that is none of any provider's."""
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n"

@@ -6,8 +6,8 @@ mistakes, abbreviations. A test holds the two against each other.
 
 from __future__ import annotations
 
-FLAGS = ("--check", "--strict", "--diff", "--force", "--verbose")
-COMING = ("init", "watch", "run", "graph", "explain", "schema", "import")
+FLAGS = ("--check", "--strict", "--diff", "--force", "--keep-going", "--verbose")
+COMING = ("init", "watch", "run", "graph", "explain", "schema")
 FORMATS = ("text", "json")
 SRC, OUT = "./bmad", "./generated"
 
@@ -15,7 +15,17 @@ SRC, OUT = "./bmad", "./generated"
 class Options:
     """`src` and `out` as they were typed; `format` is one of FORMATS."""
 
-    __slots__ = ("check", "diff", "force", "format", "out", "src", "strict", "verbose")
+    __slots__ = (
+        "check",
+        "diff",
+        "force",
+        "format",
+        "keep_going",
+        "out",
+        "src",
+        "strict",
+        "verbose",
+    )
 
     def __init__(self) -> None:
         self.src = SRC
@@ -25,6 +35,7 @@ class Options:
         self.strict = False
         self.diff = False
         self.force = False
+        self.keep_going = False
         self.verbose = False
 
     def __eq__(self, other: object) -> bool:
@@ -45,7 +56,7 @@ def plain(words: list[str]) -> Options | None:
     for word in waiting:
         name, equals, value = word.partition("=")
         if word in FLAGS:
-            setattr(options, word[2:], True)
+            setattr(options, word[2:].replace("-", "_"), True)
         elif name in ("--src", "--out", "--output-format"):
             value = value if equals else next(waiting, "")
             if not value or value.startswith("-"):
@@ -59,7 +70,5 @@ def plain(words: list[str]) -> Options | None:
 
 
 def not_yet(words: list[str]) -> str | None:
-    """The command or option among `words` that is known and not built."""
-    if words and words[0] in COMING:
-        return words[0]
-    return "--keep-going" if "--keep-going" in words else None
+    """The command at the head of `words` that is known and not built."""
+    return words[0] if words and words[0] in COMING else None

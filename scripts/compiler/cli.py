@@ -36,6 +36,7 @@ Examples:
   bmad2pf --check --strict           what continuous integration asks
   bmad2pf --diff                     show what a run would change
   bmad2pf --output-format json       findings for another program
+  bmad2pf import ../their-project    a project in another form as native sources
 """
 
 
@@ -78,6 +79,10 @@ def command(  # noqa: PLR0913  a command's options are its parameters
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite generated files that were edited by hand.")
+    ] = False,
+    keep_going: Annotated[
+        bool,
+        typer.Option("--keep-going", help="Leave out what is broken, compile the rest; exits 1."),
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Tell the stages and their times.")

@@ -22,11 +22,12 @@ from .place import (
     Misuse,
     refuse_edited,
     refuse_foreign,
+    refuse_inside,
     refuse_kind,
     refuse_misuse,
     refuse_unwritable,
-    scan_sources,
     some,
+    understood,
     unwritable,
 )
 from .scopes import check_scopes
@@ -62,6 +63,7 @@ class Run:
         self.out = Path(os.path.normpath(options.out))
         self.found = Diagnostics()
         self.agents = self.flows = self.files = 0
+        self.excused = 0  # errors of the sources, in spite of which the rest is compiled
         self.changes: tuple[Change, ...] = ()
         self.diff: list[str] = []
 
@@ -70,18 +72,29 @@ class Run:
         """Whether this run may write the output."""
         return not self.options.check and not self.options.diff
 
+    def _is_stopped(self) -> bool:
+        """Whether there are errors that nothing can be done in spite of."""
+        return self.found.count("error") > self.excused
+
     def walk(self) -> None:
         """From the sources to the output; stops where errors make going on pointless."""
         self.stages.enter("reading")
-        scanned = scan_sources(self.src)
-        inputs = inputs_of(self.src, scanned)
-        project = load(self.src, self.src.as_posix(), self.found, scanned)
+        shown = self.src.as_posix()
+        sources = understood(self.src, shown, self.found)
+        if not sources.is_foreign:
+            refuse_inside(self.src, self.out)
+        self.stages.tell(sources.reasons)
+        inputs = inputs_of(self.src, shown, sources)
+        keep_going = self.options.keep_going
+        project = load(self.src, shown, self.found, sources, keep_going=keep_going)
         self.agents, self.flows = len(project.agents), len(project.flows)
-        if self.found.has("error") or refuse_kind(self.out, self.found):
+        if keep_going and project.agents:
+            self.excused = self.found.count("error")
+        if self._is_stopped() or refuse_kind(self.out, self.found):
             return
         if self.writes:
             refuse_unwritable(self.out, self.found)
-        if not self.found.has("error"):
+        if not self._is_stopped():
             with self._told_faults():
                 self._generate(project, inputs)
 
@@ -112,7 +125,7 @@ class Run:
             self.diff = list(unified(tree, coming, self.changes))
         if self.options.check:
             self._find_stale(tree)
-        if self.writes and not self.found.has("error"):
+        if self.writes and not self._is_stopped():
             self._write(tree, coming)
 
     def _write(self, tree: Tree, coming: Generation) -> None:
@@ -148,9 +161,9 @@ class Run:
             changed = len(self.changes)
             lines = [summary.as_json(findings, *counts, changed, seconds)]
         else:
-            style = report.Style(sys.stdout)
+            style = summary.Style(sys.stdout)
             lines = [*report.findings(self.found, style), *report.diff_lines(self.diff, style)]
-            if self.found.has("error"):
+            if self._is_stopped():
                 lines.append(report.failure(self.found, seconds, self.options))
             else:
                 last = report.result(counts, self.changes, self.found, seconds, self.options)

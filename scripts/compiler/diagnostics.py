@@ -86,6 +86,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD313": ("error", "an unknown flow"),
     "BMAD314": ("error", "a flow that runs itself"),
     "BMAD315": ("note", "an outcome that on leaves out"),
+    "BMAD316": ("error", "a flow that runs for each of a list without max_items"),
     # 4xx: tools
     "BMAD401": ("error", "a tool's module or function is not found"),
     "BMAD402": ("error", "a tool's module does not parse"),
@@ -101,6 +102,44 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD505": ("warning", "no formatter could be run"),
     "BMAD506": ("error", "another compiler is at work"),
     "BMAD507": ("warning", "a memory that an agent no longer works in"),
+    # 6xx: projects in another form
+    "BMAD600": ("note", "directives for a conversation that are left out"),
+    "BMAD601": ("warning", "YAML of another form that was repaired"),
+    "BMAD602": ("error", "a file of another form that is no UTF-8 text"),
+    "BMAD603": ("warning", "control characters that were taken out"),
+    "BMAD604": ("error", "YAML of another form that cannot be repaired"),
+    "BMAD605": ("warning", "a file that a foreign agent or step names and that is not there"),
+    "BMAD606": ("note", "an id that was made to fit"),
+    "BMAD607": ("note", "an id that is taken, so that another was given"),
+    "BMAD608": ("warning", "an agent of a workflow that is none"),
+    "BMAD609": ("note", "a condition whose source is declared"),
+    "BMAD610": ("note", "a document of a workflow that is none, or only perhaps one"),
+    "BMAD611": ("note", "something that is left out"),
+    "BMAD612": ("error", "a path that leads out of the project"),
+    "BMAD613": ("warning", "a file that is in no form that is known"),
+    "BMAD614": ("note", "a loop that was given bounds"),
+    "BMAD615": ("error", "two agents of one folder with one id"),
+    "BMAD616": ("warning", "a workflow, or a part of one, that is in no form that is known"),
+    "BMAD617": ("note", "a workflow that has become several flows"),
+    "BMAD618": ("warning", "a document's template that cannot be read"),
+    "BMAD619": ("warning", "something that --keep-going leaves out"),
+    "BMAD630": ("warning", "a row of a table that does not fit its header"),
+    "BMAD631": ("warning", "an agent that does not follow its form"),
+    "BMAD632": ("error", "an agent's XML that is not well-formed"),
+    "BMAD633": ("error", "XML that declares types or entities"),
+    "BMAD634": ("error", "TOML that does not parse"),
+    "BMAD635": ("error", "workflows that follow each other in a circle"),
+    "BMAD636": ("error", "a next step that is not there"),
+    "BMAD637": ("note", "test data that is not read"),
+    "BMAD638": ("warning", "an agent's XML that was repaired"),
+    "BMAD639": ("warning", "a table's workflow that is not there"),
+    "BMAD640": ("note", "placeholders that are left for the model"),
+    "BMAD641": ("note", "what only suggests an order of agents"),
+    "BMAD642": ("warning", "a tool of another program"),
+    "BMAD643": ("warning", "an early form that is read as well as can be"),
+    "BMAD644": ("warning", "an installed agent whose file is not there"),
+    "BMAD645": ("warning", "a task or an agent of CrewAI that does not fit"),
+    "BMAD646": ("error", "an imported file that was edited since"),
 }
 
 
@@ -128,6 +167,10 @@ class Diagnostics:
 
     def __len__(self) -> int:
         return len(self._found)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings of that severity there are."""
+        return sum(found.severity == severity for found in self._found)
 
     def has(self, severity: Severity) -> bool:
         return any(found.severity == severity for found in self._found)

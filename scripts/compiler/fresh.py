@@ -10,19 +10,27 @@ import os
 from . import digest, manifest
 from .arguments import Options
 from .distribution import formatter
-from .sources import scan, take
+from .sources import scan, scan_foreign, take
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .sources import Scanned
 
 LEFTOVER = ".bmad2pf."
+MIXED = "native+"  # before the name of a form that single files of a native tree are in
 
 
 def is_fresh(options: Options) -> manifest.Manifest | None:
-    """The manifest of an output that is as it would be written now; None when it is not sure."""
+    """The manifest of an output that is as it would be written now; None when it is not sure.
+
+    The findings that its sources have are among what it tells.
+    """
     out = os.path.normpath(options.out)
     try:
         known = read(f"{out}/{manifest.NAME}")
-        if known is None or known.findings or has_leftovers(out):
+        if known is None or known.findings != len(known.told) or has_leftovers(out):
             return None
-        files, faults = scan(options.src)
+        files, faults = _scanned(options.src, known.dialect)
         if faults:
             return None
         files += named_files(options.src, files, known)
@@ -31,6 +39,17 @@ def is_fresh(options: Options) -> manifest.Manifest | None:
         return known if known.compiler == digest.of_compiler(formatter()) else None
     except OSError:
         return None  # whoever compiles meets it again, and says so
+
+
+def _scanned(src: str, dialect: str) -> Scanned:
+    """What is read of sources in this form (a mixture of forms begins with MIXED)."""
+    if not dialect:
+        return scan(src)
+    foreign = scan_foreign(src)
+    if not dialect.startswith(MIXED):
+        return foreign
+    native = scan(src)
+    return list((dict(foreign[0]) | dict(native[0])).items()), native[1]
 
 
 def read(path: str) -> manifest.Manifest | None:

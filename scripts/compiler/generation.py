@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from . import digest, distribution
+from . import digest, distribution, report
 from .diagnostics import Diagnostics, Position
 from .formatter import NONE, format_files
 from .fresh import source_digests
@@ -19,23 +19,31 @@ from .scopes import scopes_of
 from .tree import Tree
 
 if TYPE_CHECKING:
-    from .sources import Scanned
+    from .translate import Sources
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What an output depends on, as hashes and names."""
+    """What an output depends on, as hashes and names.
+
+    `shown` is how findings call the sources' folder, `dialect` is empty for the native form,
+    `translated` are native files that are on no disk.
+    """
 
     sources: dict[str, str]
     compiler: str
     formatter: str
+    shown: str = ""
+    dialect: str = ""
+    translated: frozenset[str] = frozenset()
 
 
-def inputs_of(src: Path, scanned: Scanned) -> Inputs:
+def inputs_of(src: Path, shown: str, found: Sources) -> Inputs:
     """The inputs, of the very bytes that are compiled."""
     formatter = distribution.formatter()
-    digests = source_digests(str(src), scanned[0])
-    return Inputs(digests, digest.of_compiler(formatter), formatter)
+    digests = source_digests(str(src), found.scanned)
+    compiler = digest.of_compiler(formatter)
+    return Inputs(digests, compiler, formatter, shown, found.dialect, found.translated)
 
 
 def generation(
@@ -55,14 +63,33 @@ def generation(
         at = Position(str(tree.path))
         diagnostics.add("BMAD505", at, "neither ruff nor black could be run", hint)
     coming.manifest.findings = len(diagnostics)
+    coming.manifest.told = _told(diagnostics, inputs.shown)
     return coming
+
+
+def _told(diagnostics: Diagnostics, shown: str) -> list[tuple[str, ...]]:
+    """The findings by their paths below the sources; none if one of them is about another place.
+
+    Then the next run finds them anew; so it does where a message names the folder itself.
+    """
+    start = f"{shown}/"
+    found = []
+    for each in diagnostics:
+        is_elsewhere = each.path != shown and not each.path.startswith(start)
+        if is_elsewhere or each.severity == "error" or start in f"{each.message} {each.hint}":
+            return []
+        found.append(report.told(each, each.path[len(start) :]))
+    return found
 
 
 def _generation(
     project: Project, inputs: Inputs, tree: Tree, *, same_compiler: bool
 ) -> tuple[Generation, str]:
     """The generation, and the formatter that was used, empty when none was needed."""
-    keep = _unchanged_agents(project, inputs, tree) if same_compiler else frozenset()
+    # An agent of a foreign tree is made from more files than its own.
+    keep = frozenset[str]()
+    if same_compiler and not inputs.dialect:
+        keep = _unchanged_agents(project, inputs, tree)
     copied = copied_files(project)
     rendered = render(project, keep)
     written = {path: data for path, data in copied.items() if not _has(tree, path, data)}
@@ -77,7 +104,8 @@ def _generation(
     manifest = Manifest(__version__, inputs.compiler)
     manifest.files = {path: tree.files[path] for path in kept}
     manifest.files |= {path: digest.of_bytes(data) for path, data in written.items()}
-    manifest.sources = inputs.sources | _named(project)
+    manifest.dialect = inputs.dialect
+    manifest.sources = inputs.sources | _named(project, inputs)
     manifest.scopes = scopes_of(project)
     manifest.agents, manifest.flows = len(project.agents), len(project.flows)
     return Generation(manifest, written, frozenset(kept)), used
@@ -88,7 +116,7 @@ def _unchanged_agents(project: Project, inputs: Inputs, tree: Tree) -> frozenset
     known = tree.known
     if known is None:
         return frozenset()
-    now = inputs.sources | _named(project)
+    now = inputs.sources | _named(project, inputs)
     return frozenset(
         path
         for agent in project.agents
@@ -98,10 +126,12 @@ def _unchanged_agents(project: Project, inputs: Inputs, tree: Tree) -> frozenset
     )
 
 
-def _named(project: Project) -> dict[str, str]:
+def _named(project: Project, inputs: Inputs) -> dict[str, str]:
     """The hashes of the files that agents name, as they were read."""
     return {
-        f"{project.root}/{path}": digest.of_bytes(data) for path, data in project.referred.items()
+        f"{project.root}/{path}": digest.of_bytes(data)
+        for path, data in project.referred.items()
+        if path not in inputs.translated
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ..runtime import spec
 from . import cycles
@@ -46,8 +46,18 @@ def actions(step: Step, agents: Agents) -> tuple[str, ...]:
     """The outcomes between which the step's agent or person chooses."""
     if isinstance(step, Gate):
         return step.actions
+    if isinstance(step, AgentStep) and step.actions:
+        return step.actions
     agent = agents.get(step.agent) if isinstance(step, AgentStep) else None
     return agent.actions if agent else ()
+
+
+def output(step: Step, agents: Agents) -> dict[str, Any] | None:
+    """The schema of what an agent's step answers: its own, else its agent's."""
+    if not isinstance(step, AgentStep):
+        return None
+    agent = agents.get(step.agent)
+    return step.output if step.output is not None or agent is None else agent.output
 
 
 def members(stage: Step | Group) -> tuple[Step, ...]:

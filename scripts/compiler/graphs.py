@@ -37,7 +37,7 @@ def _step(step: Step, group: int | None, agents: graph.Agents) -> dict[str, Any]
         "flow": step.flow if isinstance(step, Subflow) else None,
         "question": step.question if isinstance(step, Gate) else None,
         "when": step.when,
-        "for_each": step.for_each if isinstance(step, AgentStep) else None,
+        "for_each": step.for_each if isinstance(step, AgentStep | Subflow) else None,
     }
     return {
         "id": step.id,
@@ -128,6 +128,8 @@ def _shape(step: Step, name: str) -> str:
     elif isinstance(step, Subflow):
         opening, closing = "[[", "]]"
         lines = [step.id if step.id == step.flow else f"{step.id}: {step.flow}"]
+        if step.for_each is not None:
+            lines.append(f"for each of {step.for_each}")
     if step.when is not None:
         lines.append(f"when {step.when}")
     return f'{name}{opening}"{"<br/>".join(map(escape, lines))}"{closing}'

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import graph
-from .model import AgentStep, Flow
+from .model import AgentStep, Flow, Subflow
 from .schema import is_array, resolved
 
+Lister = AgentStep | Subflow
 Source = tuple[str, ...]  # a step, or a step and a property of its output
 
 
-def sources(flow: Flow, step: AgentStep, agents: graph.Agents) -> list[Source]:
+def sources(flow: Flow, step: Lister, agents: graph.Agents) -> list[Source]:
     """Where the list that `step` names may come from; one that can be carried out has one."""
     if step.for_each is None:
         return []
@@ -20,20 +21,20 @@ def sources(flow: Flow, step: AgentStep, agents: graph.Agents) -> list[Source]:
     return [source for source, name in known.items() if name == step.for_each]
 
 
-def names(flow: Flow, step: AgentStep, agents: graph.Agents) -> set[str]:
+def names(flow: Flow, step: Lister, agents: graph.Agents) -> set[str]:
     """Every list that `step` could run over."""
     return {name for _, name in _lists(flow, step, agents)}
 
 
-def _lists(flow: Flow, step: AgentStep, agents: graph.Agents) -> Iterator[tuple[Source, str]]:
+def _lists(flow: Flow, step: Lister, agents: graph.Agents) -> Iterator[tuple[Source, str]]:
     """Each list of the steps before, with the name that is written for it."""
     for other in graph.earlier(flow, step, agents):
-        agent = agents.get(other.agent) if isinstance(other, AgentStep) else None
-        if agent is None or agent.output is None:
+        output = graph.output(other, agents)
+        if output is None:
             continue
-        if is_array(agent.output, agent.output):
+        if is_array(output, output):
             yield (other.id,), other.id
-        for name in _array_properties(agent.output):
+        for name in _array_properties(output):
             yield (other.id, name), name
 
 

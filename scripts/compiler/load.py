@@ -8,14 +8,15 @@ from typing import Final
 
 from ..runtime import spec
 from ..runtime.yamltext import FaultKind, Mapping, YamlFault, read
-from . import graph, sources
+from . import graph, sources, translate
 from .checks import check
 from .diagnostics import Diagnostics, Position, quoted
 from .dialects import flows, native, tools
 from .dialects.fields import stray_character
 from .frontmatter import NotClosed, mistaken, split
 from .model import Agent, Flow, Project, Tool
-from .referred import read_named
+from .referred import Named
+from .sparing import spared
 
 _YAML_CODES: Final[dict[FaultKind, str]] = {
     "syntax": "BMAD105",
@@ -35,15 +36,33 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def load(
-    src: Path, shown: str, diagnostics: Diagnostics, scanned: sources.Scanned | None = None
+    src: Path,
+    shown: str,
+    diagnostics: Diagnostics,
+    found: translate.Sources | None = None,
+    *,
+    keep_going: bool = False,
 ) -> Project:
     """The project in `src`, checked; `shown` is how messages call that folder.
 
-    `scanned` is what `sources.scan` found there, where that has been asked already. Raises
+    `found` is what `translate.understand` made of it, where that has been asked already. Raises
     OSError when `src` cannot be listed. A project with errors is complete enough to be looked
-    at, and must not be compiled.
+    at, and must not be compiled, but with `keep_going`: then what is broken is left out.
     """
-    files, faults = scanned or sources.scan(src)
+    found = found or translate.understand(src, shown, diagnostics)
+    if not found.dialect:
+        return _load(src, shown, diagnostics, found, keep_going=keep_going)
+    own = Diagnostics()
+    project = _load(src, shown, own, found, keep_going=keep_going)
+    home = f"{shown}/"
+    diagnostics.extend(translate.at_home(each, home, found.origins) for each in own)
+    return translate.homed(project, found.origins)
+
+
+def _load(
+    src: Path, shown: str, diagnostics: Diagnostics, found: translate.Sources, *, keep_going: bool
+) -> Project:
+    files, faults = found.files, found.faults
     for fault in faults:
         at = Position(f"{shown}/{fault.path}")
         diagnostics.add(_SOURCE_CODES[fault.kind], at, fault.message, fault.hint)
@@ -55,20 +74,23 @@ def load(
         if not name.startswith(sources.TOOLS)
     }
     tool_files = {n.removeprefix(sources.TOOLS): d for n, d in files if n.startswith(sources.TOOLS)}
-    agents, named = read_named(src, shown, reader.agents(texts), diagnostics)
+    named = Named(src, shown, diagnostics, found.take)
+    agents = tuple(map(named.read_agent, reader.agents(texts)))
     project = Project(
         root=reader.root,
         agents=agents,
-        flows=reader.flows(texts, agents),
+        flows=tuple(map(named.read_flow, reader.flows(texts, agents))),
         tools=reader.tools(texts, tool_files),
         tool_files=tool_files,
-        referred=named,
+        referred=named.data,
     )
     if "agents" not in broken:
         wrong = {found.path for found in diagnostics if found.severity == "error"}
         flows_known = not any(path.startswith(f"{shown}/workflow") for path in wrong)
         tools_known = not broken & {"tools", "tools.yaml"}
         check(project, diagnostics, tools_known=tools_known, flows_known=flows_known)
+    if keep_going and diagnostics.has("error"):
+        project = spared(project, diagnostics)
     bounded = tuple(graph.bounded(flow, project) for flow in project.flows)
     return replace(project, flows=bounded)
 

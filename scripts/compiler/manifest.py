@@ -6,6 +6,9 @@ NAME = "manifest.sha256"
 NEXT = NAME + ".next"
 _MADE_BY = "# Written by bmad2pf "
 _FORMATTER = "# formatter "
+_DIALECT = "# dialect "
+_FINDING = "# finding "
+_PARTS = 7  # of a finding
 _BY = ", formatted by "
 _MEMORY = "# memory "
 _HEX = frozenset("0123456789abcdef")
@@ -18,6 +21,10 @@ class Damaged(Exception):
 class Manifest:
     """Paths with their SHA-256: `sources` as in headers, `files` relative to the tree.
 
+    `dialect` is what the sources were written in, empty for the native form. `told` are the
+    findings themselves, each as (severity, code, line, column, path below the sources, message,
+    hint), when all of them are of the sources.
+
     `scopes` says of each agent which memories it works in. `findings` counts the warnings and
     notes that were said. `formatter` was to format the files, and is part of `compiler`;
     `formatted` is the one that did. `was` lists files that an interrupted compiler left behind,
@@ -27,6 +34,7 @@ class Manifest:
     __slots__ = (
         "agents",
         "compiler",
+        "dialect",
         "files",
         "findings",
         "flows",
@@ -34,6 +42,7 @@ class Manifest:
         "formatter",
         "scopes",
         "sources",
+        "told",
         "version",
         "was",
     )
@@ -44,9 +53,11 @@ class Manifest:
         self.agents = 0
         self.flows = 0
         self.findings = 0
+        self.dialect = ""
         self.formatter = ""
         self.formatted = ""
         self.sources: dict[str, str] = {}
+        self.told: list[tuple[str, ...]] = []
         self.scopes: dict[str, tuple[str, ...]] = {}
         self.files: dict[str, str] = {}
         self.was: list[tuple[str, str]] = []
@@ -58,6 +69,8 @@ class Manifest:
             f"# compiler {self.compiler}",
             f"# agents {self.agents} flows {self.flows} findings {self.findings}",
             *([f"{_FORMATTER}{self.formatter}{_BY}{self.formatted}"] if self.formatter else ()),
+            *([f"{_DIALECT}{self.dialect}"] if self.dialect else ()),
+            *("# finding " + "\t".join(parts) for parts in self.told),
             *(f"# source {digest}  {path}" for path, digest in sorted(self.sources.items())),
             *(f"{_MEMORY}{' '.join(each)}  {id}" for id, each in sorted(self.scopes.items())),
             *(f"# was {digest}  {path}" for path, digest in sorted(self.was)),
@@ -81,6 +94,13 @@ def decode(data: bytes) -> Manifest:
     if rest and rest[0].startswith(_FORMATTER):
         words = rest.pop(0)[len(_FORMATTER) :]
         manifest.formatter, _, manifest.formatted = words.partition(_BY)
+    if rest and rest[0].startswith(_DIALECT):
+        manifest.dialect = rest.pop(0)[len(_DIALECT) :]
+    while rest and rest[0].startswith(_FINDING):
+        parts = tuple(rest.pop(0)[len(_FINDING) :].split("\t"))
+        if len(parts) != _PARTS or not (parts[2] + parts[3]).isdigit():
+            raise Damaged
+        manifest.told.append(parts)
     for line in rest:
         _entry(manifest, line)
     return manifest

@@ -10,10 +10,11 @@ from .diagnostics import Position
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A named thing that a client may ask of an agent."""
+    """A named thing that a client may ask of an agent; `shows` are assets that go with it."""
 
     name: str
     text: str = ""
+    shows: tuple[str, ...] = ()
 
 
 AssetKind = Literal["tasks", "templates", "checklists", "data"]
@@ -61,7 +62,8 @@ class Agent(Tuning):
 
     `output` is a JSON Schema; `output_file` where it was read from, below the source folder.
     `at` maps a front-matter key (and `""`, the file; and `tools/x`, an item) to its place.
-    Document names are without `.md`. `is_unread` marks one that stands for a broken file.
+    `reads` are documents that it is shown if they are there, `template` that of the document it
+    creates. Document names are without `.md`. `is_unread` marks one that stands for a broken file.
     """
 
     id: str
@@ -73,10 +75,12 @@ class Agent(Tuning):
     tools: tuple[str, ...] = ()
     wait_for_docs: tuple[str, ...] = ()
     wait_for_agents: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     parallel: bool = False
     assets: tuple[Asset, ...] = ()
     commands: tuple[Command, ...] = ()
     creates: str | None = None
+    template: str | None = None
     actions: tuple[str, ...] = ()
     output: dict[str, Any] | None = None
     output_file: str | None = None
@@ -125,14 +129,23 @@ class Step:
 class AgentStep(Step):
     """An agent's place in a flow, with this place's own settings.
 
-    `requires` is added to the agent's own documents; `creates` stands instead of the agent's.
-    `for_each` names the list that it runs over, once an item.
+    `requires` and `reads` are added to the agent's own documents; `creates`, `actions` and
+    `output` stand instead of the agent's. `for_each` names the list that it runs over, once an
+    item. `note` says what is to be done here, `shows` are the assets that it is shown for it;
+    `template`, one of them, is that of the document it creates.
     """
 
     agent: str
     requires: tuple[str, ...] = ()
     creates: str | None = None
     _: KW_ONLY
+    reads: tuple[str, ...] = ()
+    note: str = ""
+    shows: tuple[str, ...] = ()
+    template: str | None = None
+    actions: tuple[str, ...] = ()
+    output: dict[str, Any] | None = None
+    output_file: str | None = None
     for_each: str | None = None
     max_items: int | None = None
     tuning: Tuning = field(default=Tuning())
@@ -148,9 +161,12 @@ class Gate(Step):
 
 @dataclass(frozen=True, slots=True)
 class Subflow(Step):
-    """Another flow as one step."""
+    """Another flow as one step; with `for_each` once for each item of that list, in order."""
 
     flow: str
+    _: KW_ONLY
+    for_each: str | None = None
+    max_items: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Final
 
+from ..runtime import spec
 from . import items
 from .graph import Agents
-from .layout import Call, Code
+from .layout import Call, Code, fits
 from .model import AgentStep, Budget, Flow, Gate, Group, Step, Subflow, Tuning
-from .names import class_name, module_name
+from .names import class_name, module_name, variable_name
+
+_DEEP: Final = 8  # the indentation of an argument
 
 
 def node(stage: Step | Group, flow: Flow, agents: Agents, flows: dict[str, Flow]) -> Call:
@@ -19,7 +23,7 @@ def node(stage: Step | Group, flow: Flow, agents: Agents, flows: dict[str, Flow]
     if isinstance(stage, Gate):
         return Call("Gate", (stage.id,), tuple(_gate(stage)))
     if isinstance(stage, Subflow):
-        return _subflow(stage, flows[stage.flow])
+        return _subflow(stage, flow, agents, flows)
     assert isinstance(stage, AgentStep)  # noqa: S101 - there is no fourth kind
     return Call(class_name(stage.agent), keywords=tuple(_agent(stage, flow, agents)))
 
@@ -34,11 +38,13 @@ def _gate(gate: Gate) -> list[tuple[str, object]]:
     return [*given, ("actions", gate.actions), *_common(gate)]
 
 
-def _subflow(step: Subflow, flow: Flow) -> Call:
+def _subflow(step: Subflow, flow: Flow, agents: Agents, flows: dict[str, Flow]) -> Call:
+    inner = flows[step.flow]
     given: list[tuple[str, object]] = []
-    if flow.on_missing_doc is not None:
-        given.append(("on_missing_doc", flow.on_missing_doc))
-    build = Code(f"{flow_variable(flow.name)}.build")
+    if inner.on_missing_doc is not None:
+        given.append(("on_missing_doc", inner.on_missing_doc))
+    given += _list(step, flow, agents)
+    build = Code(f"{flow_variable(inner.name)}.build")
     return Call("Subflow", (step.id, build), (*given, *_common(step)))
 
 
@@ -46,16 +52,41 @@ def _agent(step: AgentStep, flow: Flow, agents: Agents) -> list[tuple[str, objec
     given: list[tuple[str, object]] = []
     if step.id != step.agent:
         given.append(("id", step.id))
-    if step.requires:
-        given.append(("requires", step.requires))
-    if step.creates is not None:
-        given.append(("creates", step.creates))
+    verdict = Code("VERDICT") if step.output is spec.VERDICT else step.output
+    for name, value in (
+        ("requires", step.requires),
+        ("reads", step.reads),
+        ("creates", step.creates),
+        ("note", Code(note_name(step)) if has_long_note(step) else step.note),
+        ("shows", step.shows),
+        ("template", step.template),
+        ("actions", step.actions),
+        ("output", verdict),
+    ):
+        if value:
+            given.append((name, value))
+    return [*given, *_list(step, flow, agents), *_common(step), *tuned(step.tuning)]
+
+
+def has_long_note(step: Step) -> bool:
+    """Whether what a step is told does not fit on a line: then it is a constant of the module."""
+    return isinstance(step, AgentStep) and ("\n" in step.note or not fits("note", step.note, _DEEP))
+
+
+def note_name(step: Step) -> str:
+    """The constant that holds a step's note."""
+    return f"{variable_name(step.id).rstrip('_').upper()}_NOTE"
+
+
+def _list(step: AgentStep | Subflow, flow: Flow, agents: Agents) -> list[tuple[str, object]]:
+    """The list that a step runs over, and how long that may be."""
+    given: list[tuple[str, object]] = []
     if step.for_each is not None:
         (source,) = items.sources(flow, step, agents)
         given.append(("for_each", source))
     if step.max_items is not None:
         given.append(("max_items", step.max_items))
-    return [*given, *_common(step), *tuned(step.tuning)]
+    return given
 
 
 def tuned(tuning: Tuning) -> list[tuple[str, object]]:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostics, Position
-from .sources import scan
+from .translate import Sources, understand
 from .tree import Tree
-
-if TYPE_CHECKING:
-    from .sources import Scanned
 
 _SHOWN = 3
 
@@ -27,7 +23,7 @@ def refuse_misuse(src: Path, out: Path) -> None:
     if not src.is_dir():
         raise Misuse(f'--src: "{src}" is not a folder')
     source, target = src.resolve(), out.resolve()
-    if target == source or source in target.parents:
+    if target == source:
         raise Misuse(f'--out: "{out}" is inside the sources "{src}"')
     if target in source.parents:
         raise Misuse(f'--out: "{out}" holds the sources "{src}"')
@@ -37,10 +33,16 @@ def refuse_misuse(src: Path, out: Path) -> None:
         raise Misuse(f'--out: "{out}" is a repository; name a folder inside it')
 
 
-def scan_sources(src: Path) -> Scanned:
+def refuse_inside(src: Path, out: Path) -> None:
+    """Raise Misuse for an output among native sources; other projects may hold theirs."""
+    if src.resolve() in out.resolve().parents:
+        raise Misuse(f'--out: "{out}" is inside the sources "{src}"')
+
+
+def understood(src: Path, shown: str, diagnostics: Diagnostics) -> Sources:
     """Every source; raises Misuse where the folder itself cannot be listed."""
     try:
-        return scan(src)
+        return understand(src, shown, diagnostics)
     except OSError as error:
         raise Misuse(f'--src: "{src}" cannot be listed: {error.strerror}') from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +14,9 @@ from . import schema, sources
 from .diagnostics import Diagnostics, Position, near_match, quoted
 from .dialects.assets import checked
 from .dialects.fields import Fields
-from .model import Agent
+from .model import Agent, AgentStep, Flow, Group
 
+Take = Callable[[str], bytes | sources.SourceFault]
 _CODES: Final[dict[sources.FaultKind, str]] = {
     "unreadable": "BMAD101",
     "special": "BMAD113",
@@ -24,19 +25,15 @@ _CODES: Final[dict[sources.FaultKind, str]] = {
 }
 
 
-def read_named(
-    src: Path, shown: str, agents: Iterable[Agent], diagnostics: Diagnostics
-) -> tuple[tuple[Agent, ...], dict[str, bytes]]:
-    """The agents with the schemas that they name, and every file that was named, by its path."""
-    files = _Named(src, shown, diagnostics)
-    return tuple(map(files.read_agent, agents)), files.data
+class Named:
+    """The files that agents and steps name, each read once; `data` holds them by their paths.
 
+    `take` gives the bytes of a file below `src`, or what is wrong with it.
+    """
 
-class _Named:
-    """Reads each file once. `None` stands for one that was refused."""
-
-    def __init__(self, src: Path, shown: str, diagnostics: Diagnostics) -> None:
+    def __init__(self, src: Path, shown: str, diagnostics: Diagnostics, take: Take) -> None:
         self.src = src
+        self.take = take
         self.shown = shown
         self.diagnostics = diagnostics
         self.data: dict[str, bytes] = {}
@@ -44,20 +41,44 @@ class _Named:
         self.schemas: dict[str, dict[str, Any] | None] = {}
 
     def read_agent(self, agent: Agent) -> Agent:
+        """The agent with the schema that it names; its assets are read."""
         for asset in agent.assets:
             self._text(asset.path, agent.at[asset.path])
         path = agent.output_file
         if path is None:
             return agent
-        text = self._text(path, agent.at["output"])
+        return replace(agent, output=self._output(path, agent.at["output"]))
+
+    def read_flow(self, flow: Flow) -> Flow:
+        """The flow whose steps have the schemas that they name; their assets are read."""
+        stages = tuple(
+            Group(tuple(map(self._read_step, stage.members)))
+            if isinstance(stage, Group)
+            else self._read_step(stage)
+            if isinstance(stage, AgentStep)
+            else stage
+            for stage in flow.stages
+        )
+        return replace(flow, stages=stages)
+
+    def _read_step(self, step: AgentStep) -> AgentStep:
+        for path in step.shows:
+            self._text(path, step.places.get(path, step.at))
+        if step.output_file is None:
+            return step
+        return replace(step, output=self._output(step.output_file, step.places["output"]))
+
+    def _output(self, path: str, at: Position) -> dict[str, Any] | None:
+        text = self._text(path, at)
         if path not in self.schemas:
+            # None stands for one that was refused.
             self.schemas[path] = None if text is None else self._schema(path, text)
-        return replace(agent, output=self.schemas[path])
+        return self.schemas[path]
 
     def _text(self, path: str, at: Position) -> str | None:
         """The text of a file; what is wrong with it is told where it is named."""
         if path not in self.data and path not in self.faults:
-            found = sources.take(self.src, path)
+            found = self.take(path)
             if isinstance(found, bytes):
                 self.data[path] = found
             else:

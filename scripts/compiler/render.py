@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from .graphs import graph_json, mermaid
 from .layout import Call, Code, assignment, fits, names_import, natural
 from .literals import comment, docstring, prose
-from .model import Agent, Flow, Project, Tool
+from .model import Agent, AgentStep, Command, Flow, Project, Tool
 from .names import class_name, module_name, variable_name
 from .nodes import tuned
 from .wiring import wire
@@ -57,6 +57,8 @@ def copied_files(project: Project) -> dict[str, bytes]:
     """The files that are taken byte for byte: tools, assets, the runtime, the pins."""
     files = {f"tools/{path}": data for path, data in project.tool_files.items()}
     assets = {asset.path for agent in project.agents for asset in agent.assets}
+    steps = (step for flow in project.flows for step in flow.steps())
+    assets |= {path for step in steps if isinstance(step, AgentStep) for path in step.shows}
     files |= {f"assets/{path}": project.referred[path] for path in sorted(assets)}
     files |= {name: (TEMPLATES / name).read_bytes() for name in COPIED}
     for path in sorted(RUNTIME.rglob("*")):
@@ -140,7 +142,7 @@ class _Templates:
         table = {flow.name: _flow(flow) for flow in flows}
         return self.fill(
             "flows",
-            imports=names_import(".", modules),
+            imports=names_import(".", modules) if modules else "",
             flows=assignment("FLOWS", table),
         )
 
@@ -166,16 +168,23 @@ def _attributes(agent: Agent, long_persona: bool) -> Iterator[tuple[str, object]
         ("memory_recall", recall),
         ("wait_for_docs", agent.wait_for_docs),
         ("wait_for_agents", agent.wait_for_agents),
+        ("reads", agent.reads),
         ("assets", tuple(asset.path for asset in agent.assets if not asset.inline)),
         ("inline", tuple(asset.path for asset in agent.assets if asset.inline)),
-        ("commands", tuple((command.name, command.text) for command in agent.commands)),
+        ("commands", tuple(map(_command, agent.commands))),
         ("creates", agent.creates),
+        ("template", agent.template),
         ("actions", agent.actions),
         ("output", Code("OUTPUT") if agent.output is not None else None),
     ):
         if value:
             yield name, value
     yield from tuning.items()
+
+
+def _command(command: Command) -> tuple[object, ...]:
+    """`(name, text)`, with the files that go with it where there are any."""
+    return (command.name, command.text, *([command.shows] if command.shows else ()))
 
 
 def _flow(flow: Flow) -> Call:

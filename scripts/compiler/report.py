@@ -1,46 +1,27 @@
-"""Findings and results as people and programs read them: the one renderer."""
+"""Findings and results as people and programs read them."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Final, TextIO
 
 from . import summary
 from .arguments import Options
 from .diagnostics import Diagnostic, Diagnostics
 from .difference import Change
-
-_COLOURS: Final = {"error": "31", "warning": "33", "note": "36", "+": "32", "-": "31", "@": "36"}
-
-
-class Style:
-    """Colours, on a terminal that wants them."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.coloured = stream.isatty() and not os.environ.get("NO_COLOR")
-        if os.environ.get("TERM") == "dumb":
-            self.coloured = False
-
-    def paint(self, text: str, colour: str) -> str:
-        """`text` in the colour of a severity or of a diff's sign."""
-        code = _COLOURS.get(colour)
-        return f"\x1b[{code}m{text}\x1b[0m" if self.coloured and code else text
+from .summary import Style
 
 
 def finding(found: Diagnostic, style: Style) -> str:
-    """`path:line:col: CODE message`, with the severity of what is no error; then the hint."""
-    place = found.path
-    if found.line:
-        place += f":{found.line}"
-    if found.line and found.column:
-        place += f":{found.column}"
-    severity = "" if found.severity == "error" else f"{found.severity} "
-    code = style.paint(severity + found.code, found.severity)
-    text = f"{place}: {code} {found.message}" if place else f"{code} {found.message}"
-    return f"{text}\n    hint: {found.hint}" if found.hint else text
+    """One finding as text."""
+    return summary.finding(found.path, told(found, ""), style)
+
+
+def told(found: Diagnostic, path: str) -> tuple[str, ...]:
+    """A finding in the words of `summary` and of the manifest."""
+    line, column = str(found.line), str(found.column)
+    return (found.severity, found.code, line, column, path, found.message, found.hint)
 
 
 def findings(diagnostics: Diagnostics, style: Style) -> Iterator[str]:
@@ -83,14 +64,4 @@ def failure(diagnostics: Diagnostics, seconds: float, options: Options) -> str:
 
 
 def _tally(diagnostics: Diagnostics, options: Options) -> str:
-    """`1 error, 2 warnings`; empty without findings."""
-    severities = [found.severity for found in diagnostics]
-    parts = []
-    for kind in ("error", "warning", "note"):
-        number = severities.count(kind)
-        part = summary.many(number, kind)
-        if kind == "warning" and options.strict:
-            part += " (an error under --strict)" if number == 1 else " (errors under --strict)"
-        if number:
-            parts.append(part)
-    return ", ".join(parts)
+    return summary.tally((found.severity for found in diagnostics), strict=options.strict)

@@ -6,6 +6,9 @@ but `__pycache__`; and, one by one, the files that an agent names. Names that be
 are left alone (an agent or a flow of such a name is told), as is all else at the top level.
 Only regular files are read: a link is refused wherever it leads, so that a source tree means
 the same in every checkout, and a pipe or a device is never opened.
+
+Of a tree that is not in the native form (`scan_foreign`) every text is read but for what
+programs leave behind: it may be an agent, and the compiler decides by what stands in it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,14 @@ if TYPE_CHECKING:
     FaultKind = Literal["unreadable", "special", "large", "name", "unread", "missing"]
 
 MAX_BYTES: Final = 1 << 20
+MAX_FOREIGN: Final = 20_000  # files
 TOOLS: Final = "tools/"
+_TEXTS: Final = (".md", ".mdc", ".yaml", ".yml", ".toml", ".csv", ".xml", ".json", ".txt")
+# What programs leave behind; and at the top, what a service that runs there has written.
+_LEFT_ALONE: Final = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
+_RUN_TIME: Final = frozenset({"docs", "memory"})
+_HIDDEN: Final = frozenset({".claude", ".github", ".agents"})
+_OUTPUT: Final = "manifest.sha256"
 _OPEN_FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_BINARY", 0)
@@ -56,6 +66,17 @@ def scan(src: str | os.PathLike[str]) -> Scanned:
     return sorted(found.files), sorted(found.faults, key=lambda fault: fault.path)
 
 
+def scan_foreign(src: str | os.PathLike[str]) -> Scanned:
+    """As `scan`, of a tree in another form: every text below `src`.
+
+    Hidden folders are left out but for those of BMAD and of agents, and so are folders that
+    a compiler of ours has written, and `docs` and `memory` at the top. Links are told.
+    """
+    found = _Scan(os.fspath(src))
+    found.take_foreign()
+    return sorted(found.files), sorted(found.faults, key=lambda fault: fault.path)
+
+
 def take(src: str | os.PathLike[str], path: str) -> bytes | SourceFault:
     """The bytes of the one file at `path` (with `/`, no dots) below `src`."""
     found = _Scan(os.fspath(src))
@@ -83,6 +104,54 @@ class _Scan:
         for name, meant in (("workflow.yml", "workflow.yaml"), ("tools.yml", "tools.yaml")):
             if name in top:
                 self._add(name, "unread", f'"{name}" is not read', f'rename it to "{meant}"')
+
+    def take_foreign(self) -> None:
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            entries = self._list_foreign(folder)
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                path = f"{folder}{entry.name}"
+                if entry.is_symlink():
+                    hint = "put a copy of it here, if it belongs to the project"
+                    self._add(path, "unread", f'"{entry.name}" is a link and is not read', hint)
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{path}/")
+                elif len(self.files) < MAX_FOREIGN:
+                    self._take_foreign_file(path)
+                else:
+                    message = f"there are more than {MAX_FOREIGN:,} files here"
+                    self._add(path, "large", message, "name the folder that holds the agents")
+                    return
+
+    def _list_foreign(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(f"{self.root}/{folder}") as entries:
+                found = list(entries)
+        except OSError as error:
+            if not folder:
+                raise
+            message = f"the folder cannot be listed: {_reason(error)}"
+            self._add(folder.removesuffix("/"), "unread", message)
+            return []
+        if folder and any(entry.name == _OUTPUT for entry in found):
+            return []
+        return [entry for entry in found if self._is_wanted(folder, entry)]
+
+    def _is_wanted(self, folder: str, entry: os.DirEntry[str]) -> bool:
+        name = entry.name
+        if entry.is_dir(follow_symlinks=False):
+            hidden = name.startswith(".") and not (name.startswith(".bmad") or name in _HIDDEN)
+            return not (hidden or name in _LEFT_ALONE or (not folder and name in _RUN_TIME))
+        if name.startswith(".") or not name.lower().endswith(_TEXTS):
+            return False
+        return self._has_usable_name(folder.removesuffix("/"), name)
+
+    def _take_foreign_file(self, path: str) -> None:
+        before = len(self.faults)
+        self._read(path)
+        for fault in self.faults[before:]:
+            fault.kind = "unread"  # it may be no part of the project at all
 
     def take_named(self, path: str) -> None:
         here, mode = self.root, stat.S_IFDIR

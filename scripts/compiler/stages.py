@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from time import perf_counter
+
+from .diagnostics import one_line
 
 
 class Stages:
@@ -20,6 +23,11 @@ class Stages:
     def seconds(self) -> float:
         """The time since the run began."""
         return perf_counter() - self._started
+
+    def tell(self, reasons: Iterable[str]) -> None:
+        """Say, with --verbose, why the sources were taken for what they are."""
+        for reason in reasons if self._verbose else ():
+            sys.stderr.write(f"form      {one_line(reason)}\n")
 
     def enter(self, name: str) -> None:
         """Begin the stage `name`; the one before is over."""

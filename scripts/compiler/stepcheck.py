@@ -8,7 +8,7 @@ from ..runtime.condition import parse
 from . import graph, items
 from .diagnostics import Diagnostics, Position, near_match, quoted
 from .doubts import Doubts
-from .model import AgentStep, Flow, Gate, Group, Step
+from .model import AgentStep, Flow, Gate, Group, Step, Subflow
 from .twins import as_written
 
 
@@ -36,6 +36,8 @@ class StepCheck:
         self._check_actions(step)
         if isinstance(step, AgentStep):
             self._check_items(step)
+        elif isinstance(step, Subflow):
+            self._check_flow_items(step)
 
     def _add(self, code: str, at: Position, message: str, hint: str = "") -> None:
         self.diagnostics.add(code, at, as_written(message), as_written(hint))
@@ -119,7 +121,20 @@ class StepCheck:
                 hint = "let a step after it do that"
                 self._add("BMAD312", step.places.get(key) or own or step.at, message, hint)
 
-    def _check_list(self, step: AgentStep, name: str) -> None:
+    def _check_flow_items(self, step: Subflow) -> None:
+        at = step.places.get("for_each", step.at)
+        if step.for_each is None:
+            if step.max_items is not None:
+                message = f'{quoted(step.id)} has "max_items" without "for_each"'
+                place = step.places.get("max_items", step.at)
+                self._add("BMAD312", place, message, "add for_each, or remove it")
+            return
+        self._check_list(step, step.for_each)
+        if step.max_items is None:
+            message = f"{quoted(step.id)} runs a flow for each of a list without max_items"
+            self._add("BMAD316", at, message, "write max_items: 20, or how many there may be")
+
+    def _check_list(self, step: AgentStep | Subflow, name: str) -> None:
         found = items.sources(self.flow, step, self.agents)
         if not found and not self.doubts.edges_known:
             return
@@ -135,7 +150,7 @@ class StepCheck:
         hint = near or "let an earlier agent have an output with a list of that name"
         self._add("BMAD311", at, f"no earlier step gives the list {quoted(name)}", hint)
 
-    def _has_broken_output(self, step: AgentStep) -> bool:
+    def _has_broken_output(self, step: AgentStep | Subflow) -> bool:
         """Whether some output could not be read, so that nobody knows its lists."""
         for other in graph.earlier(self.flow, step, self.agents):
             agent = self.agents.get(other.agent) if isinstance(other, AgentStep) else None

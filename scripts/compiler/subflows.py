@@ -60,6 +60,8 @@ class Subflows:
             if document is not None:
                 rewrites = document in graph.required(step, self.agents)
                 yield Creation(document, step, step.agent, rewrites)
+        elif isinstance(step, Subflow) and step.for_each is not None:
+            return  # each item has documents of its own
         elif isinstance(step, Subflow) and step.flow in self.flows and step.flow not in above:
             for inner in self.flows[step.flow].steps():
                 yield from self._created(inner, above | {step.flow})

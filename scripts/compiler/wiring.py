@@ -8,10 +8,10 @@ from typing import Final
 
 from .graph import by_id, has_plain_order, members
 from .layout import WIDTH, Call, Code, assignment, lay_out, width
-from .literals import string
+from .literals import prose, string
 from .model import Agent, AgentStep, Flow, Group, Project, Step, Subflow
 from .names import class_name, group_name, module_name, variable_name
-from .nodes import flow_variable, node
+from .nodes import flow_variable, has_long_note, node, note_name
 
 _INDENT: Final = 4
 _MARGIN: Final = " " * _INDENT
@@ -22,17 +22,22 @@ _RUNTIME: Final = (
     ("flow", "End"),
     ("gate", "Gate"),
     ("group", "ParallelGroup"),
+    ("spec", "VERDICT"),
     ("subflow", "Subflow"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """The statements of a flow's `build`, indented, and what its module imports for them."""
+    """The statements of a flow's `build`, indented, and what its module needs for them.
+
+    `notes` are constants of the module, `agents`, `flows` and `runtime` its imports.
+    """
 
     nodes: tuple[str, ...]
     edges: tuple[str, ...]
     result: str
+    notes: tuple[str, ...]
     agents: tuple[str, ...]
     flows: tuple[str, ...]
     runtime: tuple[tuple[str, str], ...]
@@ -54,6 +59,11 @@ def wire(project: Project, flow: Flow) -> Wiring:
         nodes=tuple(assignment(name, call, _INDENT) for name, call in calls),
         edges=tuple(_statement(path) for path in paths),
         result=f"{_MARGIN}return {lay_out(start, _INDENT, _INDENT + len('return '))}",
+        notes=tuple(
+            f"{note_name(s)} = {prose(s.note)}"
+            for s in flow.steps()
+            if isinstance(s, AgentStep) and has_long_note(s)
+        ),
         agents=tuple(class_name(s.agent) for s in flow.steps() if isinstance(s, AgentStep)),
         flows=tuple(map(_flow_import, inner)),
         runtime=tuple((module, name) for module, name in _RUNTIME if name in used),
@@ -71,6 +81,8 @@ def _functions(call: Call) -> Iterator[str]:
     for value in (*call.arguments, *(value for _, value in call.keywords)):
         if isinstance(value, Call):
             yield from _functions(value)
+        elif isinstance(value, Code):
+            yield value.text
 
 
 def _variables(flow: Flow, modules: set[str]) -> list[tuple[str, Step | Group]]:

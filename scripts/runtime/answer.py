@@ -17,8 +17,9 @@ _STATUS: Final = {
     "run.cancelled": "error",
 }
 # `step.undone` is a finished step that had to run again. Its result is void, its cost is not;
-# a failed step may have been paid for too.
+# a failed step may have been paid for too. What an earlier run paid, this one did not.
 PAID: Final = frozenset({"step.completed", "step.undone", "step.failed"})
+HELD: Final = frozenset({"step.completed", "step.reused"})
 _NO_DATA: Final[Mapping[str, Any]] = {}
 
 
@@ -55,9 +56,9 @@ def answer(
     cost: Decimal | None = NOTHING
     models: set[str] = set()
     for _, type_, _, step, facts in events:
+        if type_ in HELD:
+            _add_result(results, items, str(step), facts)
         if type_ in PAID:
-            if type_ == "step.completed":
-                _add_result(results, items, str(step), facts)
             for key, count in facts.get("usage", _NO_DATA).items():
                 if key != "cost_usd":
                     usage[key] += count

@@ -16,10 +16,11 @@ from .context import FlowContext
 from .deltas import AnswerText, Deltas
 from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
 from .models.protocol import Message, Model, ModelReply, ModelRequest, ToolCall, Usage
-from .outcome import OutcomeFault, answer_schema, read, schema_text
+from .outcome import OutcomeFault, answer_schema, read, schema_text, split_action
 from .prices import NOTHING, added, dollars
 from .retry import retry
 from .runner import Record, Ticket
+from .template import Outline
 from .tool import Tool
 from .waiting import within
 
@@ -35,16 +36,18 @@ NO_REQUEST: Final = ModelRequest("", ())
 class Conversation:
     """What is asked in one visit, and what came of it.
 
-    `cut` names the parts of the message that were too long, `missing` the documents that were
-    seen as empty. `output` is the schema of the answer, `fallback` the model that is asked when
-    the first one fails for good. Afterwards `result` is the answer (text, or the object of its
-    schema) and `action` what was chosen.
+    `because` says why a step that was finished before runs again. `cut` names the parts of the
+    message that were too long, `missing` the documents that were seen as empty. `output` is the
+    schema of the answer, `fallback` the model that is asked when the first one fails for good.
+    Afterwards `result` is the answer (text, or the object of its schema) and `action` what was
+    chosen.
     `item` counts from 0 in a `for_each`, whose own conversation only holds its `items`.
     """
 
     # On the class as long as they are what they are in most visits: a visit sets the others.
     request: ModelRequest = NO_REQUEST
     output: Mapping[str, Any] | None = None
+    outline: Outline | None = None
     tools: Mapping[str, Tool] = NO_TOOLS
     fallback: str | None = None
     cut: tuple[str, ...] = ()
@@ -61,6 +64,7 @@ class Conversation:
     result: Any = ""
     action: str | None = None
     skipped = False
+    because = ""
     item: int | None = None
     items: list[Conversation] | None = None
 
@@ -82,6 +86,8 @@ class Conversation:
         self.result = reply.text
         if self.output is not None or self.request.actions:
             await self._settle()
+        if self.outline is not None and self.output is None:
+            await self._complete(self.outline)
 
     def bill(self) -> Record:
         """What was paid so far, to whom: `{usage, model, provider}`; nothing without an answer."""
@@ -132,6 +138,25 @@ class Conversation:
                 self.result = outcome.output if outcome.output != "" else self.result
                 self.action = outcome.action
                 return
+
+    async def _complete(self, outline: Outline) -> None:
+        """Ask for the sections that the document lacks, so often; the fullest one is kept.
+
+        What it still lacks is told as an event.
+        """
+        best = outline.missing(self.result)
+        for _ in range(1, MAX_OUTCOME_ROUNDS):
+            if not best:
+                return
+            self._say(Message("assistant", self.reply.text), Message("user", _lacking(best)))
+            await self._answered(await self._attempted())
+            text, action = split_action(self.reply.text, self.request.actions)
+            missing = outline.missing(text)
+            if len(missing) < len(best):
+                best, self.result, self.action = missing, text, action or self.action
+        if best:
+            facts = {"missing": list(best)}
+            await self.context.runner.event("step.incomplete", self.ticket.step, facts)
 
     def _unsettled(self, fault: OutcomeFault) -> ActionError | OutputError:
         step, actions = self.ticket.step, self.request.actions
@@ -198,7 +223,7 @@ class Conversation:
         facts = {"attempt": attempt, "wait_s": round(wait, 3), "error": error.message}
         if model is not None:
             facts["model"] = model
-        await self.context.runner.event("step.retrying", self.ticket.step, facts)
+        await self._event("step.retrying", facts)
 
     def _once(self) -> Coroutine[Any, Any, ModelReply]:
         services, request = self.context.services, self.request
@@ -231,7 +256,7 @@ class Conversation:
 
     async def _sent(self, model: Model, request: ModelRequest) -> ModelReply:
         lane = self.context.services.lanes.of(model.provider)
-        if not lane.enter_now(self.context.places):
+        if not lane.enter_now():
             return await lane.call(
                 self.context.places,
                 partial(_tokens, request),
@@ -258,10 +283,15 @@ class Conversation:
             seconds=self.timeout,
         )
 
+    async def _event(self, type: str, facts: dict[str, Any]) -> None:
+        if self.item is not None:
+            facts["item"] = self.item
+        await self.context.runner.event(type, self.ticket.step, facts)
+
     async def queued(self, reason: str, waited: float) -> None:
         """Say that it had to wait so many seconds, and for what."""
         facts = {"reason": reason, "waited_ms": round(waited * 1000, 3)}
-        await self.context.runner.event("step.queued", self.ticket.step, facts)
+        await self._event("step.queued", facts)
 
     async def _streamed(self, model: Model, request: ModelRequest) -> ModelReply:
         deltas = Deltas(self._delta)
@@ -277,7 +307,7 @@ class Conversation:
         raise ModelError("the stream ended early", provider=model.provider, retryable=True)
 
     def _delta(self, text: str) -> None:
-        self.context.runner.tell(self.ticket.step, text)
+        self.context.runner.tell(self.ticket.step, text, self.item)
 
     async def _call_tools(self, calls: Sequence[ToolCall]) -> list[Message]:
         async with asyncio.TaskGroup() as group:
@@ -286,14 +316,14 @@ class Conversation:
 
     async def _call_tool(self, call: ToolCall) -> Message:
         began = time.perf_counter()
-        facts: dict[str, object] = {"tool": call.name, "status": "ok"}
+        facts: dict[str, Any] = {"tool": call.name, "status": "ok"}
         try:
             text = await self._tool_text(call)
         except ToolError as error:
             text = f"Error: {error.message}"
             facts |= {"status": "error", "error": error.message}
         facts["duration_ms"] = round((time.perf_counter() - began) * 1000, 3)
-        await self.context.runner.event("step.tool", self.ticket.step, facts)
+        await self._event("step.tool", facts)
         return Message("tool", text, tool_call_id=call.id)
 
     async def _tool_text(self, call: ToolCall) -> str:
@@ -308,8 +338,17 @@ def _bound(model: Model, request: ModelRequest, output: Mapping[str, Any] | None
     if model.structured:
         return request._replace(schema=answer_schema(output, request.actions))
     if output is not None:
-        return request._replace(system=f"{request.system}\n\n{schema_text(output)}")
+        system = f"{request.system}\n\n{schema_text(output)}"
+        return request._replace(system=system, output=output)
     return request
+
+
+def _lacking(titles: Sequence[str]) -> str:
+    listed = "\n".join(f"- {title}" for title in titles)
+    return (
+        f"Your document lacks sections of its template:\n\n{listed}\n\n"
+        "Answer again with the whole document, these sections included."
+    )
 
 
 def _tokens(request: ModelRequest) -> int:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from .errors import RunError, ToolError
+from .template import Outline, outline
 from .tool import Tool
 
+TEMPLATES: Final = "templates/"
+YAML: Final = (".yaml", ".yml")
 READER: Final = "read_asset"
 _PARAMETERS: Final = {
     "type": "object",
@@ -25,6 +28,7 @@ class Assets:
 
     folder: Path
     texts: dict[str, str] = field(default_factory=dict)
+    outlines: dict[str, Outline | None] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
         """The file's text. Raises RunError when the generated folder does not hold it."""
@@ -34,6 +38,19 @@ class Assets:
             except OSError as error:
                 raise RunError(f"the asset {name!r} cannot be read: {error.strerror}") from None
         return self.texts[name]
+
+    def shown(self, name: str) -> str:
+        """The file as a step or a command is shown it: a template as the outline that it means."""
+        found = self.outline(name)
+        return self.text(name) if found is None else found.text
+
+    def outline(self, name: str) -> Outline | None:
+        """What a template in YAML says; None for any other file."""
+        if not (name.startswith(TEMPLATES) and name.endswith(YAML)):
+            return None
+        if name not in self.outlines:
+            self.outlines[name] = outline(self.text(name))
+        return self.outlines[name]
 
     def describe(self, system: str, listed: Sequence[str], inline: Sequence[str]) -> str:
         """The system's text with the inline files below it, and a list of what can be read."""

@@ -34,13 +34,13 @@ class Breaker:
     which take what `begin` returned. What began before it opened has no say while it is open.
     """
 
-    __slots__ = ("_clock", "_failures", "_since", "_trial", "closed", "provider")
+    __slots__ = ("_clock", "_since", "_trial", "closed", "failures", "provider")
 
     def __init__(self, provider: str, clock: Clock = time.monotonic) -> None:
         self.provider = provider
         self.closed = True
         self._clock = clock
-        self._failures = 0
+        self.failures = 0
         self._since = 0.0
         self._trial: asyncio.Event | None = None
 
@@ -73,10 +73,10 @@ class Breaker:
     def succeeded(self, is_trial: bool) -> None:
         """The provider has answered."""
         if self.closed:
-            self._failures = 0
+            self.failures = 0
         elif is_trial:
             self.closed = True
-            self._failures = 0
+            self.failures = 0
             self._decided()
 
     def failed(self, error: ModelError, is_trial: bool) -> None:
@@ -85,8 +85,8 @@ class Breaker:
             self.succeeded(is_trial)
             return
         if self.closed:
-            self._failures += 1
-            if self._failures >= FAILURES:
+            self.failures += 1
+            if self.failures >= FAILURES:
                 self._open()
         elif is_trial:
             self._open()

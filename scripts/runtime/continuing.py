@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from .node import AgentNode
 from .run import RunRequest
 from .runner import Decision
 from .spec import document_name, story_document
-from .stores.runs import Kept
+from .stores.runs import Kept, Line, again_line, had_line
 from .subflow import Subflow
 
 if TYPE_CHECKING:
@@ -23,32 +23,52 @@ if TYPE_CHECKING:
 class Course:
     """How a request is met: `kept` is gone on with, None starts afresh.
 
-    `undo` is the number from which on finished steps run again; `moved` tells that the
-    sources are not those it was begun with; `decision` is what a gate is still to be told.
+    `reused` is a run that succeeded and whose steps are reused as far as they still hold;
+    `changed` names the documents that are new; `moved` tells that the sources are not those it
+    was begun with; `decision` is what a gate is still to be told.
     """
 
     kept: Kept | None
     decision: Decision | None = None
-    undo: int | None = None
+    reused: Kept | None = None
+    changed: tuple[str, ...] = ()
     moved: bool = False
+
+    def lines(
+        self, first: Callable[[], Line], now: float, sources: Mapping[str, str]
+    ) -> list[Line]:
+        """What is written down of the attempt before it begins; `first` is a new run's."""
+        if self.kept is not None:
+            if not (self.moved or self.changed):
+                return []
+            return [again_line(self.kept.seq, now, sources, self.changed)]
+        lines = [first()]
+        if self.reused is not None:
+            lines += map(had_line, self.reused.steps)
+        if self.changed:
+            lines.append(again_line(0, now, sources, self.changed))
+        return lines
 
 
 def course(
-    request: RunRequest, kept: Kept | None, sources: Mapping[str, str], graph: AnyFlow
+    request: RunRequest,
+    kept: Kept | None,
+    sources: Mapping[str, str],
+    finished: Callable[[], Kept | None],
 ) -> Course:
     """What is to be done. Raises SourcesChanged, Conflict or DecisionError."""
-    moved: tuple[str, ...] = ()
-    if kept is not None and not request.fresh:
-        moved = differing(kept.sources, sources)
-        if moved and (kept.steps or request.decision) and request.on_change != "continue":
-            if request.on_change is None:
-                raise SourcesChanged(moved)
-            kept = None
     if request.fresh:
-        kept = None
-    decision = open_decision(request.decision, kept)
-    undo = first_reader(request, kept, graph) if kept and request.changed else None
-    return Course(kept, decision, undo, bool(moved))
+        return Course(None, open_decision(request.decision, None))
+    changed = tuple(dict.fromkeys(changed_names(request)))
+    reused = finished() if kept is None and changed else None
+    before, moved = kept or reused, False
+    if before is not None and differing(before.sources, sources):
+        moved = True
+        if (before.steps or request.decision) and request.on_change != "continue":
+            if request.on_change is None:
+                raise SourcesChanged(differing(before.sources, sources))
+            kept = reused = None
+    return Course(kept, open_decision(request.decision, kept), reused, changed, moved)
 
 
 def differing(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
@@ -91,11 +111,9 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def first_reader(request: RunRequest, kept: Kept, graph: AnyFlow) -> int | None:
-    """The number of the first finished step that requires one of `request.changed`."""
-    changed = set(changed_names(request))
-    readers = {step for step, names in readings(graph) if changed & names}
-    return next((event.seq for event in kept.steps if event.step in readers), None)
+def reads_documents(graph: AnyFlow) -> bool:
+    """Whether any step requires a document: else none is downstream of one."""
+    return any(names for _, names in readings(graph))
 
 
 def changed_names(request: RunRequest) -> Iterator[str]:

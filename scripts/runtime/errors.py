@@ -195,10 +195,14 @@ class OutputError(RunError):
 
 
 class ModelError(RunError):
-    """The provider refused or failed; `http_status` is its answer's, where there was one."""
+    """The provider refused or failed; `http_status` is its answer's, where there was one.
+
+    `retry_after` is in seconds, where the provider said so.
+    """
 
     code = "model_failed"
     status = 502
+    retry_after: float | None = None
 
     def __init__(
         self,
@@ -217,7 +221,7 @@ class ModelError(RunError):
 
 
 class RateLimitError(ModelError):
-    """429; `retry_after` is in seconds, where the provider said."""
+    """429."""
 
     code = "model_rate_limited"
 

@@ -151,23 +151,27 @@ class EventLog:
 
 def _without_deltas(events: Sequence[Event], excess: int) -> list[Event]:
     """Without the oldest deltas; in each step's place of the last of them stands how many."""
-    dropped: dict[str | None, tuple[int, int]] = {}
+    dropped: dict[tuple[str | None, int | None], tuple[int, int]] = {}
     for event in events[:-1]:
         if excess <= 0:
             break
         if event.type == _DELTA:
             excess -= 1
-            count = dropped.get(event.step, (0, 0))[0]
-            dropped[event.step] = (count + event.data.get("dropped", 1), event.seq)
+            count = dropped.get(_whose(event), (0, 0))[0]
+            dropped[_whose(event)] = (count + event.data.get("dropped", 1), event.seq)
     found = []
     for event in events:
-        count, last = dropped.get(event.step, (0, 0))
+        count, last = dropped.get(_whose(event), (0, 0))
         if event.type != _DELTA or event.seq > last:
             found.append(event)
         elif event.seq == last:
-            data = {"text": "", "dropped": count}
+            data = {**event.data, "text": "", "dropped": count}
             found.append(Event(event.seq, _DELTA, event.time, event.step, data))
     return found
+
+
+def _whose(event: Event) -> tuple[str | None, int | None]:
+    return event.step, event.data.get("item")
 
 
 def _without_passing(events: Sequence[Event], excess: int) -> list[Event]:

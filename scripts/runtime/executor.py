@@ -6,20 +6,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .answer import PAID
 from .clock import uuid7
 from .context import FlowContext
-from .continuing import Course, changed_names, course
+from .continuing import Course, course, reads_documents
 from .errors import BMADError, Conflict, NotFound, RunError, RunTimeout
-from .events import Event, EventLog
+from .events import EventLog
 from .flow import AnyFlow, Flow
 from .node import AgentNode
+from .rework import Rework
 from .run import Run, RunRequest
 from .runner import MemoryRunner, Record, StepBlocked
 from .services import Services
 from .spec import story_document
-from .stores.runs import Kept, Line, MemoryRuns, RunRecord, RunStore, again_line, run_line
+from .stores.runs import DONE, Kept, Line, MemoryRuns, RunRecord, RunStore, run_line
 from .waiting import within
 
 __all__ = ["Executor", "Run", "RunRequest"]
@@ -47,6 +49,7 @@ class Executor:
         self._runs: RunStore = runs or MemoryRuns()
         self._sources = sources or {}
         self._running: dict[str, Run] = {}
+        self._readers: dict[str, bool] = {}
 
     @property
     def active(self) -> int:
@@ -77,18 +80,19 @@ class Executor:
             )
         record = self._runs.claim(identity)
         try:
-            way = course(request, record.kept, self._sources, graph)
+            way = course(request, record.kept, self._sources, lambda: self._runs.finished(identity))
         except BaseException:
             record.release()
             raise
-        line = self._first_line(request, way)
-        run = _attempt(request, identity, record, way, line)
+        lines = way.lines(lambda: self._first_line(request), time.time(), self._sources)
+        sources = self._sources if flow is not None and self._reads(flow.name, graph) else None
+        run = _attempt(request, identity, record, way, lines, sources)
         self._running[identity] = run
-        run.log.append("run.started", None, {"flow": request.flow, "story_id": request.story_id})
+        run.log.append("run.started", None, _started(request, way, run))
         run.task = asyncio.get_running_loop().create_task(self._execute(run, flow, graph))
         run.task.add_done_callback(lambda _: self._ended(run))
         # Behind the task: a run that ends without waiting leaves nothing to be written.
-        record.begin(line, run.stop, afresh=way.kept is None)
+        record.begin(lines, run.stop, afresh=way.kept is None)
         return run
 
     def _graph(self, request: RunRequest) -> tuple[Flow | None, AnyFlow]:
@@ -102,30 +106,33 @@ class Executor:
             raise NotFound("flow", request.flow)
         return flow, flow.build()
 
-    def _first_line(self, request: RunRequest, way: Course) -> Line | None:
-        now = time.time()
-        if way.kept is None:
-            names = {"flow": request.flow, "agent": request.agent, "story_id": request.story_id}
-            return run_line(uuid7(), now, self._sources, **names)
-        if way.moved or way.undo is not None:
-            return again_line(way.kept.seq, now, self._sources, way.undo)
-        return None
+    def _first_line(self, request: RunRequest) -> Line:
+        names = {"flow": request.flow, "agent": request.agent, "story_id": request.story_id}
+        return run_line(uuid7(), time.time(), self._sources, **names)
+
+    def _reads(self, flow: str, graph: AnyFlow) -> bool:
+        """Whether the flow has steps that changed documents could make run again."""
+        if flow not in self._readers:
+            self._readers[flow] = reads_documents(graph)
+        return self._readers[flow]
 
     def _context(self, run: Run, flow: Flow | None) -> FlowContext:
         request = run.request
         command = request.command or ""
+        shows: tuple[str, ...] = ()
         if request.agent is not None and command:
-            command = dict(self.agents[request.agent].commands).get(command) or command
+            command, shows = self.agents[request.agent].errand(command)
         return FlowContext(
             input=request.input,
             story_id=request.story_id,
             run_id=run.run_id,
             services=self.services,
-            runner=MemoryRunner(run.log, _records(run.log.events), run.decision, run.keep),
+            runner=MemoryRunner(run.log, _records(run), run.decision, run.keep),
             inputs=request.inputs,
             on_missing_doc=flow.on_missing_doc if flow else None,
             command=command,
-            changed=frozenset(changed_names(request)),
+            shows=shows,
+            rework=run.rework,
         )
 
     async def _execute(self, run: Run, flow: Flow | None, graph: AnyFlow) -> None:
@@ -169,8 +176,11 @@ class Executor:
         context.documents.update(request.documents)
         store = self.services.documents
         if store is not None:
+            author = {"kind": "client", "run_id": context.run_id}
+            if request.caller:
+                author["client"] = request.caller
             for name, text in request.documents.items():
-                await store.put(story_document(request.story_id, name), text)
+                await store.put(story_document(request.story_id, name), text, author=author)
 
     def _ended(self, run: Run) -> None:
         if self._running.get(run.identity) is not run:
@@ -182,6 +192,10 @@ class Executor:
             if event.type == "step.completed":
                 agent_id = str(event.data.get("agent", event.step))
                 self.last_execution[agent_id] = event.time
+
+    def close(self) -> None:
+        """Let go of the files of runs."""
+        self._runs.close()
 
     async def drain(self, seconds: float) -> None:
         """Take no more runs; give the present ones so long, then cancel them."""
@@ -197,16 +211,34 @@ class Executor:
 
 
 def _attempt(
-    request: RunRequest, identity: str, record: RunRecord, way: Course, line: Line | None
+    request: RunRequest,
+    identity: str,
+    record: RunRecord,
+    way: Course,
+    lines: Sequence[Line],
+    sources: Mapping[str, str] | None,
 ) -> Run:
-    """The run, with what is kept of it in its log; `line` is the first of this attempt."""
+    """The run, with what is kept of it in its log; `lines` are the first of this attempt."""
     kept = way.kept or Kept()
-    if line is not None:
+    for line in lines:
         kept.apply(line)
     log = EventLog(kept.run_id, kept.events, kept.seq)
-    return Run(log, request, identity, record, way.decision)
+    rework = Rework.of(kept)
+    return Run(log, request, identity, record, way.decision, rework=rework, sources=sources)
 
 
-def _records(events: Sequence[Event]) -> dict[str, Record]:
-    """The records of all steps that a log says are done, by their ticket's name."""
-    return {e.data["name"]: dict(e.data) for e in events if e.type == "step.completed"}
+def _started(request: RunRequest, way: Course, run: Run) -> dict[str, Any]:
+    """The first event: with changed documents also whose steps can be reused, null for none."""
+    facts: dict[str, Any] = {"flow": request.flow, "story_id": request.story_id}
+    if run.rework is not None:
+        before = way.kept or way.reused
+        facts["changed"] = list(run.rework.changed)
+        facts["reused_from"] = before.run_id if before and before.steps else None
+    return facts
+
+
+def _records(run: Run) -> Mapping[str, Record]:
+    """The records of all steps that are done, by their ticket's name."""
+    if run.rework is not None:
+        return run.rework.records
+    return {e.data["name"]: dict(e.data) for e in run.log.events if e.type == DONE}

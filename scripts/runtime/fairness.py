@@ -81,17 +81,13 @@ class FairPlaces:
     While r other runs wait, the first in a run's row is served after at most r others.
     """
 
-    __slots__ = ("_clock", "_free", "_turns")
+    __slots__ = ("_clock", "_turns", "free")
 
     def __init__(self, number: int, clock: Clock = time.monotonic) -> None:
-        self._free = number
+        """`free` are the places that nobody holds; nobody waits while there are any."""
+        self.free = number
         self._turns: Turns[None] = Turns()
         self._clock = clock
-
-    @property
-    def free(self) -> int:
-        """Places that nobody holds; nobody waits while there are any."""
-        return self._free
 
     @property
     def waiting(self) -> int:
@@ -100,8 +96,8 @@ class FairPlaces:
 
     def take_now(self, run: Hashable) -> bool:
         """A place, if one is free."""
-        if self._free:
-            self._free -= 1
+        if self.free:
+            self.free -= 1
             return True
         return False
 
@@ -124,4 +120,4 @@ class FairPlaces:
     def give(self) -> None:
         """Leave a place to the next."""
         if not (self._turns.waiting and self._turns.serve(None)):
-            self._free += 1
+            self.free += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .context import FlowContext
+from .rework import UNTOUCHED
 from .runner import Question, Record, Ticket
 from .step import StepNode
 
@@ -36,8 +37,16 @@ class Gate(StepNode):
         if not self.applies(context):
             await self.skip(ticket, context)
             return None
+        if context.rework is not None and ticket.record is not None:
+            if context.rework.fault(ticket, context.previous or None) is None:
+                context.rework.note(self.step, (ticket,), None)
+                return await context.reuse(ticket, UNTOUCHED)
+            ticket = ticket._replace(record=None)  # what was decided on is not what there is now
         question = Question(ticket.step, self.question, self.actions)
-        return await context.runner.human(ticket, question)
+        record = await context.runner.human(ticket, question)
+        if context.rework is not None:
+            context.rework.note(self.step, (ticket,), None)
+        return record
 
     async def post_async(
         self, shared: Any, prep_res: tuple[FlowContext, Ticket], exec_res: Record | None

@@ -11,6 +11,7 @@ from .context import FlowContext
 from .node import AgentNode
 from .schedule import NO_WAITS, Schedule
 from .spec import document_name
+from .waiting import together
 
 if TYPE_CHECKING:
     _Base = AsyncNode[Schedule, None, None]
@@ -61,9 +62,8 @@ class ParallelGroup(_Base):
             if member.memory_recall:
                 looked += member.recall_scopes(context)
                 scopes = dict.fromkeys(member.recall_scopes(context), member.step) | scopes
-        context.memory_at_start = {
-            scope: await context.memory(scope, step) for scope, step in scopes.items()
-        }
+        entries = await together(context.memory(*each) for each in scopes.items())
+        context.memory_at_start = dict(zip(scopes, entries, strict=True))
         if looked and context.services.recall is not None:
             context.recall_at_start = await context.services.recall.frozen(looked)
 

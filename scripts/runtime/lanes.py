@@ -36,14 +36,19 @@ class Lane:
         self.breaker = breaker
         self.rates = rates
 
-    def enter_now(self, run: Hashable) -> bool:
+    def enter_now(self) -> bool:
         """Whether a call may be made at once; it is to be ended with `leave`."""
-        return self.rates is None and self.breaker.closed and self.places.take_now(run)
+        places = self.places
+        if self.rates is None and places.free and self.breaker.closed:
+            places.free -= 1
+            return True
+        return False
 
     def leave(self, error: BaseException | None = None) -> None:
         """The call that `enter_now` let in was answered, or ended with this error."""
         if error is None:
-            self.breaker.succeeded(is_trial=False)
+            if self.breaker.failures or not self.breaker.closed:
+                self.breaker.succeeded(is_trial=False)
         elif isinstance(error, ModelError):
             self.breaker.failed(error, is_trial=False)
         self.places.give()

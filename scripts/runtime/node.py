@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from .ask import Conversation
@@ -13,11 +14,12 @@ from .errors import RunError
 from .models.protocol import Message, ModelRequest
 from .prompt import Sight, as_text, system_text, user_text
 from .recalled import recall_scopes, recalled
+from .rework import Rework
 from .runner import Record, Ticket
 from .schedule import NO_WAITS, Schedule
 from .spec import document_name, story_document
-from .step import StepNode
-from .stores.protocol import Entry
+from .step import StepNode, listed
+from .stores.protocol import DocumentStore, Entry
 from .tool import Tool
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ DONE: Final = "task_completion"  # the category of what a step leaves in memory
 PLACE_SETTINGS: Final = frozenset(
     {"creates", "actions", "output", "model", "fallback", "temperature", "max_tokens"}
     | {"timeout", "retries", "memory_scope", "memory_recall", "budget"}
+    | {"note", "shows", "template"}
 )
 
 
@@ -39,7 +42,9 @@ class AgentNode(StepNode):
     `id` is the agent's, `step` the place's: the same unless the constructor's `id` says otherwise.
     Document names are without `.md`; `timeout` is in seconds; `retries` counts all attempts;
     `output` is the JSON Schema of its answer; `memory_recall` says how many older entries it is
-    shown. A place's own settings win over the class's.
+    shown. `required` documents are waited for, `reads` are shown if they are there; `shows` are
+    assets that are part of the message, `template` is that of the document which the step
+    creates. A place's own settings win over the class's.
     """
 
     id: str = ""
@@ -50,10 +55,14 @@ class AgentNode(StepNode):
     memory_recall: int = 0
     wait_for_docs: tuple[str, ...] = ()
     wait_for_agents: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     inline: tuple[str, ...] = ()
-    commands: tuple[tuple[str, str], ...] = ()
+    commands: tuple[tuple[Any, ...], ...] = ()  # (name, text), and the assets that go with it
     creates: str | None = None
+    template: str | None = None
+    note: str = ""
+    shows: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     output: Mapping[str, Any] | None = None
     model: str | None = None
@@ -64,6 +73,7 @@ class AgentNode(StepNode):
     retries: int | None = None
     budget: Budget | None = None
     system: str = ""
+    prompt_digest: str = ""
     # What a group tells its members; class attributes as long as nobody does.
     group: ParallelGroup | None = None
     reserved: Ticket | None = None
@@ -73,6 +83,7 @@ class AgentNode(StepNode):
         *,
         id: str | None = None,
         requires: tuple[str, ...] = (),
+        reads: tuple[str, ...] = (),
         when: str | None = None,
         max_visits: int | None = None,
         for_each: tuple[str, ...] = (),
@@ -87,17 +98,29 @@ class AgentNode(StepNode):
             if name not in PLACE_SETTINGS:
                 raise TypeError(f"{type(self).__name__}() has no setting {name!r}")
             setattr(self, name, value)
+        if reads:
+            self.reads = self.reads + reads
+        self.has_task = bool(self.note or self.shows or self.template)
         if "actions" in settings:
             self.system = system_text(self.persona, self.prompt, self.actions)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.system = system_text(cls.persona, cls.prompt, cls.actions)
+        cls.prompt_digest = sha256(cls.prompt.encode("utf-8", "surrogatepass")).hexdigest()
 
     @classmethod
     def describe(cls) -> str:
         """The agent's description: its module's docstring."""
         return sys.modules[cls.__module__].__doc__ or ""
+
+    @classmethod
+    def errand(cls, name: str) -> tuple[str, tuple[str, ...]]:
+        """A command's text, its name where it has none, and the assets that go with it."""
+        for known, text, *shows in cls.commands:
+            if known == name:
+                return text or name, shows[0] if shows else ()
+        return name, ()
 
     def scope(self, context: FlowContext) -> str:
         """Where it reads and writes memory: `{agent_id}:{story_id}` or `shared:{namespace}`."""
@@ -110,7 +133,7 @@ class AgentNode(StepNode):
         return recall_scopes(self.id, self.scope(context), context.story_id)
 
     async def prep_async(self, shared: Any) -> Conversation:
-        context = FlowContext.of(shared)
+        context: FlowContext = shared if type(shared) is FlowContext else FlowContext.of(shared)
         ticket = self.reserved
         if ticket is None:
             ticket = self.reserve(context)
@@ -121,25 +144,27 @@ class AgentNode(StepNode):
             talk.skipped = True
         elif self.for_each:
             await self._prepare_items(talk)
-        elif ticket.record is None:
-            sight = self._sight(context)
-            if self.required or context.services.memory is not None:
-                await self._look_up(sight, context)
-            self._prepare(talk, sight)
+        else:
+            if context.rework is not None:
+                self._judge(talk, context.rework)
+            if talk.ticket.record is None:
+                sight = self._sight(context)
+                if self.required or self.reads or context.services.memory is not None:
+                    await self._look_up(sight, context)
+                self._prepare(talk, sight)
         return talk
 
-    @property
-    def ticket(self) -> Ticket | None:
-        """Its place in the run, as long as a group holds one for it."""
-        return self.reserved
+    async def waited(self, context: FlowContext, seconds: float) -> None:
+        """Say that it had to wait in its group, for a place in the run."""
+        if self.reserved is not None and self.reserved.record is None:
+            await Conversation(context, self.reserved).queued("run", seconds)
 
-    async def visit(self, context: FlowContext) -> str | None:
+    async def visit(self, shared: Any, /) -> str | None:
         """What PocketFlow does at a step of a flow, by a shorter way through the same parts."""
-        talk = await self.prep_async(context)
+        talk = await self.prep_async(shared)
         return self._done(talk, await self.exec_async(talk))
 
-    def _run_async(self, shared: Any) -> Coroutine[Any, Any, str | None]:
-        return self.visit(shared if type(shared) is FlowContext else FlowContext.of(shared))
+    _run_async = visit  # type: ignore[assignment]  # its stubs know dicts only
 
     def exec_async(self, prep_res: Conversation) -> Coroutine[Any, Any, Record]:
         if prep_res.skipped:
@@ -158,11 +183,14 @@ class AgentNode(StepNode):
         context.results[self.step] = output
         context.agent_of[self.step] = self.id
         if self.creates is not None:
-            before = talk.ticket.record is not None
-            context.created(document_name(self.creates), as_document(output), before=before)
+            context.created(talk.ticket, document_name(self.creates), as_document(output))
+        if context.rework is not None:
+            talks = talk.items or [talk]
+            context.rework.note(self.step, [each.ticket for each in talks], self.creates)
         if self.group is None:
             context.previous = (self.step,)
-        return self.following(record["action"])
+        action = record["action"]
+        return None if action is None and not self.successors else self.following(action)
 
     async def _left_out(self, talk: Conversation) -> Record:
         await self.skip(talk.ticket, talk.context)
@@ -170,6 +198,8 @@ class AgentNode(StepNode):
 
     def _step(self, talk: Conversation) -> Coroutine[Any, Any, Record]:
         ticket = talk.ticket
+        if ticket.record is not None and talk.context.rework is not None:
+            return talk.context.reuse(ticket, talk.context.rework.reason(self.creates))
         facts: Record = {"agent": self.id, "visit": ticket.visit}
         if talk.item is not None:
             facts["item"] = talk.item
@@ -177,18 +207,42 @@ class AgentNode(StepNode):
             facts["cut"] = list(talk.cut)
         if talk.missing:
             facts["missing_docs"] = list(talk.missing)
+        if talk.because:
+            facts["because"] = talk.because
         return talk.context.runner.step(ticket, facts, self._work, talk)
 
     def _sight(self, context: FlowContext) -> Sight:
         """What it sees, but for what stores hold."""
-        outputs = self._outputs(context) if context.results or context.outer else {}
-        return Sight(context.input, outputs=outputs, head=context.opening)
+        previous = context.previous
+        if len(previous) == 1 and not self.wait_for_agents:
+            outputs = {previous[0]: context.results[previous[0]]}
+        else:
+            outputs = self._outputs(context) if context.results or context.outer else {}
+        sight = Sight(context.input, outputs=outputs, head=context.opening)
+        if self.has_task or context.shows:
+            self._show_task(sight, context)
+        if context.item is not None:
+            sight.item = context.item
+        return sight
+
+    def _show_task(self, sight: Sight, context: FlowContext) -> None:
+        """Put before it what this place, or the command, is about."""
+        shows: tuple[str, ...] = context.shows
+        if not context.command:
+            sight.note = self.note
+            shows = self.shows
+            if self.template and self.creates and self.template not in shows:
+                shows = (*shows, self.template)
+        assets = context.services.assets
+        sight.files = [(name, assets.shown(name)) for name in shows]
 
     async def _look_up(self, sight: Sight, context: FlowContext) -> None:
         """Documents and memory. Raises StepBlocked or DependencyError for what is missing."""
         if self.required:
             found = await context.required(self.step, self.required)
             sight.documents, sight.missing = found
+        if self.reads:
+            sight.documents = {**await context.present(self.reads), **sight.documents}
         if context.services.memory is not None:
             sight.scope = self.scope(context)
             sight.memory = await self._memory(context, sight.scope)
@@ -236,8 +290,14 @@ class AgentNode(StepNode):
                 self.id,
                 context.run_id,
                 talk.ticket.visit,
+                None,
+                (),
             ),
         )
+        if self.template and self.creates and not errand:
+            talk.outline = context.services.assets.outline(self.template)
+            if talk.outline is not None:
+                talk.request = talk.request._replace(headings=talk.outline.headings)
 
     def _system(self, context: FlowContext, errand: bool) -> str:
         system = system_text(self.persona, self.prompt, ()) if errand else self.system
@@ -257,19 +317,33 @@ class AgentNode(StepNode):
         return tools
 
     def _outputs(self, context: FlowContext) -> dict[str, Any]:
+        steps = self._seen(context)
+        if not steps:
+            return dict(context.outer) if steps is None else {}
+        if len(steps) == 1:
+            return {steps[0]: context.results[steps[0]]}
+        return {step: context.results[step] for step in steps}
+
+    def _seen(self, context: FlowContext) -> Sequence[str] | None:
+        """The steps whose outputs it is shown; None for what stands around its flow."""
         if self.wait_for_agents:
             waited = set(self.wait_for_agents)
-            return {
-                step: output
-                for step, output in context.results.items()
-                if context.agent_of[step] in waited
-            }
-        previous = context.previous
-        if len(previous) == 1:
-            return {previous[0]: context.results[previous[0]]}
-        if not previous:
-            return dict(context.outer)
-        return {step: context.results[step] for step in previous}
+            return [step for step in context.results if context.agent_of[step] in waited]
+        return context.previous or None
+
+    def _judge(self, talk: Conversation, rework: Rework) -> None:
+        """Take the record away from a step that has to run again."""
+        ticket = talk.ticket
+        if ticket.record is None:
+            return
+        steps = self._seen(talk.context)
+        if self.for_each:
+            steps = [*(steps or ()), self.for_each[0]]
+        talk.because = (
+            rework.fault(ticket, steps, (*self.required, *self.reads), self.creates) or ""
+        )
+        if talk.because:
+            talk.ticket = ticket._replace(record=None)
 
     async def _memory(self, context: FlowContext, scope: str) -> list[Entry]:
         entries = await context.memory(scope, self.step)
@@ -281,7 +355,7 @@ class AgentNode(StepNode):
 
     async def _prepare_items(self, talk: Conversation) -> None:
         context = talk.context
-        items = self._items(context)
+        items = listed(context, self.step, self.for_each, self.max_items)
         talk.items = []
         sight = self._sight(context)
         await self._look_up(sight, context)
@@ -290,28 +364,14 @@ class AgentNode(StepNode):
         for number, item in enumerate(items):
             one = Conversation(context, context.runner.item(talk.ticket, number))
             one.item = number
+            if context.rework is not None:
+                self._judge(one, context.rework)
             if one.ticket.record is None:
                 sight.item = (number + 1, len(items), item)
                 if self.memory_recall and sight.scope:
                     await self._recall(sight, context)
                 self._prepare(one, sight)
             talk.items.append(one)
-
-    def _items(self, context: FlowContext) -> list[Any]:
-        """The list that an earlier step gave. Raises RunError when there is none, or too long."""
-        source, *names = self.for_each
-        found = context.results.get(source)
-        for name in names:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        where = ".".join(self.for_each)
-        if not isinstance(found, list):
-            raise RunError(f"for_each: {where} is no list", step=self.step)
-        if self.max_items is not None and len(found) > self.max_items:
-            raise RunError(
-                f"for_each: {where} has {len(found)} items, max_items is {self.max_items}",
-                step=self.step,
-            )
-        return found
 
     async def _each(self, talk: Conversation, items: list[Conversation]) -> Record:
         visits = [Item(self, one) for one in items]
@@ -356,18 +416,34 @@ class AgentNode(StepNode):
         """Write the output where the settings want it. Raises StoreError."""
         context, services = talk.context, talk.context.services
         name = talk.ticket.step if talk.item is None else f"{talk.ticket.step}__{talk.item + 1}"
-        saved = services.settings.documents.save_outputs
-        if services.documents is not None and (
-            saved == "all" or (saved == "created" and self.creates is not None)
-        ):
-            text = as_document(talk.result)
-            if saved == "all":
-                await services.documents.put(story_document(context.story_id, name), text)
-            if self.creates is not None:
-                created = story_document(context.story_id, self.creates)
-                await services.documents.put(created, text)
+        if services.documents is not None:
+            saved = services.settings.documents.save_outputs
+            if saved == "all" or (saved == "created" and self.creates is not None):
+                await self._keep_documents(talk, services.documents, name, saved)
         if services.memory is not None:
             await services.memory.put(self.scope(context), name, talk.result, category=DONE)
+
+    async def _keep_documents(
+        self, talk: Conversation, store: DocumentStore, name: str, saved: str
+    ) -> None:
+        context = talk.context
+        text, author = as_document(talk.result), self._author(talk)
+        if saved == "all":
+            await store.put(story_document(context.story_id, name), text, author=author)
+        if self.creates is None:
+            return
+        if context.rework is None or not context.rework.withheld(talk.ticket, self.creates):
+            created = story_document(context.story_id, self.creates) + context.suffix
+            await store.put(created, text, author=author)
+
+    def _author(self, talk: Conversation) -> dict[str, str]:
+        return {
+            "kind": "agent",
+            "agent": self.id,
+            "step": talk.ticket.name,
+            "run_id": talk.context.run_id,
+            "prompt": self.prompt_digest,
+        }
 
 
 class Item:
@@ -384,9 +460,9 @@ class Item:
     def step(self) -> str:
         return self._talk.ticket.name
 
-    @property
-    def ticket(self) -> Ticket:
-        return self._talk.ticket
+    async def waited(self, context: FlowContext, seconds: float) -> None:
+        if self._talk.ticket.record is None:
+            await self._talk.queued("run", seconds)
 
     async def visit(self, context: FlowContext) -> None:
         self.record = await self._node.work_on(self._talk)

@@ -26,6 +26,8 @@ class Sight:
     input: str
     command: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    files: Sequence[tuple[str, str]] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
@@ -65,7 +67,7 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
     head, outputs = sight.head, sight.outputs
     if head is None:
         head = opening(sight.input, sight.command, sight.inputs, limits)
-    if sight.memory or sight.documents or sight.item or sight.recalled:
+    if sight.memory or sight.documents or sight.item or sight.recalled or sight.note or sight.files:
         return _full(head, sight, limits)
     if not outputs:
         return head
@@ -80,6 +82,10 @@ def _full(
     head: tuple[str, tuple[str, ...]], sight: Sight, limits: PromptSettings
 ) -> tuple[str, tuple[str, ...]]:
     parts, cut = [head[0]], [*head[1]]
+    if sight.note:
+        parts.append(_part("This step", sight.note, limits.input, cut))
+    if sight.files:
+        parts.append(_part("Instructions", _sections(sight.files), limits.documents, cut))
     if sight.item:
         number, of, item = sight.item
         parts.append(_part(f"Item ({number} of {of})", as_text(item), limits.input, cut))

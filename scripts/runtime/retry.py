@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from .errors import ModelError, ProviderUnavailable, RateLimitError
+from .errors import ModelError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 FIRST_WAIT: Final = 0.5  # seconds, doubled at each attempt, with jitter
 LONGEST_WAIT: Final = 30.0
+MOST_ASKED: Final = 120.0  # that a provider may ask for; beyond it the client is told at once
 
 OnRetry = Callable[[int, float, ModelError], Awaitable[None]]
 
@@ -24,7 +25,8 @@ async def retry(
     """The first good answer after `first`, the error of the first of at most `attempts` calls.
 
     Only a `ModelError` that says it is retryable is tried again, after an
-    exponential wait with jitter or as long as the provider asked for.
+    exponential wait with jitter or as long as the provider asked for, unless
+    that is longer than `MOST_ASKED`.
     `on_retry(attempt, wait in seconds, error)` is told before each wait.
     The last error leaves with the number of attempts that were made.
     """
@@ -58,14 +60,22 @@ async def retry(
 
 
 def _retryable(error: BaseException) -> bool:
-    return isinstance(error, ModelError) and error.retryable
+    if not isinstance(error, ModelError) or not error.retryable:
+        return False
+    asked = _asked(error)
+    return asked is None or asked <= MOST_ASKED
+
+
+def _asked(error: BaseException | None) -> float | None:
+    """Seconds that the provider wants to be left alone."""
+    return error.retry_after if isinstance(error, ModelError) else None
 
 
 def _wait(state: RetryCallState) -> float:
     import tenacity
 
     error = state.outcome.exception() if state.outcome else None
-    backoff = tenacity.wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT)(state)
-    if isinstance(error, RateLimitError | ProviderUnavailable) and error.retry_after is not None:
-        return min(max(error.retry_after, 0.0), LONGEST_WAIT * 4)
-    return backoff
+    asked = _asked(error)
+    if asked is not None:
+        return max(asked, 0.0)
+    return tenacity.wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT)(state)

@@ -16,8 +16,9 @@ from typing import Any, Literal
 from .answer import answer, error_json
 from .errors import BMADError, RunError
 from .events import Event, EventLog
+from .rework import Rework
 from .runner import Decision, Record
-from .stores.runs import RunRecord, end_line, step_line
+from .stores.runs import HELD, Done, RunRecord, end_line, step_line
 
 _seq = attrgetter("seq")
 
@@ -30,7 +31,7 @@ class RunRequest:
 
     `documents` maps names to Markdown; `fresh` starts over even where a run could go on;
     `changed` names documents whose readers shall run again; `on_change` says what becomes of
-    a run whose sources have changed since.
+    a run whose sources have changed since; `caller` is the name of the client's key.
     """
 
     flow: str
@@ -45,6 +46,7 @@ class RunRequest:
     on_change: OnChange | None = None
     changed: Sequence[str] = ()
     tenant: str = ""
+    caller: str = ""
 
     @property
     def identity(self) -> str:
@@ -65,14 +67,23 @@ class Run:
         identity: str,
         record: RunRecord,
         decision: Decision | None = None,
+        *,
+        rework: Rework | None = None,
+        sources: Mapping[str, str] | None = None,
     ) -> None:
-        """`log` holds what earlier attempts finished; `decision` is what a gate still waits for."""
+        """`log` holds what earlier attempts finished; `decision` is what a gate still waits for.
+
+        `rework` is there when documents have changed since; what a success came to is
+        remembered for such a case when `sources`, what the flow is made of, are given.
+        """
         self.run_id = log.run_id
         self.request = request
         self.identity = identity
         self.log = log
         self.record = record
         self.decision = decision
+        self.rework = rework
+        self._sources = sources
         self.since = log.seq
         self.http_status = 200
         self.task: asyncio.Task[None] | None = None
@@ -134,10 +145,16 @@ class Run:
         since = bisect_right(events, self.since, key=_seq) if self.since else 0
         self._answer = answer(self.run_id, events, type, data, since=since, ended=now)
         if type == "run.completed":
-            self.record.forget()
+            self.record.succeed(self._done(events, now))
         else:
             self.record.end(end_line(self.log.seq + 1, now, type, data, events[since:]))
         self.log.append(type, None, {"answer": self._answer})
+
+    def _done(self, events: Sequence[Event], now: float) -> Done | None:
+        if self._sources is None:
+            return None
+        steps = [event for event in events if event.type in HELD]
+        return Done(self.run_id, now, self._sources, steps)
 
     def fail(self, error: BMADError) -> None:
         self.end("run.failed", {"error": error_json(error)}, error.status)

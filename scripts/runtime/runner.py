@@ -93,7 +93,7 @@ class Runner(Protocol):
         """Tell whoever follows the run, and keep it."""
         ...
 
-    def tell(self, step: str, text: str) -> None:
+    def tell(self, step: str, text: str, item: int | None = None) -> None:
         """Show a piece of a model's text to whoever follows now; it need not be kept."""
         ...
 
@@ -178,13 +178,17 @@ class MemoryRunner:
             fault.code = "cancelled" if isinstance(error, asyncio.CancelledError) else fault.code
         else:
             return
-        self._log.append("step.failed", ticket.step, {"error": error_json(fault), **bill})
+        data = {"error": error_json(fault), **bill}
+        if "item" in facts:
+            data["item"] = facts["item"]
+        self._log.append("step.failed", ticket.step, data)
 
     async def event(self, type: str, step: str, data: Mapping[str, Any]) -> None:
         self._log.append(type, step, data)
 
-    def tell(self, step: str, text: str) -> None:
-        self._log.append("step.delta", step, {"text": text})
+    def tell(self, step: str, text: str, item: int | None = None) -> None:
+        data = {"text": text} if item is None else {"item": item, "text": text}
+        self._log.append("step.delta", step, data)
 
     async def human(self, ticket: Ticket, question: Question) -> Record:
         if ticket.record is not None:

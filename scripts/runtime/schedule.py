@@ -12,21 +12,22 @@ from typing import Final, Protocol
 
 from .context import FlowContext
 from .errors import RunError
-from .runner import StepBlocked, Ticket
+from .runner import StepBlocked
 
 NO_WAITS: Final[frozenset[int]] = frozenset()
 
 
 class Member(Protocol):
-    """A piece of work; `step` is its name in messages, `ticket` its place in the run."""
+    """A piece of work; `step` is its name in messages."""
 
     @property
     def step(self) -> str: ...
 
-    @property
-    def ticket(self) -> Ticket | None: ...
+    async def waited(self, context: FlowContext, seconds: float) -> None:
+        """Say that it had to wait so long for a place in the run."""
+        ...
 
-    async def visit(self, context: FlowContext) -> object: ...
+    async def visit(self, context: FlowContext, /) -> object: ...
 
 
 @dataclass(slots=True)
@@ -114,11 +115,9 @@ class Schedule:
         self.workers -= 1
 
     async def _tell(self, place: int) -> None:
-        """Say how long the member waited for its place, if it did."""
-        since, ticket = self.since.pop(place, None), self.members[place].ticket
-        if since is not None and ticket is not None and ticket.record is None:
-            facts = {"reason": "run", "waited_ms": round((time.monotonic() - since) * 1000, 3)}
-            await self.context.runner.event("step.queued", ticket.step, facts)
+        since = self.since.pop(place, None)
+        if since is not None:
+            await self.members[place].waited(self.context, time.monotonic() - since)
 
     def _done(self, place: int) -> None:
         self.done += 1

@@ -87,7 +87,8 @@ class Timer:
             if len(self.values) >= MAX_SERIES:
                 labels = (OTHER,) * len(labels)
             found = self.values.setdefault(labels, Histogram())
-        found.add(seconds)
+        found.counts[bisect_left(BOUNDS, seconds)] += 1
+        found.total += seconds
 
     def family(self) -> Family:
         """A copy of how it stands."""

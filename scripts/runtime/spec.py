@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 AgentId = NewType("AgentId", str)
 FlowName = NewType("FlowName", str)
@@ -25,6 +25,28 @@ RESERVED_AGENT_IDS: Final = frozenset({"shared"})
 RESERVED_STEP_IDS: Final = frozenset({"end"})
 ON_MISSING_DOC: Final = ("wait", "skip", "error")
 DEFAULT_MAX_VISITS: Final = 3
+
+# What a step that works through a checklist answers.
+VERDICT: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "verdict": {"type": "string", "enum": ["pass", "fail"]},
+        "summary": {"type": "string"},
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "item": {"type": "string"},
+                    "status": {"type": "string", "enum": ["pass", "fail", "not applicable"]},
+                    "note": {"type": "string"},
+                },
+                "required": ["item", "status"],
+            },
+        },
+    },
+    "required": ["verdict", "summary", "items"],
+}
 
 _ID = re.compile(ID_PATTERN)
 _NAME = re.compile(NAME_PATTERN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from pocketflow import AsyncNode
@@ -71,3 +72,21 @@ class StepNode(_Base):
             return None
         # PocketFlow would end the flow here with a warning, as if all were done.
         raise RunError(f"nothing follows action {action!r} of step {self.step!r}", step=self.step)
+
+
+def listed(
+    context: FlowContext, step: str, source: tuple[str, ...], max_items: int | None
+) -> list[Any]:
+    """The list that an earlier step gave. Raises RunError when there is none, or too long."""
+    first, *names = source
+    found = context.results.get(first)
+    for name in names:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    where = ".".join(source)
+    if not isinstance(found, list):
+        raise RunError(f"for_each: {where} is no list", step=step)
+    if max_items is not None and len(found) > max_items:
+        raise RunError(
+            f"for_each: {where} has {len(found)} items, max_items is {max_items}", step=step
+        )
+    return found

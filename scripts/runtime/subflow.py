@@ -8,13 +8,15 @@ from typing import Any
 from .context import FlowContext
 from .flow import AnyFlow
 from .runner import Record, Ticket
-from .step import StepNode
+from .step import StepNode, listed
 
 
 class Subflow(StepNode):
     """Runs a flow of its own on the same run; its result is the output of its last step.
 
-    Inside, steps know only each other; outside they are `<step>.<inner step>`.
+    Inside, steps know only each other; outside they are `<step>.<inner step>`. With `for_each`
+    it runs once for each item of an earlier step's list, one after the other, and its result is
+    the list of their results.
     """
 
     kind = "flow"
@@ -27,9 +29,13 @@ class Subflow(StepNode):
         on_missing_doc: str | None = None,
         when: str | None = None,
         max_visits: int | None = None,
+        for_each: tuple[str, ...] = (),
+        max_items: int | None = None,
     ) -> None:
         super().__init__(step, when=when, max_visits=max_visits)
         self.build = build
+        self.for_each = for_each
+        self.max_items = max_items
         self.on_missing_doc = on_missing_doc
 
     async def prep_async(self, shared: Any) -> FlowContext:
@@ -41,14 +47,31 @@ class Subflow(StepNode):
         if not self.applies(context):
             await self.skip(ticket, context)
             return None
+        if context.rework is not None:  # only its steps can tell whether it is good
+            ticket = ticket._replace(record=None)
         facts = {"flow": self.step, "visit": ticket.visit}
         return await context.runner.step(ticket, facts, self._run_inside, (context, ticket))
 
     async def _run_inside(self, call: tuple[FlowContext, Ticket]) -> Record:
         context, ticket = call
-        inner = context.inside(self.step, self.on_missing_doc)
+        if self.for_each:
+            items = listed(context, self.step, self.for_each, self.max_items)
+            output: Any = [
+                await self._run_once(context, (number, len(items), item))
+                for number, item in enumerate(items, 1)
+            ]
+        else:
+            output = await self._run_once(context)
+        return {"name": ticket.name, "output": output, "action": None}
+
+    async def _run_once(
+        self, context: FlowContext, item: tuple[int, int, Any] | None = None
+    ) -> Any:
+        inner = context.inside(self.step, self.on_missing_doc, item)
         await self.build().run_async(inner)  # type: ignore[arg-type]  # any object may be shared
-        return {"name": ticket.name, "output": inner.last_output(), "action": None}
+        if context.rework is not None and inner.rework is not None:
+            context.rework.set(self.step, inner.rework.age_of(inner.previous))
+        return inner.last_output()
 
     async def post_async(
         self, shared: Any, prep_res: FlowContext, exec_res: Record | None

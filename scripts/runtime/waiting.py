@@ -1,13 +1,13 @@
-"""Bounds on waiting: a time limit and a number of places, both free of cost where nobody waits."""
+"""Waiting: within a time, for a place, together; free of cost where nobody waits."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from types import CoroutineType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -33,6 +33,41 @@ async def within(
             return await _Rest(steps, first)
     except TimeoutError:
         raise late() from None
+
+
+async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results in order, of all calls at once. The first failure ends them all.
+
+    They are begun one after the other; only from the first that waits on does each need a task.
+    """
+    found: list[T] = []
+    left = deque(calls)
+    try:
+        while left:
+            call = left.popleft()
+            try:
+                first = call.send(None)
+            except StopIteration as done:
+                found.append(done.value)
+            else:
+                return [*found, *await _beside(_Rest(cast(Any, call), first), left)]
+        return found
+    finally:
+        while left:
+            left.popleft().close()
+
+
+async def _beside(rest: Awaitable[T], calls: deque[Coroutine[Any, Any, T]]) -> list[T]:
+    """The result of what was begun in this task, and of those that get one of their own."""
+    tasks = []
+    while calls:
+        tasks.append(asyncio.create_task(calls.popleft()))
+    try:
+        return [await rest, *await asyncio.gather(*tasks)]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Rest(Awaitable[T]):

@@ -285,6 +285,8 @@ def _default_fits(cell: str, default: object) -> bool:
     shown = codes(cell)[0]
     if shown.endswith("MB"):
         return default == int(shown.removesuffix("MB")) * 10**6
+    if isinstance(default, bool):
+        default = str(default).lower()
     return shown == ("[]" if default == () else str(default))
 
 

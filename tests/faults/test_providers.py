@@ -5,6 +5,8 @@ Each time the step before is kept, no secret is told, and nothing is left over i
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -110,6 +112,15 @@ def test_a_provider_that_says_nothing(wired: Wired, *, stream: bool) -> None:
     assert error_of(wired, answer, "model_timeout", "late")["retryable"]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_provider_that_never_gets_to_the_point(wired: Wired, *, stream: bool) -> None:
+    wired.aimock.load(answers())
+    wired.faulty.does(faulty.answer, faulty.trickle)
+    answer = whole(wired, "late", stream=stream)
+    assert answer.status_code == 504
+    error_of(wired, answer, "model_timeout", "late")
+
+
 def test_a_stream_that_stops_in_the_middle(wired: Wired) -> None:
     wired.aimock.load(answers(fixture("late", "word " * 50)))
     wired.faulty.does(faulty.answer, faulty.hang_inside)
@@ -204,6 +215,23 @@ def test_a_client_that_leaves_stops_the_call_and_no_other_is_made(wired: Wired) 
     wired.settle()
     assert len(wired.faulty.calls) == 2
     assert wired.asked() == ["first", "breaks"]
+
+
+def test_a_client_that_does_not_wait_stops_the_call_too(wired: Wired) -> None:
+    wired.aimock.load(answers())
+    wired.faulty.does(faulty.answer, faulty.hang)
+    body = json.dumps({"flow": "breaks", "input": "an idea", "story_id": wired.story}).encode()
+    head = f"POST /run HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n"
+    with socket.create_connection(("127.0.0.1", wired.service.port)) as client:
+        client.sendall(f"{head}content-type: application/json\r\n\r\n".encode() + body)
+        wired.service.wait_until(lambda: len(wired.faulty.calls) == 2)
+        assert wired.measured()["bmad_runs_active"] == 1
+    wired.settle()
+    assert len(wired.faulty.calls) == 2
+    wired.faulty.does()
+    done = wired.post("breaks").json()
+    assert done["status"] == "success"
+    assert wired.asked() == ["first", "breaks", "last"]
 
 
 def whole(wired: Wired, flow: str, *, stream: bool) -> httpx2.Response:

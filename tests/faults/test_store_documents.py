@@ -3,36 +3,136 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import errno
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.runtime.errors import StoreError
 from scripts.runtime.stores.documents import FileDocuments
-from scripts.runtime.stores.protocol import Document
+from tests.faults.document_kills import faults
 from tests.faults.test_store_memory import file_size_limit
 from tests.faults.writer import value
-from tests.faults.writers import writers
+from tests.faults.writers import ROOT
+
+ROUNDS = int(os.environ.get("BMAD2PF_FAULT_ROUNDS", "1"))  # a campaign takes more
 
 
-def present(folder: Path) -> Document | None:
-    return asyncio.run(FileDocuments(folder).get("prd"))
+@pytest.mark.parametrize("size", [200, 100_000])
+def test_killed_writers_lose_nothing_and_leave_nothing_half(tmp_path: Path, size: int) -> None:
+    """In a process of its own, which can fork. A campaign takes more of them."""
+    command = [sys.executable, "-m", "tests.faults.document_kills"]
+    command += [str(tmp_path), str(50 * ROUNDS), str(size)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["faults"] == []
+    assert found["revisions"] >= 50, "they have written something"
 
 
-@pytest.mark.parametrize("size", [200, 200_000])
-def test_killed_writers_leave_a_whole_document(tmp_path: Path, size: int) -> None:
-    chance = random.Random(size)
-    for _ in range(5):
-        with writers(tmp_path, "documents", number=2, size=size) as running:
-            running[0].wait_for(chance.randint(1, 20))
-            for writer in running:
-                writer.kill()
-        found = present(tmp_path)
-        assert found is not None
-        name, number, _ = found.text.split(":")
-        assert found.text == value(name, int(number), size)
-        asyncio.run(FileDocuments(tmp_path).put("prd", "not locked by the dead"))
+class TestDetectors:
+    """What looks at the folder sees each kind of fault, when it is planted."""
+
+    def written(self, folder: Path) -> dict[str, int]:
+        async def run() -> None:
+            store = FileDocuments(folder)
+            for number in range(3):
+                text = value("w0", number, 100)
+                await store.put("prd", text, author={"kind": "agent", "agent": "w0"})
+
+        asyncio.run(run())
+        assert faults(folder, {"w0": 3}, 100) == []
+        return {"w0": 3}
+
+    def lines(self, folder: Path) -> list[bytes]:
+        return self.log(folder).read_bytes().splitlines(keepends=True)
+
+    def log(self, folder: Path) -> Path:
+        return folder / ".store" / "revisions" / "prd.jsonl"
+
+    def test_a_lost_revision(self, tmp_path: Path) -> None:
+        told = self.written(tmp_path)
+        lines = self.lines(tmp_path)
+        self.log(tmp_path).write_bytes(lines[0] + lines[2])
+        assert faults(tmp_path, told, 100) != []
+
+    def test_a_write_that_was_acknowledged_and_not_made(self, tmp_path: Path) -> None:
+        told = self.written(tmp_path)
+        assert faults(tmp_path, {**told, "w0": 4}, 100) != []
+
+    def test_a_phantom(self, tmp_path: Path) -> None:
+        told = self.written(tmp_path)
+        (tmp_path / "prd.md").write_text(value("w0", 1, 100))
+        assert faults(tmp_path, told, 100) != []
+
+    def test_a_revision_there_twice(self, tmp_path: Path) -> None:
+        told = self.written(tmp_path)
+        self.log(tmp_path).write_bytes(b"".join([*self.lines(tmp_path), self.lines(tmp_path)[-1]]))
+        assert faults(tmp_path, told, 100) != []
+
+    def test_half_a_document(self, tmp_path: Path) -> None:
+        told = self.written(tmp_path)
+        (tmp_path / "prd.md").write_text(value("w0", 2, 100)[:50])
+        assert faults(tmp_path, told, 100) != []
+
+    def test_a_document_that_is_gone(self, tmp_path: Path) -> None:
+        told = self.written(tmp_path)
+        (tmp_path / "prd.md").unlink()
+        assert faults(tmp_path, told, 100) != []
+
+    def test_what_is_left_behind(self, tmp_path: Path) -> None:
+        told = self.written(tmp_path)
+        for name in ("a", "b"):
+            (tmp_path / ".store" / "new" / name).write_text("half")
+        assert faults(tmp_path, told, 100) != []
+
+
+def full_at(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the `place`-th of what a write asks of the disk fail."""
+    asked = itertools.count()
+    for name in ("write", "replace", "utime", "fsync"):
+        real = getattr(os, name)
+
+        def call(*arguments: Any, real: Any = real, **options: Any) -> Any:
+            if next(asked) == place:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(os, name, call)
+
+
+async def _answers(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
+    return await asyncio.gather(*calls, return_exceptions=True)
+
+
+@pytest.mark.parametrize("durability", ["commit", "always"])
+@pytest.mark.parametrize("place", range(6))
+def test_a_full_disk_at_any_moment(
+    tmp_path: Path, place: int, durability: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write is made or it is not, and is answered so; the document agrees with its history."""
+    store = FileDocuments(tmp_path, durability)
+    asyncio.run(store.put("prd", "old"))
+    with monkeypatch.context() as patched:
+        full_at(place, patched)
+        (answer,) = asyncio.run(_answers(store.put("prd", "new")))
+    made = not isinstance(answer, StoreError)
+    assert made or answer.status == 507
+    for reader in (store, FileDocuments(tmp_path)):
+        texts = [text for _, text in asyncio.run(reader.dump("prd"))]
+        document = asyncio.run(reader.get("prd"))
+        assert document is not None
+        assert document.text == texts[-1]
+        assert texts == ["old", "new"] if made else texts in (["old"], ["old", "new"])
+    asyncio.run(store.put("prd", "newer"))
+    assert list((tmp_path / ".store" / "new").iterdir()) == []
 
 
 @pytest.mark.parametrize("size", [2_000, 200_000])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from scripts.runtime.clock import now
 from scripts.runtime.events import TERMINAL, Event
 from scripts.runtime.executor import Executor, Run, RunRequest
 from scripts.runtime.flow import AnyFlow, Flow
+from scripts.runtime.logs import ROOT
 from scripts.runtime.models.protocol import ModelReply, ModelRequest
 from scripts.runtime.node import AgentNode
 from scripts.runtime.services import Services
@@ -67,6 +70,20 @@ class Scripted:
 
     async def close(self) -> None:
         return
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """Let caplog hear our warnings, whatever services of other tests have configured."""
+    logger = logging.getLogger(ROOT)
+    level, propagates = logger.level, logger.propagate
+    logger.propagate = True
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.propagate = propagates
+        logger.setLevel(level)
 
 
 def chain(*nodes: Any) -> AnyFlow:

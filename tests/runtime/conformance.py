@@ -67,6 +67,7 @@ class Conformance(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.model: dict[str, Model] = {}
+        self.marked: dict[tuple[str, str], list[Entry]] = {}
 
     @initialize()
     def begin(self) -> None:
@@ -125,6 +126,31 @@ class Conformance(RuleBasedStateMachine):
         self.model[scope] = Model()
         for entry in entries:
             self.of(scope).add(entry)
+
+    @rule(who=stores_, scope=scopes, after=st.integers(0, 30))
+    def notice(self, who: int, scope: str, after: int) -> None:
+        """A store may tell what has changed; then it tells the truth."""
+        store, model = self.stores[who], self.of(scope)
+        if not hasattr(store, "marks"):
+            return
+        newest = list(model.newest.values())
+        assert self.run(store.state(scope)) == (model.seq, len(newest))
+        assert sorted(self.run(store.keys(scope))) == sorted(model.newest)
+
+        async def newer() -> list[Entry]:
+            return [entry async for entries in store.newer(scope, after) for entry in entries]
+
+        assert self.run(newer()) == [entry for entry in newest if entry.seq > after]
+        assert self.run(store.marks("absent:S-1")) == {}
+        owner = scope[: scope.index(":") + 1]
+        if owner != "shared:":
+            assert self.run(store.marks(owner)).get(scope) == self.run(store.marks(scope)).get(
+                scope
+            )
+        marks = self.run(store.marks(scope))
+        assert set(marks) <= {scope}
+        if scope in marks:
+            assert self.marked.setdefault((scope, marks[scope]), newest) == newest
 
     @rule(who=stores_, scope=scopes, name=st.text(max_size=30), data=st.data())
     def hostile(self, who: int, scope: str, name: str, data: st.DataObject) -> None:

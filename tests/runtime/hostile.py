@@ -41,6 +41,7 @@ _UP = [
     "%u002e%u002e%u2215",
 ]
 _TARGETS = ["SECRET", "SECRET.md", "secret%2fSECRET", "config%2fsecrets.env", "etc%2fpasswd"]
+_FINE = ["x/", "prd%2f", "analyst:", "shared:a/", ".store%2f"]  # a beginning that is fine
 _ENDS = ["", "%00", "%00.md", "%20", ".", "/", "%2f", "?", "#", ";x", "%0a"]
 _ABSOLUTE = ["/", "%2f", "%2F%2F", "file:%2f%2f%2f", "C:%5c", "%5c%5c", "~%2f", "%2fproc%2fself%2f"]
 _ODD = [
@@ -87,12 +88,14 @@ _ODD = [
 def targets() -> list[bytes]:
     """Path segments, percent-encoded where they are; some hold raw bytes that no URL may."""
     found = list(_ODD)
-    for up, times, target in itertools.product(_UP, (1, 6), _TARGETS):
+    for up, times, target in itertools.product(_UP, (1, 2, 3, 4, 6, 9), _TARGETS):
         found.append(up * times + target)
-    for up, end in itertools.product(_UP, _ENDS):
-        found.append(f"{up}SECRET.md{end}")
-    for start, target in itertools.product(_ABSOLUTE, _TARGETS):
-        found.append(start + target)
+    for before, up, target in itertools.product(_FINE, _UP, _TARGETS):
+        found.append(f"{before}{up}{target}")
+    for up, times, target, end in itertools.product(_UP, (1, 2, 4), ("SECRET", "SECRET.md"), _ENDS):
+        found.append(f"{up * times}{target}{end}")
+    for start, target, end in itertools.product(_ABSOLUTE, _TARGETS, _ENDS):
+        found.append(f"{start}{target}{end}")
     found += [quote(unicodedata.normalize("NFD", name)) for name in ("é..", "ﬁle", "Å/../SECRET")]
     encoded = [text.encode() for text in dict.fromkeys(found)]
     raw = [b"..\xc0\xaf..\xc0\xafSECRET", b"\xff\xfe", "‥／SECRET".encode(), b"..\\..\\SECRET.md"]

@@ -14,6 +14,7 @@ from scripts.runtime.errors import (
     ModelTimeout,
     RateLimitError,
 )
+from scripts.runtime.models import bounds
 from scripts.runtime.models.protocol import Message
 from tests.runtime.adapters import (
     FIND,
@@ -194,6 +195,17 @@ class TestBrokenServers:
         assert all(all_faults(wire, answers, stream=True))
 
     @each_way
+    def test_an_answer_without_end_is_broken_off(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch, *, stream: bool
+    ) -> None:
+        monkeypatch.setattr(bounds, "MAX_BYTES", 100_000)
+        error = fault(wire, wire.answer("x" * 200_000, stream=stream), stream=stream)
+        assert error.retryable
+        assert "the answer is endless" in error.message
+        reply, _ = ask(wire, wire.answer("x" * 30_000, stream=stream), stream=stream)
+        assert len(reply.text) == 30_000
+
+    @each_way
     def test_empty_answer(self, wire: Wire, *, stream: bool) -> None:
         error = fault(wire, wire.answer("", stream=stream), stream=stream)
         assert error.retryable
@@ -251,11 +263,12 @@ class TestBrokenServers:
 
     @each_way
     def test_retry_after(self, wire: Wire, *, stream: bool) -> None:
-        body = wire.error(429, "later")
-        for headers, seconds in (({"retry-after": "12"}, 12), ({}, None)):
-            error = fault(wire, http(body, status=429, headers=headers), stream=stream)
-            assert isinstance(error, RateLimitError)
-            assert error.retry_after == seconds
+        for status in (429, 503):
+            body = wire.error(status, "later")
+            for headers, seconds in (({"retry-after": "12"}, 12), ({}, None)):
+                error = fault(wire, http(body, status=status, headers=headers), stream=stream)
+                assert isinstance(error, RateLimitError) is (status == 429)
+                assert error.retry_after == seconds
 
     @pytest.mark.parametrize(
         ("status", "message"),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
+from fastapi import FastAPI, Response
 
 from . import hostile, wire
 from .api import Served, application, serve
@@ -16,6 +21,8 @@ from .api import Served, application, serve
 SECRET = "canary-of-a-file-outside"
 MARKDOWN = ("content-type", b"text/markdown")
 JSON = ("content-type", b"application/json")
+PLAIN = {"content-type": "text/plain"}
+STEP = max(1, 16 // int(os.environ.get("BMAD2PF_FAULT_ROUNDS", "1")))
 
 
 @pytest.fixture(scope="module")
@@ -68,51 +75,136 @@ def bodies(verb: str, path: str) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
     return b"", ()
 
 
-def targets(path: str) -> Iterator[bytes]:
-    """The path with each of its parameters in turn replaced by each hostile segment."""
+Target = tuple[str, bytes]  # a method and what stands behind it
+
+
+def parameters(served: Served) -> list[tuple[str, str, str, str]]:
+    """Each string that a request may hold in its target: verb, path, where, name."""
+    return [
+        (verb, path, parameter["in"], parameter["name"])
+        for verb, path, operation in operations(served)
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] in ("path", "query")
+    ]
+
+
+def targets(path: str, where: str, name: str, segments: Sequence[bytes]) -> Iterator[bytes]:
+    """The path with that parameter replaced by each segment, and the others by what is fine."""
     fine = {"scope": "shared:a", "key": "k", "id": "analyst", "name": "one"}
-    for name in fine:
-        before, found, after = path.partition("{" + name + "}")
-        if not found:
-            continue
-        for other, value in fine.items():
-            before = before.replace("{" + other + "}", value)
-            after = after.replace("{" + other + "}", value)
-        for segment in hostile.targets():
+    for other, value in fine.items():
+        if other != name:
+            path = path.replace("{" + other + "}", value)
+    before, _, after = path.partition("{" + name + "}")
+    for segment in segments:
+        if where == "path":
             yield before.encode() + segment + after.encode()
+        else:
+            yield path.encode() + f"?{name}=".encode() + segment.replace(b"#", b"%23")
+
+
+def fault(answer: wire.Reply) -> str | None:
+    """What is wrong with an answer to a hostile request."""
+    if SECRET.encode() in answer.body or SECRET.encode() in answer.head:
+        return "it holds what lies outside"
+    if answer.status >= 500:
+        return f"it is {answer.status}"
+    if answer.status >= 400 and b"problem+json" in answer.head:
+        status = json.loads(answer.body)["status"]
+        return None if status == answer.status else "its body says something else"
+    return None
+
+
+def asked(port: int, wanted: Iterable[Target]) -> list[tuple[bytes, str]]:
+    """Ask them all; what was wrong with whom."""
+    connection, found = wire.Connection(port), []
+    for verb, target in wanted:
+        body, headers = bodies(verb, target.decode("latin-1"))
+        answer = connection.request(verb.upper(), target, body, *headers)
+        if (wrong := fault(answer)) is not None:
+            found.append((target, wrong))
+    connection.close()
+    return found
 
 
 def test_the_corpus_is_large() -> None:
-    assert len(hostile.targets()) >= 600
+    assert len(set(hostile.targets())) >= 4_000
 
 
-def test_no_path_parameter_leaves_its_place(served: Served, root: Path) -> None:
-    before, asked = files(root), 0
-    connection = wire.Connection(served.port)
-    for verb, path, _ in operations(served):
-        body, headers = bodies(verb, path)
-        for target in targets(path):
-            answer = connection.request(verb.upper(), target, body, *headers)
-            asked += 1
-            assert SECRET.encode() not in answer.body, (verb, target)
-            assert answer.status < 500, (verb, target, answer)
-            if answer.status >= 400 and b"problem+json" in answer.head:
-                assert json.loads(answer.body)["status"] == answer.status
-    connection.close()
-    assert asked > 600 * 10
+def test_every_parameter_is_asked_about(served: Served) -> None:
+    names = {name for _, _, _, name in parameters(served)}
+    assert names >= {"id", "scope", "key", "name", "story_id", "prefix", "cursor", "rev", "from"}
+
+
+def test_no_parameter_leaves_its_place(served: Served, root: Path) -> None:
+    """Each id of the corpus somewhere; a campaign asks for all of them everywhere."""
+    before, corpus, count = files(root), hostile.targets(), 0
+    for place, (verb, path, where, name) in enumerate(parameters(served)):
+        segments = corpus[place % STEP :: STEP]
+        found = asked(served.port, ((verb, t) for t in targets(path, where, name, segments)))
+        assert found == [], (verb, path, name)
+        count += len(segments)
+    assert count >= 4_000
     assert files(root) == before
     assert served.client.get("/health").json()["status"] == "ok"
 
 
-@pytest.mark.parametrize("field", ["story_id", "flow", "documents", "command"])
+def test_a_naive_service_would_be_found_out(root: Path, tmp_path: Path) -> None:
+    """The planted fault: what the corpus is for, and what looks at the answers, both work."""
+    app = FastAPI()
+    folder = root / "data" / "docs"
+    folder.mkdir(exist_ok=True)
+
+    @app.get("/doc/{id:path}")
+    def naive(id: str) -> Response:
+        path = Path(f"{folder}/{id}")
+        return Response(path.read_bytes() if path.is_file() else b"")
+
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    corpus = hostile.targets()[::5]
+    found = asked(port, (("get", t) for t in targets("/doc/{id}", "path", "id", corpus)))
+    server.should_exit = True
+    thread.join()
+    assert sum(wrong == "it holds what lies outside" for _, wrong in found) > 10
+    assert fault(wire.Reply(500, b"", b"")) == "it is 500"
+
+
+@pytest.mark.parametrize("place", ["docs/link.md", "docs/.store/revisions/linked.jsonl"])
+def test_planted_links_are_refused(served: Served, root: Path, place: str) -> None:
+    outside = root / "config" / "SECRET.md"
+    link = root / place
+    name = link.stem
+    link.symlink_to(outside)
+    try:
+        for path in ("", "/status", "/revisions", "/diff", "?rev=1"):
+            answer = served.client.get(f"/doc/{name}{path}")
+            assert SECRET not in answer.text
+        wrote = served.client.put(f"/doc/{name}", content=b"x", headers=dict(PLAIN))
+        assert wrote.status_code == 500
+        assert wrote.json()["code"] == "store_failed"
+        served.client.delete(f"/doc/{name}")
+        assert name not in served.client.get("/doc?prefix=l").text
+        assert outside.read_text() == SECRET
+        assert link.is_symlink()
+    finally:
+        link.unlink()
+
+
+@pytest.mark.parametrize("field", ["story_id", "flow", "documents", "command", "changed"])
 def test_no_body_field_leaves_its_place(served: Served, root: Path, field: str) -> None:
     before = files(root)
     path = "/agent/analyst/run" if field == "command" else "/run"
-    for name in hostile.names():
+    for name in hostile.names()[::STEP]:
         body: dict[str, Any] = {"input": "x", "story_id": "S-1"}
         if path == "/run":
             body["flow"] = "one"
-        body[field] = {name: "x"} if field == "documents" else name
+        values = {"documents": {name: "x"}, "changed": [name]}
+        body[field] = values.get(field, name)
         answer = served.client.post(path, json=body)
         assert SECRET not in answer.text, name
         assert answer.status_code in (200, 400, 404, 413, 422), (name, answer.text)

@@ -47,7 +47,7 @@ def test_a_wrong_method_hears_of_all_that_the_path_has(
 
 
 @pytest.mark.parametrize(
-    "path", ["/doc?limit=3", "/agent?a=1&b=2", "/memory/shared:a/b?histroy=1", "/health?x"]
+    "path", ["/doc?limits=3", "/agent?a=1&b=2", "/memory/shared:a/b?histroy=1", "/health?x"]
 )
 def test_a_query_parameter_that_nobody_knows_is_422(served: Served, path: str) -> None:
     answer = served.client.get(path)

@@ -23,7 +23,7 @@ class Broken:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    async def list(self) -> Any:
+    async def list(self, *_: Any, **__: Any) -> Any:
         raise self.error
 
     async def close(self) -> None:

@@ -17,7 +17,8 @@ from scripts.runtime.models.protocol import ModelReply, ToolCall, Usage
 from scripts.runtime.outcome import split_action
 from scripts.runtime.tool import Tool
 
-from .agents import Scripted, agent, chain, run_flow
+from . import virtual
+from .agents import Scripted, agent, chain, executor, request, run_flow
 
 PARAMETERS = {"type": "object", "properties": {"text": {"type": "string"}}}
 
@@ -154,6 +155,29 @@ def test_attempts_end_and_are_counted(retries: int | None, calls: int) -> None:
     assert len(model.asked) == calls
     assert answer["error"]["attempts"] == calls
     assert answer["error"]["retryable"] is True
+
+
+def test_a_provider_that_wants_to_be_left_alone_for_long_is_not_asked_early() -> None:
+    busy = RateLimitError("429", provider="scripted", retry_after=retry.MOST_ASKED + 1)
+    model = Scripted({"user": busy})
+    answer, events = run_flow(lambda: chain(agent("user")()), model)
+    assert (answer["error"]["code"], answer["error"]["attempts"]) == ("model_rate_limited", 1)
+    assert answer["error"]["retryable"] is True
+    assert len(model.asked) == 1
+    assert not [event for event in events if event.type == "step.retrying"]
+
+
+def test_every_failure_may_say_when_to_come_back() -> None:
+    busy = ModelError("503", provider="scripted", retryable=True, http_status=503)
+    busy.retry_after = 7.0
+
+    async def main() -> None:
+        model = Scripted({"user": [busy, "fine"]})
+        run = executor(lambda: chain(agent("user")()), model).start(request())
+        assert (await run.wait())["status"] == "success"
+        assert virtual.clock() == pytest.approx(7.0)
+
+    virtual.run(main())
 
 
 def test_what_cannot_be_retried_is_not() -> None:

@@ -313,6 +313,7 @@ class DocumentModel(RuleBasedStateMachine):
         self.stores = [FileDocuments(Path(self.folder.name, "docs")) for _ in range(2)]
         self.model: dict[str, str] = {}
         self.created: dict[str, str] = {}
+        self.history: dict[str, list[str]] = {}
 
     def run(self, call: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(call)
@@ -322,12 +323,25 @@ class DocumentModel(RuleBasedStateMachine):
         info, is_new = self.run(self.stores[who].put(document_id, text))
         assert is_new is (document_id not in self.model)
         assert info.created_at == self.created.setdefault(document_id, info.created_at)
+        if self.model.get(document_id) != text:
+            self.history.setdefault(document_id, []).append(text)
         self.model[document_id] = text
+
+    @rule(document_id=ids, text=texts)
+    def edit(self, document_id: str, text: str) -> None:
+        """By hand; two edits between which nobody looks are one."""
+        path = Path(self.folder.name, "docs", f"{document_id}.md")
+        if self.model.get(document_id, text) != text:
+            path.write_text(text)
+            self.history[document_id].append(text)
+            self.model[document_id] = text
+            self.run(self.stores[0].revisions(document_id))
 
     @rule(who=st.integers(0, 1), document_id=ids)
     def delete(self, who: int, document_id: str) -> None:
         was_there = self.model.pop(document_id, None) is not None
         self.created.pop(document_id, None)
+        self.history.pop(document_id, None)
         assert self.run(self.stores[who].delete(document_id)) is was_there
 
     @invariant()
@@ -338,6 +352,9 @@ class DocumentModel(RuleBasedStateMachine):
             for info in infos:
                 found = self.run(store.get(info.id))
                 assert (found.info, found.text) == (info, self.model[info.id])
+                kept = self.run(store.dump(info.id))
+                assert [text for _, text in kept] == self.history[info.id]
+                assert [rev.rev for rev, _ in kept] == list(range(1, len(kept) + 1))
 
     def teardown(self) -> None:
         self.run(self.loop.shutdown_default_executor())

@@ -12,6 +12,7 @@ import pytest
 
 from scripts.runtime.assets import Assets
 from scripts.runtime.errors import ModelError
+from scripts.runtime.events import Event
 from scripts.runtime.flow import AnyFlow, End
 from scripts.runtime.gate import Gate
 from scripts.runtime.group import ParallelGroup
@@ -19,6 +20,7 @@ from scripts.runtime.models.protocol import ModelReply, ModelRequest, ToolCall
 from scripts.runtime.outcome import answer_schema
 from scripts.runtime.runner import Decision
 from scripts.runtime.subflow import Subflow
+from scripts.runtime.tool import Tool
 
 from .agents import Remembering, Scripted, agent, chain, executor, request, run_flow, until
 
@@ -194,6 +196,49 @@ class TestForEach:
             "fixes__2": "TWO",
             "fixes__1": "ONE",
         }
+
+    def test_events_say_which_item_they_are_of(self) -> None:
+        """Items run beside each other: their pieces of text come mixed."""
+        calls = ModelReply("", (ToolCall("1", "find", "{}"),))
+        tool = Tool("find", lambda: "found", "Finds.", {"type": "object"})
+        late = ModelError("late", provider="scripted", retryable=True, http_status=503)
+        late.retry_after = 0.0
+
+        async def answer_item(asked: ModelRequest) -> Any:
+            await asyncio.sleep(0)
+            number = next(n for n in (1, 2, 3) if f"Item ({n} of 3)" in asked.messages[0].content)
+            if number == 1 and len(asked.messages) == 1:
+                return calls
+            if number == 2 and not lates:
+                lates.append(number)
+                raise late
+            if number == 3:
+                raise ModelError("no", provider="scripted")
+            return f"item {number} says so"
+
+        async def main() -> list[Event]:
+            dev = agent("dev", tools=("find",))(id="fixes", for_each=("planner", "stories"))
+            model = Scripted({"planner": json.dumps(STORIES), "fixes": answer_item})
+            settings = {"runs": {"max_parallel_agents": 2}}
+            flows = executor(
+                lambda: chain(Planner(), dev), model, settings=settings, tools={"find": tool}
+            )
+            run = flows.start(request())
+            return [event async for batch in run.log.follow() for event in batch]
+
+        lates: list[int] = []
+        found = [event for event in asyncio.run(main()) if event.step == "fixes"]
+        assert all("item" in event.data for event in found)
+        texts = dict.fromkeys((0, 1), "")
+        for event in found:
+            if event.type == "step.delta":
+                texts[event.data["item"]] += event.data["text"]
+        assert texts == {0: "item 1 says so", 1: "item 2 says so"}
+        items = {
+            kind: {event.data["item"] for event in found if event.type == f"step.{kind}"}
+            for kind in ("tool", "retrying", "queued", "failed")
+        }
+        assert items == {"tool": {0}, "retrying": {1}, "queued": {2}, "failed": {2}}
 
     def test_too_many_items_fail_and_none_give_an_empty_list(self) -> None:
         model = Scripted({"planner": json.dumps(STORIES)})

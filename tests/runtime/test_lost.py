@@ -66,7 +66,7 @@ def test_a_failure_that_nobody_was_paid_for_costs_nothing() -> None:
 
 def test_an_output_that_cannot_be_kept_was_paid_for() -> None:
     class Full(Remembering):
-        async def put(self, scope: str, key: str, value: Any) -> Any:
+        async def put(self, scope: str, key: str, value: Any, **more: Any) -> Any:
             raise StoreError("no room", store="memory", status=507)
 
     model = Scripted({"a": ModelReply("text", usage=Usage(7, 3))})

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scripts.runtime.context import FlowContext
 from scripts.runtime.errors import StoreUnavailable
+from scripts.runtime.group import ParallelGroup
+from scripts.runtime.recall import Recall
+from scripts.runtime.services import Services
 from scripts.runtime.settings import RedisSettings
 from scripts.runtime.stores.redismemory import RedisMemory
 from tests.redis_server import RedisServer, redis_server
+
+from .agents import Scripted, agent
 
 SCOPE = "analyst:S-1"
 
@@ -64,7 +71,7 @@ def test_what_stands_in_redis(server: RedisServer) -> None:
         keys = {b"bmad_pf_memory:analyst:S-1": b"hash", b"bmad_pf_history:analyst:S-1": b"stream"}
         assert {key: client.type(key) for key in client.scan_iter()} == keys
         fields = client.hgetall("bmad_pf_memory:analyst:S-1")
-        assert fields.keys() == {b"#seq", b"k"}
+        assert fields.keys() == {b"#seq", b"#life", b"k"}
         entry = json.loads(fields[b"k"])
         assert list(entry) == ["seq", "key", "value", "scope", "timestamp", "op", "category"]
         assert (entry["seq"], entry["value"], entry["op"]) == (1, {"é": [1]}, "set")
@@ -81,6 +88,63 @@ def test_what_is_asked_in_the_same_moment_is_one_pipeline(server: RedisServer) -
         await asyncio.gather(*calls, *(store.get(SCOPE, "k") for _ in range(50)))
         assert reads(server) - before < 10
         assert connections(server) == 1
+
+    using(server.settings(), use)
+
+
+def test_a_group_looks_at_all_its_memories_at_once(server: RedisServer) -> None:
+    """Fifty agents, each with a memory of its own: two looks, and not fifty."""
+    counted: list[int] = []
+
+    async def use(store: RedisMemory) -> None:
+        group = ParallelGroup(*(agent(f"a{n}")() for n in range(50)))
+        services = Services(Scripted(), memory=store)
+        context = FlowContext("an idea", story_id="S-1", services=services)
+        await store.check()
+        before = reads(server)
+        await group.prep_async(context)
+        counted.append(reads(server) - before)
+        assert len(context.memory_at_start) == 50
+
+    using(server.settings(), use)
+    assert counted[0] < 15
+
+
+def test_what_fits_is_found_whatever_happens_in_redis(server: RedisServer, tmp_path: Path) -> None:
+    """The index follows other processes, a restore, an eviction, and a history that was cut."""
+
+    async def use(store: RedisMemory) -> None:
+        other, recall = RedisMemory(server.settings()), Recall(store, tmp_path / "index")
+
+        async def found() -> list[str]:
+            return [each.entry.key for each in await recall.find([SCOPE], "fox", limit=9)]
+
+        with server.client() as client:
+            await other.put(SCOPE, "a", "a fox")
+            assert await found() == ["a"]
+            _, kept = await other.dump(SCOPE)
+            await other.put(SCOPE, "b", "a fox")
+            await other.put(SCOPE, "a", "a whale")
+            assert await found() == ["b"]
+            await other.load(SCOPE, kept)
+            await other.put(SCOPE, "c", "a fox")
+            await other.put(SCOPE, "d", "a whale")
+            assert sorted(await found()) == ["a", "c"]
+            client.delete(f"bmad_pf_memory:{SCOPE}")
+            await other.put(SCOPE, "e", "a fox")
+            assert await found() == ["e"]
+            client.delete(f"bmad_pf_history:{SCOPE}")
+            await other.put(SCOPE, "f", "a fox")
+            assert sorted(await found()) == ["e", "f"]
+            client.flushall()
+            assert await found() == []
+            before = reads(server)
+            await other.put(SCOPE, "g", "a fox")
+            assert await found() == ["g"]
+            assert await found() == ["g"]
+            assert reads(server) - before < 30
+        await recall.close()
+        await other.close()
 
     using(server.settings(), use)
 
@@ -135,15 +199,31 @@ def test_a_closed_store_asks_nobody(server: RedisServer) -> None:
 
 def test_a_database_and_a_password_of_the_url(server: RedisServer) -> None:
     with server.client() as client:
-        client.acl_setuser("me", enabled=True, passwords=["+a/b:c@d"], keys="*", commands=["+@all"])
+        client.acl_setuser(
+            "me",
+            enabled=True,
+            passwords=["+a/b:c@d"],
+            keys=["bmad_pf_*"],  # these rights are those that the guide names
+            categories=["+@read", "+@write", "+@scripting", "+@connection"],
+        )
     url = f"redis://me:a%2Fb%3Ac%40d@127.0.0.1:{server.port}/5"
 
     async def use(store: RedisMemory) -> None:
         assert (await store.put(SCOPE, "k", 1)).seq == 1
+        assert await store.delete(SCOPE, "k")
+        assert await store.scopes() == [SCOPE]
+        await store.load(SCOPE, (await store.dump(SCOPE))[1])
+        await store.check()
 
     using(server.settings(url=url), use)
     with server.client() as client:
         assert client.info("keyspace").keys() == {"db5"}
+
+    async def elsewhere(store: RedisMemory) -> None:
+        with pytest.raises(StoreUnavailable, match="does not let this user"):
+            await store.put(SCOPE, "k", 1)
+
+    using(server.settings(url=url, key_prefix="another_"), elsewhere)
 
 
 def test_a_socket_in_the_file_system(server: RedisServer, tmp_path_factory: Any) -> None:

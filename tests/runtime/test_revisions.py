@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.runtime.errors import StoreError
-from scripts.runtime.logs import ROOT
 from scripts.runtime.stores import revisions as revisions_module
 from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.protocol import Revision
+
+from .agents import heard
 
 AGENT = {"kind": "agent", "agent": "writer", "step": "writer", "run_id": "r", "prompt": "0" * 64}
 Stores = Callable[..., FileDocuments]
@@ -207,9 +207,10 @@ class TestBounds:
 class TestDamage:
     """What is torn or changed in the file costs its own revision only, and is told."""
 
-    @pytest.fixture
-    def logged(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(logging.getLogger(ROOT), "propagate", True)
+    @pytest.fixture(autouse=True)
+    def _heard(self) -> Iterator[None]:
+        with heard():
+            yield
 
     def three(self, folder: Path) -> Path:
         store = FileDocuments(folder)
@@ -217,7 +218,6 @@ class TestDamage:
             do(store.put("prd", text))
         return log_of(folder)
 
-    @pytest.mark.usefixtures("logged")
     def test_a_torn_line(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         log = self.three(folder)
         with log.open("ab") as file:
@@ -227,7 +227,6 @@ class TestDamage:
         assert texts(store) == ["one", "two", "three", "four"]
         assert "torn" in caplog.text
 
-    @pytest.mark.usefixtures("logged")
     @pytest.mark.parametrize("place", [0, 1])
     def test_a_damaged_line(
         self, folder: Path, place: int, caplog: pytest.LogCaptureFixture
@@ -352,3 +351,17 @@ def test_a_cancelled_write_is_done_and_unlocked(folder: Path, store: FileDocumen
 
     do(main())
     assert list((folder / ".store" / "new").iterdir()) == []
+
+
+def test_another_document_of_the_same_name_is_not_taken_for_the_old_one(folder: Path) -> None:
+    """Its file may well get the inode of the one that was deleted, and have its size."""
+    here, there = FileDocuments(folder), FileDocuments(folder)
+    do(here.put("prd", "a", author=AGENT))
+    os.utime(folder / "prd.md", (1000, 1000))
+    os.utime(log_of(folder), (1000, 1000))
+    assert do(here.put("prd", "b", author=AGENT))[0].created_at.startswith("1970")
+    do(there.delete("prd"))
+    for text in ("a", "b"):
+        created = do(there.put("prd", text, author=AGENT))[0].created_at
+    assert do(here.put("prd", "c"))[0].created_at == created
+    assert texts(here) == ["a", "b", "c"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import pytest
 
-from scripts.runtime.waiting import Places, within
+from scripts.runtime.waiting import Places, together, within
 
 
 async def at_once() -> str:
@@ -129,3 +130,59 @@ def test_one_who_is_cancelled_before_its_place_comes_is_passed_over() -> None:
 
 def test_a_place_that_is_free_takes_no_time() -> None:
     assert asyncio.run(Places(1).take()) == 0.0
+
+
+class TestTogether:
+    def test_results_are_in_order(self) -> None:
+        async def run() -> None:
+            assert await together([]) == []
+            calls = [later(turns) if turns else at_once() for turns in (0, 3, 0, 1, 5)]
+            assert await together(calls) == ["done"] * 5
+
+        asyncio.run(run())
+
+    def test_all_wait_at_the_same_time(self) -> None:
+        async def run() -> None:
+            meeting = asyncio.Barrier(3)
+
+            async def meet(name: str) -> str:
+                await meeting.wait()  # hangs unless all three are here
+                return name
+
+            assert await together(meet(name) for name in "abc") == ["a", "b", "c"]
+
+        asyncio.run(run())
+
+    def test_what_does_not_wait_needs_no_task(self) -> None:
+        async def run() -> None:
+            async def who() -> object:
+                return asyncio.current_task()
+
+            assert set(await together(who() for _ in range(5))) == {asyncio.current_task()}
+            assert len(asyncio.all_tasks()) == 1
+
+        asyncio.run(run())
+
+    @pytest.mark.parametrize("before", [[], [at_once], [lambda: later(1)]])
+    @pytest.mark.parametrize("turns", [0, 3])
+    def test_a_failure_ends_the_others(
+        self, before: list[Callable[[], Coroutine[Any, Any, str]]], turns: int
+    ) -> None:
+        async def run() -> None:
+            with pytest.raises(KeyError):
+                await together([*(make() for make in before), fails(turns), never(), never()])
+            assert len(asyncio.all_tasks()) == 1
+
+        asyncio.run(run())
+
+    def test_cancelling_ends_all(self) -> None:
+        async def run() -> None:
+            waiting = asyncio.create_task(together([never(), never(), never()]))
+            await later(3)
+            assert len(asyncio.all_tasks()) == 4
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert len(asyncio.all_tasks()) == 1
+
+        asyncio.run(run())

@@ -11,6 +11,13 @@ from ..model import ASSET_KINDS, Asset
 from .fields import Fields
 
 MAX_NAME: Final = 200
+# The keys that bind a file to a command or a step, with the folders of their files.
+BOUND: Final = {
+    "task": "tasks",
+    "template": "templates",
+    "checklist": "checklists",
+    "data": "data",
+}
 SCHEMA_FOLDER: Final = "data"
 SCHEMA_SUFFIXES: Final = (".json", ".yaml")
 _NAME_HINT: Final = "write a path below the folder, with / between its parts, none with a dot first"
@@ -28,6 +35,38 @@ def read_assets(fields: Fields) -> dict[Asset, Node]:
             elif asset is not None:
                 found[asset.path] = (asset, item)
     return dict(found.values())
+
+
+def read_bound(fields: Fields) -> dict[str, Node]:
+    """The files that go with a command or a step, by path (`tasks/x.md`), each with its place."""
+    found: dict[str, Node] = {}
+    for key, kind in BOUND.items():
+        node = fields.values.get(key)
+        if node is None:
+            continue
+        for item in node.items if isinstance(node, Sequence) else (node,):
+            name = fields.text_of(key, item, "write the name of a file, or a list of names")
+            if name is None:
+                continue
+            if is_path(name):
+                found.setdefault(f"{kind}/{name}", item)
+            else:
+                fields.add(
+                    "BMAD110", item, f"{quoted(key)} names no file: {quoted(name)}", _NAME_HINT
+                )
+    return found
+
+
+def read_template(fields: Fields) -> str | None:
+    """The path of the template of the document that an agent creates."""
+    name = fields.text("template")
+    if name is None:
+        return None
+    if not is_path(name):
+        node = fields.values["template"]
+        fields.add("BMAD110", node, f'"template" names no file: {quoted(name)}', _NAME_HINT)
+        return None
+    return f"{BOUND['template']}/{name}"
 
 
 def _read_asset(fields: Fields, kind: str, item: Node) -> Asset | None:

@@ -35,11 +35,15 @@ class Account:
     why: str = ""
 
 
+Origins = dict[str, Origin]  # by key: `commands`, or `commands/draft` for one item of it
+
+
 @dataclass(slots=True)
 class DraftAgent:
     """An agent; `keys` are further keys of native front-matter, in the order of writing.
 
-    `notes` are comments that tell its future author of choices made for them.
+    `notes` are comments that tell its future author of choices made for them; `origins` says
+    where keys come from that do not come from `at`.
     """
 
     id: str
@@ -49,6 +53,7 @@ class DraftAgent:
     prompt: str = ""
     keys: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    origins: Origins = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -58,6 +63,7 @@ class DraftStep:
     keys: dict[str, Any]
     at: Origin
     notes: list[str] = field(default_factory=list)
+    origins: Origins = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -84,6 +90,9 @@ class DraftFile:
 class Draft:
     """A whole foreign project. `files` are by their path below the native source folder
     (`tasks/create-doc.md`); findings go into the Diagnostics that a reader is given.
+
+    Every flow is written to `workflows/<name>.yaml`. `taken` are the files that were understood,
+    with the reason why each was taken for what it is.
     """
 
     dialect: str
@@ -91,3 +100,8 @@ class Draft:
     flows: list[DraftFlow] = field(default_factory=list)
     files: dict[str, DraftFile] = field(default_factory=dict)
     accounts: list[Account] = field(default_factory=list)
+    taken: dict[str, str] = field(default_factory=dict)
+
+    def account(self, at: Origin, construct: str, name: str, fate: Fate, why: str = "") -> None:
+        """Say what became of a construct."""
+        self.accounts.append(Account(at, construct, name, fate, why))

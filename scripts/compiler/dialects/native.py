@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from ...runtime import spec
 from ...runtime.yamltext import Mapping, Node, Scalar
 from ..diagnostics import Diagnostics, Position, quoted
-from ..model import Agent, Command
-from .assets import read_assets, read_output
+from ..model import Agent, Asset, Command
+from .assets import BOUND, read_assets, read_bound, read_output, read_template
 from .fields import ID_HINT, Fields
 from .tuning import read_tuning
 
@@ -21,6 +21,7 @@ KEYS: Final = (
     "memory_scope",
     "memory_recall",
     "wait_for",
+    "reads",
     "parallel",
     "persona",
     "tasks",
@@ -29,6 +30,7 @@ KEYS: Final = (
     "data",
     "commands",
     "creates",
+    "template",
     "actions",
     "output",
     "model",
@@ -84,8 +86,15 @@ def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnos
     ):
         at |= {f"{key}/{text}": fields.place(item) for text, item in nodes.items()}
     assets = read_assets(fields)
+    commands, bound = _read_commands(fields)
+    for path, item in bound.items():
+        assets.setdefault(Asset(path), item)
     at |= {asset.path: fields.place(item) for asset, item in assets.items()}
     output, output_file = read_output(fields)
+    template = read_template(fields)
+    if template is not None:
+        assets.setdefault(Asset(template), fields.values["template"])
+        at[template] = fields.at("template")
     return Agent(
         id=_read_id(fields, file.stem),
         path=file.name,
@@ -95,10 +104,12 @@ def read_agent(file: AgentFile, node: Mapping, prompt: str, diagnostics: Diagnos
         tools=tuple(tools),
         wait_for_docs=tuple(wait_docs),
         wait_for_agents=tuple(wait_agents),
+        reads=tuple(fields.documents("reads")),
         parallel=fields.boolean("parallel") or False,
         assets=tuple(assets),
-        commands=_read_commands(fields),
+        commands=commands,
         creates=fields.document("creates"),
+        template=template,
         actions=read_actions(fields),
         output=output,
         output_file=output_file,
@@ -137,28 +148,34 @@ def _read_waits(fields: Fields | None) -> tuple[dict[str, Node], dict[str, Node]
     return fields.documents("docs"), fields.texts("agents")
 
 
-def _read_commands(fields: Fields) -> tuple[Command, ...]:
+def _read_commands(fields: Fields) -> tuple[tuple[Command, ...], dict[str, Node]]:
+    """The commands, and the files that go with them, each with its place."""
     commands: dict[str, Command] = {}
+    bound: dict[str, Node] = {}
     for item in fields.items("commands", "write a list of names, or of name: text"):
-        command = _read_command(fields, item)
+        command = _read_command(fields, item, bound)
         if command is None:
             continue
         if command.name in commands:
             message = f'the command {quoted(command.name)} stands twice in "commands"'
             fields.add("BMAD110", item, message, "keep one")
         commands.setdefault(command.name, command)
-    return tuple(commands.values())
+    return tuple(commands.values()), bound
 
 
-def _read_command(fields: Fields, item: Node) -> Command | None:
-    name_node, text = item, ""
+def _read_command(fields: Fields, item: Node, bound: dict[str, Node]) -> Command | None:
+    name_node, text, shows = item, "", dict[str, Node]()
     if isinstance(item, Mapping):
         if len(item.entries) != 1:
             hint = "write one item for each command: - name: text"
             fields.add("BMAD109", item, "a command is one name with one text", hint)
             return None
         name_node, text_node = item.entries[0]
-        if not (isinstance(text_node, Scalar) and text_node.value is None):
+        if isinstance(text_node, Mapping):
+            own = Fields(text_node, fields.path, fields.diagnostics)
+            own.check_keys(("text", *BOUND), (), "in a command")
+            text, shows = own.text("text") or "", read_bound(own)
+        elif not (isinstance(text_node, Scalar) and text_node.value is None):
             text = fields.text_of("commands", text_node) or ""
         name: str | None = name_node.text
     else:
@@ -170,7 +187,8 @@ def _read_command(fields: Fields, item: Node) -> Command | None:
         message = f"{quoted(name)} cannot name a command"
         fields.add("BMAD111", name_node, message, ID_HINT)
         return None
-    return Command(name, text)
+    bound |= {path: node for path, node in shows.items() if path not in bound}
+    return Command(name, text, tuple(shows))
 
 
 def read_actions(fields: Fields) -> tuple[str, ...]:

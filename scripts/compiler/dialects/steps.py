@@ -10,6 +10,7 @@ from ...runtime.yamltext import Mapping, Node
 from ..diagnostics import Position, quoted
 from ..model import DEFAULT_ACTIONS, AgentStep, Gate, Step, Subflow, Tuning
 from . import native, tuning
+from .assets import BOUND, read_bound, read_output
 from .fields import ID_HINT, Fields
 
 COMMON: Final = ("id", "when", "on", "max_visits")
@@ -17,14 +18,19 @@ AGENT_KEYS: Final = (
     "agent",
     *COMMON,
     "requires",
+    "reads",
     "creates",
+    "note",
+    *BOUND,
+    "actions",
+    "output",
     "for_each",
     "max_items",
     *tuning.KEYS,
 )
 NOT_YET: Final = frozenset(native.KEYS).difference(AGENT_KEYS)
 GATE_KEYS: Final = ("human", *COMMON, "question", "actions")
-FLOW_KEYS: Final = ("flow", "id", "when", "max_visits")
+FLOW_KEYS: Final = ("flow", "id", "when", "max_visits", "for_each", "max_items")
 MAX_VISITS: Final = 1_000
 MAX_ITEMS: Final = 100_000
 
@@ -53,11 +59,24 @@ def _read_agent_step(fields: Fields) -> AgentStep | None:
             _report_empty(fields, "agent")
         return None
     requires = fields.documents("requires")
+    shows = read_bound(fields)
     common = _read_common(fields, agent, "agent")
     common["places"] |= {f"requires/{name}": fields.place(item) for name, item in requires.items()}
+    common["places"] |= {path: fields.place(item) for path, item in shows.items()}
+    output, output_file = read_output(fields)
+    if "checklist" in fields.values and "output" not in fields.values:
+        output = spec.VERDICT
+    templates = [path for path in shows if path.startswith(f"{BOUND['template']}/")]
     return AgentStep(
         agent=agent,
         requires=tuple(requires),
+        reads=tuple(fields.documents("reads")),
+        note=fields.text("note") or "",
+        shows=tuple(shows),
+        template=templates[0] if len(templates) == 1 else None,
+        actions=native.read_actions(fields),
+        output=output,
+        output_file=output_file,
         creates=fields.document("creates"),
         for_each=fields.line("for_each"),
         max_items=fields.integer("max_items", 1, MAX_ITEMS),
@@ -89,7 +108,12 @@ def _read_subflow(fields: Fields) -> Subflow | None:
         if "flow" not in fields.values:
             _report_empty(fields, "flow")
         return None
-    return Subflow(flow=name, **_read_common(fields, name, "flow"))
+    return Subflow(
+        flow=name,
+        for_each=fields.line("for_each"),
+        max_items=fields.integer("max_items", 1, MAX_ITEMS),
+        **_read_common(fields, name, "flow"),
+    )
 
 
 def _report_empty(fields: Fields, key: str) -> None:

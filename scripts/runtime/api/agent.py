@@ -107,7 +107,7 @@ def _command(agent: type[AgentNode], command: str | None) -> str | None:
     if command is None:
         return None
     name = command.removeprefix("*")
-    known = [known for known, _ in agent.commands]
+    known = [known[0] for known in agent.commands]
     if name not in known:
         raise Problem(
             422,
@@ -126,7 +126,7 @@ def _info(agent: type[AgentNode]) -> dict[str, Any]:
         "memory_recall": agent.memory_recall,
         "wait_for_docs": agent.wait_for_docs,
         "wait_for_agents": agent.wait_for_agents,
-        "commands": [name for name, _ in agent.commands],
+        "commands": [command[0] for command in agent.commands],
         "creates": agent.creates,
         "actions": agent.actions,
     }

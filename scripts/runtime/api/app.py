@@ -40,7 +40,7 @@ from .auth import EXEMPT, Auth, read_keys
 from .limits import Limits
 from .methods import Methods
 from .quick import Quick
-from .reads import Reads
+from .quickread import QuickRead
 from .service import Service
 from .trace import Trace
 
@@ -107,8 +107,8 @@ def _middleware(settings: Settings) -> list[Middleware]:
         *(_cors(server.cors_origins) if server.cors_origins else ()),
         Middleware(Auth, keys=read_keys(settings), off=server.auth == "off", exempt=exempt),
         Middleware(Methods, routes=_routes()),
-        Middleware(Reads, routes=_routes()),
         Middleware(Quick, route=run.route()),
+        Middleware(QuickRead),
     ]
 
 

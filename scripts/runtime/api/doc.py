@@ -115,7 +115,7 @@ async def read_document(
     document = await service_of(request).documents.get(name, rev)
     if document is None:
         raise NotFound("document", name if rev is None else f"{name}, revision {rev}")
-    headers = document_headers(document.info)
+    headers = _read_headers(document.info)
     as_page = prefers(request, HTML, "text/markdown", "text/plain")
     if as_page:  # another form of the same state has another tag
         headers["etag"] = f'{headers["etag"][:-1]}-html"'
@@ -123,6 +123,12 @@ async def read_document(
         return Response(status_code=304, headers=headers)
     if as_page:
         return await _page(document, headers)
+    return shown(document)
+
+
+def shown(document: Document) -> Response:
+    """The answer that is a document's Markdown."""
+    headers = _read_headers(document.info)
     return Response(document.text.encode("utf-8"), headers=headers, media_type=MARKDOWN)
 
 
@@ -202,13 +208,12 @@ def _lists(header: str, etag: str) -> bool:
     return "*" in tags or etag in tags
 
 
-def document_headers(info: DocumentInfo) -> dict[str, str]:
-    """What is told of a document beside its text, which has more forms than one."""
-    return {**_headers(info), "vary": "accept"}
-
-
 def _headers(info: DocumentInfo) -> dict[str, str]:
     return {"etag": info.etag, "created_at": info.created_at, "updated_at": info.updated_at}
+
+
+def _read_headers(info: DocumentInfo) -> dict[str, str]:
+    return {**_headers(info), "vary": "accept"}
 
 
 def _entry(info: DocumentInfo) -> dict[str, Any]:

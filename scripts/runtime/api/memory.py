@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from json.encoder import encode_basestring_ascii
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -13,7 +11,6 @@ from starlette.responses import Response
 from ..errors import NotFound
 from ..stores.names import check_category, check_key, parse_scope
 from ..stores.protocol import CATEGORIES, Entry
-from .jsontext import dump_text
 from .openapi import answer, problems
 from .route import Route, reply
 from .service import service_of
@@ -43,7 +40,8 @@ async def read_scope(scope: str, request: Request, category: Only = None) -> Res
     """The newest value of each key of a scope, newest first."""
     wanted = check_category(category)
     entries = await service_of(request).memory.entries(parse_scope(scope).text)
-    return reply(entries_json(each for each in entries if wanted in (None, each.category)))
+    found = (each for each in entries if wanted is None or each.category == wanted)
+    return reply({"entries": [entry_json(entry) for entry in found]})
 
 
 @router.get(
@@ -64,7 +62,7 @@ async def read_memory(
         entry = await memory.get(scope, key)
         if entry is None:
             raise NotFound("memory", f"{scope}/{key}")
-        return reply(entry_json(entry))
+        return shown(entry)
     writes = await memory.history(scope, key)
     if not writes:
         raise NotFound("memory", f"{scope}/{key}")
@@ -100,9 +98,14 @@ async def delete_memory(scope: str, key: str, request: Request) -> Response:
     return reply({"success": True})
 
 
+def shown(entry: Entry) -> Response:
+    """The answer that is one entry."""
+    return reply(entry_json(entry))
+
+
 def entry_json(entry: Entry) -> dict[str, Any]:
     """An entry as answers show it; `category` is there only when it has one."""
-    shown: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "key": entry.key,
         "value": entry.value,
         "scope": entry.scope,
@@ -110,25 +113,8 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "seq": entry.seq,
     }
     if entry.category is not None:
-        shown["category"] = entry.category
-    return shown
-
-
-def entry_text(entry: Entry) -> str:
-    """What `dump` makes of `entry_json`, in half the time where the value is a text."""
-    value = entry.value
-    text = encode_basestring_ascii(value) if type(value) is str else dump_text(value)
-    category = "" if entry.category is None else f',"category":"{entry.category}"'
-    return (
-        f'{{"key":{encode_basestring_ascii(entry.key)},"value":{text},'
-        f'"scope":{encode_basestring_ascii(entry.scope)},'
-        f'"timestamp":{encode_basestring_ascii(entry.timestamp)},"seq":{entry.seq}{category}}}'
-    )
-
-
-def entries_json(entries: Iterable[Entry]) -> dict[str, Any]:
-    """Several of them."""
-    return {"entries": [entry_json(entry) for entry in entries]}
+        fields["category"] = entry.category
+    return fields
 
 
 def _write(entry: Entry) -> dict[str, Any]:

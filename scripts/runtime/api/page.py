@@ -70,7 +70,8 @@ pre { padding: .8rem 1rem; overflow-x: auto; line-height: 1.5; border: 1px solid
 pre code { padding: 0; background: none; font-size: 1em }
 pre.plain { white-space: pre-wrap }
 pre.front { color: var(--soft); margin-top: 1.4rem }
-blockquote { padding: .1em 1em; color: var(--soft); border-left: .25em solid var(--line) }
+blockquote > :last-child { margin-bottom: 0 }
+blockquote { padding: .3em 1em; color: var(--soft); border-left: .25em solid var(--line) }
 table { display: block; overflow-x: auto; border-collapse: collapse }
 th, td { padding: .4em .8em; border: 1px solid var(--line); text-align: left; vertical-align: top }
 th { background: var(--card) }

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import BMADError
 from ..run import Run
+from .auth import CALLER
 from .jsontext import JSONFault, parse
 from .run import JSON, SSE, RunBody, run_request
 from .service import Service
@@ -54,7 +55,7 @@ class Quick:
             await self.app(scope, receive, send)
             return
         read = _Reading(receive)
-        run = _started(scope["app"], await read.body())
+        run = _started(scope["app"], await read.body(), scope.get(CALLER, ""))
         if run is None:
             await self.app(scope, read.again, send)
             return
@@ -81,13 +82,13 @@ def _form(scope: Scope) -> Response | None:
     return _FORMS.get(accepted) if kind in _JSON else None
 
 
-def _started(app: FastAPI, body: bytes | None) -> Run | None:
+def _started(app: FastAPI, body: bytes | None, caller: str) -> Run | None:
     """The run, begun; None when there is something to refuse."""
     if body is None:
         return None
     service: Service = app.state.service
     try:
-        wanted = run_request(service, RunBody.model_validate(parse(body)))
+        wanted = run_request(service, RunBody.model_validate(parse(body)), caller)
         return service.start(wanted)
     except (JSONFault, ValidationError, HTTPException, BMADError):
         return None  # the long way meets it again, and says so

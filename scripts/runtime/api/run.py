@@ -105,7 +105,7 @@ async def start_run(
     body: RunBody, request: Request, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Run a flow on a story; the same request again continues a run that did not succeed."""
-    wanted = run_request(service_of(request), body)
+    wanted = run_request(service_of(request), body, request.scope.get(CALLER, ""))
     return await respond(request, wanted, idempotency_key)
 
 
@@ -118,10 +118,10 @@ async def respond(request: Request, wanted: RunRequest, key: str | None) -> Resp
     """Begin the run and answer in the form that the client wants; with a key only once."""
     streamed = choose(request, (JSON, SSE)) == SSE
     response = StreamResponse if streamed else AnswerResponse
-    service = service_of(request)
+    service, caller = service_of(request), request.scope.get(CALLER, "")
     if key is None:
         return response(service.start(wanted))
-    replays, caller = service.replays, request.scope.get(CALLER, "")
+    replays = service.replays
     claim = replays.claim(caller, key, await _digest(request))
     if claim.run is not None:
         return response(claim.run)
@@ -141,8 +141,8 @@ async def _digest(request: Request) -> bytes:
     return hashlib.sha256(path + b"\n" + await request.body()).digest()
 
 
-def run_request(service: Service, body: RunBody) -> RunRequest:
-    """The body as the executor takes it. Raises Problem or InvalidName."""
+def run_request(service: Service, body: RunBody, caller: str) -> RunRequest:
+    """The body of a caller as the executor takes it. Raises Problem or InvalidName."""
     return RunRequest(
         flow=flow_name(service, body.flow),
         input=body.input,
@@ -153,6 +153,7 @@ def run_request(service: Service, body: RunBody) -> RunRequest:
         decision=_decision(body.decision),
         on_change=body.on_change,
         changed=tuple(document_id(name, "changed") for name in body.changed),
+        caller=caller,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from starlette.requests import Request
 
 from .. import manifest
+from ..assets import Assets
 from ..errors import BMADError
 from ..events import TERMINAL, Event
 from ..executor import Executor, Run, RunRequest
@@ -83,6 +84,7 @@ class Service:
             memory=counted(make_memory(self.settings), self.metrics.timed),
             documents=make_documents(self.settings),
             tools=self.tools,
+            assets=Assets(self.tree / "assets"),
             settings=self.settings,
         )
         if services.model.provider != "mock":
@@ -94,6 +96,7 @@ class Service:
         self.started = False
         if self._executor is not None:
             await self._executor.drain(0)
+            self._executor.close()
         if self._probe is not None:
             await self._probe.close()
         if self._services is not None:

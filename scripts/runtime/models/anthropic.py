@@ -12,6 +12,7 @@ from anthropic import (
     APIError,
     APIStatusError,
     AsyncAnthropic,
+    DefaultAsyncHttpxClient,
     transform_schema,
 )
 
@@ -19,6 +20,7 @@ from ..errors import ModelError
 from ..settings import Settings
 from .adapter import NOTHING, Access, Adapter, arguments_of
 from .answer import Answer, Wish
+from .bounds import bound
 from .faults import status_fault
 from .protocol import FinishReason, Message, ModelRequest, ToolCall, Usage
 from .reading import clean, count, items, text
@@ -157,6 +159,7 @@ class AnthropicModel(Adapter):
             base_url=access.base_url or DEFAULT_URL,
             max_retries=0,
             timeout=access.timeout,
+            http_client=DefaultAsyncHttpxClient(event_hooks={"response": [bound]}),
         )
 
     async def close(self) -> None:

@@ -51,7 +51,9 @@ def status_fault(
     if status == 413 or (status in _REFUSALS and _TOO_LONG.search(f"{code} {message}")):
         return ContextTooLong(message, provider=provider, http_status=status)
     is_retryable = status >= 500 or (status in _RETRYABLE and code not in _NO_MONEY)
-    return ModelError(message, provider=provider, retryable=is_retryable, http_status=status)
+    error = ModelError(message, provider=provider, retryable=is_retryable, http_status=status)
+    error.retry_after = retry_after(headers) if is_retryable else None
+    return error
 
 
 def refuses_schema(error: ModelError) -> bool:

@@ -19,6 +19,7 @@ from ..errors import ModelError
 from ..settings import Settings
 from .adapter import CONNECT_SECONDS, NOTHING, Access, Adapter, arguments_of
 from .answer import Answer, Wish
+from .bounds import bound
 from .faults import status_fault
 from .protocol import FinishReason, Message, ModelRequest, ToolCall, ToolSpec, Usage
 from .reading import clean, count, items, text
@@ -114,7 +115,7 @@ class GoogleModel(Adapter):
         super().__init__("google", name, access)
         # A client of our own: the SDK's has no connect timeout, and reads the environment.
         self._http = httpx2.AsyncClient(
-            event_hooks={"request": [_bound_connect], "response": [_keep]}
+            event_hooks={"request": [_bound_connect], "response": [bound, _keep]}
         )
         self._client = genai.Client(
             api_key=access.api_key or "",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from ..errors import ModelError, ModelTimeout, RateLimitError
+from .example import example
 from .protocol import ModelReply, ModelRequest, Usage
 from .script import Script as Rehearsal
 from .script import Turn
@@ -27,6 +29,7 @@ _MAX_HEADINGS = 8
 _CHUNK = re.compile(r".{1,40}", re.DOTALL)
 _MAX_KEPT = 10_000
 _PLAIN = Turn()
+_FILLED = "What the template asks for here."
 _NOTE = "_Written by the mock model, offline: no provider is configured._"
 
 
@@ -143,12 +146,17 @@ def built_answer(request: ModelRequest) -> str:
     """A Markdown answer that shows who was asked, what it was given and which parts it saw."""
     given = "\n".join(message.content for message in request.messages)
     headings = list(dict.fromkeys(_clip(text) for text in _HEADING.findall(given)))
+    if request.output is not None:
+        text = json.dumps(example(request.output), ensure_ascii=False, indent=2)
+        return f"{text}\n\nAction: {request.actions[0]}\n" if request.actions else f"{text}\n"
     lines = [_NOTE, "", f"- **Agent:** {_first_line(request.system) or 'without a prompt'}"]
     lines.append(f"- **Given:** {_first_line(_HEADING.sub('', given)) or 'nothing'}")
     if headings:
         lines.append(f"- **Read:** {_listed(headings)}")
     if request.tools:
         lines.append(f"- **Tools at hand:** {_listed([tool.name for tool in request.tools])}")
+    for heading in request.headings:
+        lines += ["", heading, "", _FILLED]
     if request.actions:
         lines += ["", f"Action: {request.actions[0]}"]
     return "\n".join(lines) + "\n"

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI, OpenAIError
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    AsyncOpenAI,
+    DefaultAsyncHttpxClient,
+    OpenAIError,
+)
 
 from ..errors import ModelError
 from ..settings import Settings
 from .adapter import Access, Adapter
+from .bounds import bound
 from .chat import ChatAnswer
 from .faults import status_fault
 from .protocol import Message, ModelRequest
@@ -43,6 +51,7 @@ class OpenAIModel(Adapter):
             base_url=access.base_url or DEFAULT_URL,
             max_retries=0,
             timeout=access.timeout,
+            http_client=DefaultAsyncHttpxClient(event_hooks={"response": [bound]}),
         )
 
     async def close(self) -> None:

@@ -61,7 +61,8 @@ class ModelRequest(NamedTuple):
 
     `schema` is a JSON Schema that the answer has to fit, for a model that is `structured`.
     `agent`, `run` and `visit` (from 1, 0 when unknown) say whose call this is; no provider
-    is told, a rehearsal answers by them.
+    is told, a rehearsal answers by them. `output` and `headings` say what the answer will be
+    held against, for an offline model.
     """
 
     system: str
@@ -77,6 +78,8 @@ class ModelRequest(NamedTuple):
     agent: str = ""
     run: str = ""
     visit: int = 0
+    output: Mapping[str, Any] | None = None
+    headings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 from weakref import WeakValueDictionary
@@ -128,11 +129,11 @@ class FileDocuments:
             written.unlink(missing_ok=True)
             raise
 
-        def replace() -> tuple[DocumentInfo, bool]:
+        def take_place() -> tuple[DocumentInfo, bool]:
             draft = _draft(written, text, etag, author or _UNKNOWN)
             return self._replace(document_id, history, draft, written, if_match)
 
-        return await self._run("written", replace, history, document_id, len(data))
+        return await self._run("written", take_place, history, document_id, len(data))
 
     async def delete(self, document_id: str, *, if_match: str | None = None) -> bool:
         """Remove a document and its revisions; False when there was no such document."""
@@ -195,10 +196,10 @@ class FileDocuments:
             written.unlink(missing_ok=True)
             raise
 
-        def replace() -> None:
+        def take_place() -> None:
             self._load(document_id, history, written, revisions)
 
-        await self._run("written", replace, history, document_id, files.MAX_INLINE + 1)
+        await self._run("written", take_place, history, document_id, files.MAX_INLINE + 1)
 
     def _path(self, document_id: str) -> Path:
         return self._folder / document_file(document_id)
@@ -299,19 +300,19 @@ class FileDocuments:
         written: Path,
         if_match: str | None,
     ) -> tuple[DocumentInfo, bool]:
+        path = self._path(document_id)
         try:
-            path = self._path(document_id)
             before = self._settle(document_id, history)
             if before is None and files.is_there(path):
                 raise StoreError(f"{path.name} is not a regular file", store="documents")
             _check_match(document_id, if_match, before, history.head.etag)
-            if before is not None and draft.etag == history.head.etag:
-                written.unlink(missing_ok=True)
-                return self._info(document_id, before, f'"{draft.etag}"'), False
-            self._take_place(history, draft, written, path, before)
         except BaseException:
             written.unlink(missing_ok=True)
             raise
+        if before is not None and draft.etag == history.head.etag:
+            written.unlink(missing_ok=True)
+            return self._info(document_id, before, f'"{draft.etag}"'), False
+        self._take_place(history, draft, written, path, before)
         _, changed, size = draft.stamp
         made = rfc3339(min(history.head.created, changed) / 1e9)
         info = DocumentInfo(document_id, f'"{draft.etag}"', made, rfc3339(changed / 1e9), size)
@@ -328,23 +329,21 @@ class FileDocuments:
         head, made = history.head, draft.stamp[1]
         if before is not None:
             made = min(head.created or made, before.st_mtime_ns)
-        if self._keep:
-            history.append(draft, made)
-            if self._durable:
-                history.sync()
         try:
+            if self._keep:
+                history.append(draft, made)
+                if self._durable:
+                    history.sync()
             written.replace(path)
         except BaseException:
-            if self._keep:
-                history.take_back(head)  # before the file goes that tells it was not done
+            # In this order: as long as the file is there, the line counts as not written.
+            history.take_back(head)
+            written.unlink(missing_ok=True)
             raise
         if not self._keep:
-            history.head.etag, history.head.stamp, history.head.created = (
-                draft.etag,
-                draft.stamp,
-                made,
-            )
-        history.date(made)
+            history.head = replace(head, etag=draft.etag, stamp=draft.stamp, created=made)
+        with suppress(OSError):  # the document is written, whatever becomes of its date
+            history.date(made)
         self._sync()
         if self._keep:
             with suppress(OSError):  # there is time until the next write

@@ -57,6 +57,7 @@ class FileMemory:
     ) -> None:
         """A compaction keeps the newest value of each key and the last `history` writes."""
         self._folder = folder
+        self._folders = {name: folder / name for name in FOLDERS}
         self._durable = durability == "always"
         self._max_open = max_open
         self._history = history
@@ -212,7 +213,7 @@ class FileMemory:
 
     def _path(self, scope: str) -> Path:
         place = parse_scope(scope)
-        return self._folder / place.folder / place.file
+        return self._folders[place.folder] / place.file
 
     def _journal(self, scope: str) -> Journal:
         journal = self._journals.get(scope)
@@ -226,13 +227,13 @@ class FileMemory:
         return journal
 
     def _close_oldest(self, but: str) -> None:
-        surplus = len(self._journals) - self._max_open
-        for scope, journal in list(self._journals.items()):
-            if surplus <= 0:
+        while len(self._journals) > self._max_open:
+            # The oldest come first, and nearly always nobody uses them: not all are looked at.
+            idle = (s for s, journal in self._journals.items() if not journal.users and s != but)
+            scope = next(idle, None)
+            if scope is None:
                 return
-            if not journal.users and scope != but:
-                self._close(scope, self._journals.pop(scope))
-                surplus -= 1
+            self._close(scope, self._journals.pop(scope))
 
     def _close(self, scope: str, journal: Journal) -> None:
         self._damage.note(journal)

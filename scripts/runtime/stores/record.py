@@ -45,14 +45,21 @@ class Head(NamedTuple):
 
 def encode_value(value: Any) -> str:
     """`value` as ASCII JSON. Raises InvalidName when it is no JSON, StoreError (413) over 1 MB."""
-    text = encode_basestring_ascii(value) if type(value) is str else _json(value)
-    if text.count("[") + text.count("{") > MAX_DEPTH and not _is_shallow(value):
-        raise InvalidName("value", f"should be nested at most {MAX_DEPTH} deep")
-    if "\\ud" in text:  # a pair is an emoji, a single surrogate is no character
+    if type(value) is str:
+        text, is_plain = encode_basestring_ascii(value), value.isascii()
+    else:
+        text, is_plain = _json(value), False
+        if _may_be_deep(text) and not _is_shallow(value):
+            raise InvalidName("value", f"should be nested at most {MAX_DEPTH} deep")
+    if not is_plain and "\\ud" in text:  # a pair is an emoji, a single surrogate is no character
         _check_unicode(value)
     if len(text) > MAX_VALUE:
         raise StoreError("the value is larger than 1 MB as JSON", store="memory", status=413)
     return text
+
+
+def _may_be_deep(text: str) -> bool:
+    return len(text) > 2 * MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH
 
 
 def _json(value: Any) -> str:

@@ -52,3 +52,10 @@ def code_of(error: BaseException) -> str:
     code = error.status_code or str(error).partition(" ")[0]
     known = code.isascii() and code.isalpha() and code.isupper() and len(code) < _WORDS
     return code if known else ""
+
+
+def reason_of(error: BaseException | None) -> str:
+    """What the system or TLS says of a connection: for the log, and never what was sent on it."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return (error.strerror or type(error).__name__) if error is not None else ""

@@ -14,7 +14,9 @@ from urllib.parse import quote, unquote
 from ..errors import InvalidName
 from .names import parse_scope
 
-SEQ_FIELD: Final = "#seq"  # beside the memory keys in a hash: no memory key holds a `#`
+# Beside the memory keys in a hash, none of which holds a `#`.
+SEQ_FIELD: Final = b"#seq"  # the number of the last write
+LIFE_FIELD: Final = b"#life"  # of which hash of this name that is
 _SAFE: Final = "._-"  # with letters and digits all that a valid name holds: it stays as it is
 _GLOB = re.compile(r"([*?\[\]\\^])")
 

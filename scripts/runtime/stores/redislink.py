@@ -27,7 +27,7 @@ from redis.exceptions import ConnectionError as Broken
 
 from ..errors import StoreError
 from ..redisurl import address
-from .redisfaults import fault, unreachable
+from .redisfaults import fault, reason_of, unreachable
 from .redisscripts import Script
 
 SECONDS: Final = 2.0  # the longest that a caller waits
@@ -162,6 +162,9 @@ class Link:
     def _late(self) -> StoreError:
         return unreachable(f"did not answer within {self._seconds:g} seconds")
 
+    def _odd(self) -> StoreError:
+        return unreachable("could not be asked: the log says more")
+
     def _dispatch(self) -> None:
         waiting = self._waiting
         while waiting:
@@ -180,10 +183,11 @@ class Link:
         else:
             self._waiting.remove(batch)
 
-    def _report(self, error: StoreError | None) -> None:
+    def _report(self, error: StoreError | None, reason: str = "") -> None:
         """Tell the log when the server goes, and when it is back: once each."""
         if error is not None and not self._down:
-            _log.warning("memory at %s: %s", self.address, error.message)
+            more = f" ({reason})" if reason else ""
+            _log.warning("memory at %s: %s%s", self.address, error.message, more)
         elif error is None and self._down:
             _log.warning("memory at %s answers again", self.address)
         self._down = error is not None
@@ -194,12 +198,12 @@ class Link:
         except (RedisError, OSError) as error:
             reason = error
             batch.fail(lambda: fault(reason))
-            self._report(fault(reason))
+            self._report(fault(reason), reason_of(reason))
         except asyncio.CancelledError:
             await self._drop_idle()  # the others may be as dead as this one
             raise
         finally:
-            batch.fail(self._late)  # of a fault that nobody thought of: asyncio tells its text
+            batch.fail(self._odd)  # a fault that nobody thought of: asyncio tells of it
             if batch.timer is not None:
                 batch.timer.cancel()
             self._under_way.discard(batch)

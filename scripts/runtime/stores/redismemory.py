@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from functools import lru_cache
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from .names import check_category, check_key
 from .protocol import Entry
 from .record import BadLine, check_entry, encode_value
 from .redisentry import body, parse, whole
-from .rediskeys import SEQ_FIELD, Keys, Place
+from .rediskeys import LIFE_FIELD, SEQ_FIELD, Keys, Place
 from .redislink import SECONDS, Arguments, Link
 from .redisscripts import BUILD, SWAP, WRITE
 
@@ -134,7 +135,7 @@ class RedisMemory:
         suffix = secrets.token_hex(8)
         new = (f"{place.building}:memory:{suffix}", f"{place.building}:history:{suffix}")
         for page in _pages(_built(writes)):
-            arguments: Arguments = (2, *new, last, BUILD_SECONDS, *page)
+            arguments: Arguments = (2, *new, last, BUILD_SECONDS, suffix, *page)
             await self._link.ask(arguments, script=BUILD, size=PAGE_BYTES)
         swap = (4, *new, place.memory, place.history, self._ttl, len(writes))
         await self._link.ask(swap, script=SWAP)
@@ -142,32 +143,36 @@ class RedisMemory:
     async def state(self, scope: str) -> tuple[int, int]:
         """The `seq` of the newest write, and how many keys have a value."""
         memory = self._place(scope).memory
-        answers = self._link.ask(("HGET", memory, SEQ_FIELD)), self._link.ask(("HLEN", memory))
-        seq, length = await asyncio.gather(*answers)
-        return (0, length) if seq is None else (int(seq), length - 1)
+        length, seq = await asyncio.gather(
+            self._link.ask(("HLEN", memory)), self._link.ask(("HGET", memory, SEQ_FIELD))
+        )
+        return int(seq or b"0"), max(length - 2, 0)
 
     async def newer(self, scope: str, after: int) -> AsyncIterator[list[Entry]]:
         """The values that were written after that `seq` and are the newest, oldest first."""
-        found: dict[str, Entry] = {}
-        if after:
-            async for entry in self._writes(scope, "+"):
-                if entry.seq <= after:
-                    yield [each for each in reversed(found.values()) if each.op == "set"]
-                    return
-                found.setdefault(entry.key, entry)
-        newest = (await self._newest(scope))[1]  # more was written than the history holds
-        yield [entry for entry in reversed(newest) if entry.seq > after]
+        found = await self._changed(scope, after) if after else None
+        if found is None:  # the history does not reach back so far
+            found = [entry for entry in (await self._newest(scope))[1] if entry.seq > after]
+        found.reverse()
+        for start in range(0, len(found), PAGE):
+            yield found[start : start + PAGE]
 
     async def keys(self, scope: str) -> list[str]:
         """The keys that have a value."""
-        found = await self._link.ask(("HKEYS", self._place(scope).memory))
-        return [name for key in found if (name := key.decode("utf-8", "replace")) != SEQ_FIELD]
+        fields = await self._link.ask(("HKEYS", self._place(scope).memory))
+        return [field.decode() for field in fields if field not in (SEQ_FIELD, LIFE_FIELD)]
 
     async def marks(self, name: str) -> dict[str, str]:
-        """Empty ones: a scope's number is as quick to ask for."""
-        if not name.endswith(":"):
-            return {name: ""}
-        return {scope: "" for scope in await self.scopes() if scope.startswith(name)}
+        """The hash that there is now, and its last write: of a scope, or of all `{agent_id}:`."""
+        scopes = [name]
+        if name.endswith(":"):
+            scopes = [scope for scope in await self.scopes() if scope.startswith(name)]
+        asked = (
+            self._link.ask(("HMGET", self._place(scope).memory, LIFE_FIELD, SEQ_FIELD))
+            for scope in scopes
+        )
+        answers = zip(scopes, await asyncio.gather(*asked), strict=True)
+        return {scope: f"{life.hex()} {int(seq)}" for scope, (life, seq) in answers if life and seq}
 
     async def check(self) -> None:
         """Whether the server takes writes now. Raises StoreError."""
@@ -189,7 +194,8 @@ class RedisMemory:
         answer = await self._link.ask(("HGETALL", self._place(scope).memory))
         self.problems.pop(scope, None)
         fields = dict(zip(answer[::2], answer[1::2], strict=True))
-        seq = int(fields.pop(SEQ_FIELD.encode(), b"0"))
+        fields.pop(LIFE_FIELD, None)
+        seq = int(fields.pop(SEQ_FIELD, b"0"))
         found = [
             self._entry(data, scope, key.decode("utf-8", "replace")) for key, data in fields.items()
         ]
@@ -197,7 +203,7 @@ class RedisMemory:
         entries.sort(key=lambda entry: entry.seq, reverse=True)
         return seq, entries
 
-    async def _writes(self, scope: str, newest: str) -> AsyncIterator[Entry]:
+    async def _writes(self, scope: str, newest: str) -> AsyncGenerator[Entry, None]:
         """The history from the number `newest` (`+`: the last one) backwards."""
         place = self._place(scope)
         start = newest
@@ -212,6 +218,16 @@ class RedisMemory:
             if len(page) < PAGE:
                 return
             start = f"({page[-1][0].decode('ascii')}"
+
+    async def _changed(self, scope: str, after: int) -> list[Entry] | None:
+        """The same from the history, newest first; None when it has lost some of them."""
+        newest: dict[str, Entry] = {}
+        async with aclosing(self._writes(scope, "+")) as writes:
+            async for entry in writes:
+                if entry.seq <= after:
+                    return [found for found in newest.values() if found.op == "set"]
+                newest.setdefault(entry.key, entry)
+        return None
 
     def _entry(self, data: bytes, scope: str, key: str | None) -> Entry | None:
         try:

@@ -24,7 +24,7 @@ def script(source: str) -> Script:
 # KEYS: hash, stream. ARGV: key, entry without its number, op, seconds to live, token, again.
 # Returns the number of the write, 0 for a deletion of nothing. What may have been done is looked
 # for by its token. The ids of the stream are the numbers: a scope whose hash the server evicted
-# goes on where its history stands.
+# goes on where its history stands. `#life` is another one for each hash that there is in time.
 WRITE: Final = script("""
 local memory, history = KEYS[1], KEYS[2]
 local key, body, op, ttl, token = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -42,6 +42,7 @@ end
 if op == 'delete' and redis.call('HEXISTS', memory, key) == 0 then return 0 end
 local seq = redis.call('HINCRBY', memory, '#seq', 1)
 if seq == 1 then
+  redis.call('HSET', memory, '#life', token)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   if last then
     seq = tonumber(string.match(last[1], '^%d+')) + 1
@@ -67,12 +68,12 @@ return seq
 """)
 
 # KEYS: hash, stream, both of a restore that is being built. ARGV: the last number, seconds to
-# live, then key, number, entry for each write, and again. A key is empty where the hash does not
-# get the write, a number where the stream does not.
+# live, token, then key, number, entry for each write, and again. A key is empty where the hash
+# does not get the write, a number where the stream does not.
 BUILD: Final = script("""
 local memory, history = KEYS[1], KEYS[2]
-redis.call('HSET', memory, '#seq', ARGV[1])
-for place = 3, #ARGV - 1, 3 do
+redis.call('HSET', memory, '#seq', ARGV[1], '#life', ARGV[3])
+for place = 4, #ARGV - 1, 3 do
   local key, number, entry = ARGV[place], ARGV[place + 1], ARGV[place + 2]
   if key ~= '' then redis.call('HSET', memory, key, entry) end
   if number ~= '' then

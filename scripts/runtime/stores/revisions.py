@@ -48,7 +48,8 @@ def digest(data: bytes) -> str:
 
 @dataclass(slots=True)
 class Head:
-    """A history without its texts; it holds while its file has this `inode` and `size`.
+    """A history without its texts; it holds while its file has this `inode` and `size`, and
+    `created` as its time of change: inodes are used again.
 
     `created` is in nanoseconds, `etag` unquoted, empty when the newest line is damaged.
     """
@@ -120,7 +121,9 @@ class History:
         return self.head.size - (known.size if known and self._continues(known) else 0)
 
     def _continues(self, known: Head) -> bool:
-        return known.inode == self.head.inode and known.size <= self.head.size
+        head = self.head
+        same = (known.inode, known.created) == (head.inode, head.created)
+        return same and known.size <= head.size
 
     def load(self, known: Head | None, new: Path) -> None:
         """Read what is not known yet; cut off what was torn, or never done.

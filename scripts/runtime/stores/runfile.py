@@ -14,14 +14,15 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
 from ..errors import BMADError, Conflict, StoreError
 from .files import store_fault, sync_folder
+from .finished import FinishedRuns
 from .record import BadLine, seal, unseal
-from .runs import MAX_UNFINISHED, Kept, Line, OnFault
+from .runs import MAX_UNFINISHED, Done, Kept, Line, OnFault
 
 MAX_LINE: Final = 8_000_000  # bytes of one finished step
 _SPARE: Final = MAX_UNFINISHED // 10  # how many are forgotten at once
@@ -47,6 +48,7 @@ class FileRuns:
         self.folder = folder
         self._start = f"{folder}/"
         self.durable = durability == "always"
+        self.done = FinishedRuns(folder / "done", durable=self.durable, limit=limit)
         self._limit = limit
         self._count = 0
 
@@ -55,9 +57,17 @@ class FileRuns:
 
         Raises Conflict while the run is going on in another process, and StoreError.
         """
-        file = RunFile(self, f"{self._start}{identity}.jsonl")
+        file = RunFile(self, identity, f"{self._start}{identity}.jsonl")
         file.open()
         return file
+
+    def finished(self, identity: str) -> Kept | None:
+        """What the last run of this identity came to that succeeded, if that is known."""
+        return self.done.find(identity)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.done.close()
 
     def grown(self) -> None:
         """A record stays behind that was not there before."""
@@ -107,9 +117,10 @@ def _removed(path: str) -> bool:
 class RunFile:
     """The file of one run. It is made with the first line that has to be kept."""
 
-    def __init__(self, store: FileRuns, path: str) -> None:
+    def __init__(self, store: FileRuns, identity: str, path: str) -> None:
         self.kept: Kept | None = None
         self._store = store
+        self._identity = identity
         self._path = path
         self._fd = -1
         self._lines: list[Line] = []
@@ -126,12 +137,11 @@ class RunFile:
         if os.access(self._path, os.F_OK) and self._lock(create=False):
             self._read()
 
-    def begin(self, line: Line | None, on_fault: OnFault, *, afresh: bool) -> None:
+    def begin(self, lines: Sequence[Line], on_fault: OnFault, *, afresh: bool) -> None:
         """An attempt begins; what there was is forgotten only when the first line is written."""
         self._on_fault = on_fault
         self._afresh = afresh
-        if line is not None:
-            self._lines.append(line)
+        self._lines += lines
         self._first_turn = asyncio.get_running_loop().call_soon(self._flush)
 
     def add(self, line: Line) -> Awaitable[None] | None:
@@ -158,8 +168,10 @@ class RunFile:
             self._store.grown()
         self.release()
 
-    def forget(self) -> None:
-        """Remove the file, if it was ever made."""
+    def succeed(self, done: Done | None) -> None:
+        """Remove the file, if it was ever made; `done` goes to where finished runs are."""
+        if done is not None:
+            self._store.done.write(self._identity, done)
         if self._fd >= 0:
             try:
                 Path(self._path).unlink()

@@ -12,24 +12,29 @@ from ..events import Event
 
 MAX_UNFINISHED: Final = 1000  # runs that can be continued; the oldest are forgotten first
 
-# One line of a record: `op` is run, again, step or end; `seq` and `time` as in an event.
+# One line of a record: `op` is run, had, again, step or end; `seq` and `time` as in an event.
 Line = Mapping[str, Any]
 OnFault = Callable[[BMADError], None]
+
+DONE: Final = "step.completed"
+HAD: Final = "step.reused"
+HELD: Final = frozenset({DONE, HAD})  # the events of a run that say what its steps came to
 
 
 @dataclass(slots=True)
 class Kept:
-    """What is known of a run that did not succeed; `ending` is its last event, if it had one.
+    """What is known of a run that can go on; `ending` is its last event, if it had one.
 
-    `steps` are its finished steps in order, as events; `undone` those that shall run again;
-    `lost` those that failed after they were paid for.
+    `steps` are its finished steps in order, as events: `step.completed`, or `step.reused` for
+    those that it has from an earlier run; `lost` those that failed after they were paid for.
+    `changed` tells which documents are newer than the steps up to which number.
     """
 
     run_id: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     steps: list[Event] = field(default_factory=list)
-    undone: list[Event] = field(default_factory=list)
     lost: list[Event] = field(default_factory=list)
+    changed: dict[str, int] = field(default_factory=dict)
     ending: Mapping[str, Any] | None = None
     seq: int = 0
 
@@ -39,19 +44,18 @@ class Kept:
         if op == "run":
             self.run_id = str(line["run_id"])
         elif op == "step":
-            record = {**line["record"]}
-            event = Event(max(seq, self.seq + 1), "step.completed", time, line["step"], record)
-            self.steps.append(event)
-        elif op == "again" and line["undo"] is not None:
-            undone = [event for event in self.steps if event.seq >= line["undo"]]
-            self.steps = self.steps[: len(self.steps) - len(undone)]
-            self.undone += [Event(e.seq, "step.undone", e.time, e.step, e.data) for e in undone]
+            seq = max(seq, self.seq + 1)
+            self.steps.append(Event(seq, DONE, time, line["step"], {**line["record"]}))
+        elif op == "had":
+            self.steps.append(Event(seq, HAD, time, line["step"], {**line["record"]}))
+        elif op == "again":
+            self.changed |= {str(name): max(seq, self.seq) for name in line["changed"]}
         elif op == "end":
             self._lose(line.get("lost", ()))
         if op in ("run", "again"):
             self.sources = {**line["sources"]}
         self.ending = line if op == "end" else None
-        self.seq = max(seq, self.seq + (op == "step"))
+        self.seq = max(seq, self.seq)
 
     def _lose(self, lines: Iterable[Line]) -> None:
         for line in lines:
@@ -61,8 +65,19 @@ class Kept:
 
     @property
     def events(self) -> list[Event]:
-        """The finished steps of all attempts, and what others cost, in order."""
-        return sorted((*self.steps, *self.undone, *self.lost), key=lambda event: event.seq)
+        """What a further attempt has in its log of the ones before, in order.
+
+        Where documents have changed each step has yet to be found good, or to run again: what
+        they came to is void until then, what they cost is not.
+        """
+        done: Iterable[Event] = self.steps
+        if self.changed:
+            done = (
+                Event(e.seq, "step.undone", e.time, e.step, e.data)
+                for e in self.steps
+                if e.type == DONE
+            )
+        return sorted((*done, *self.lost), key=lambda event: event.seq)
 
     @property
     def pending_gates(self) -> Mapping[str, tuple[str, ...]]:
@@ -77,9 +92,23 @@ def run_line(run_id: str, time: float, sources: Mapping[str, str], **facts: Any)
     return {**head, **facts, "sources": sources}
 
 
-def again_line(seq: int, time: float, sources: Mapping[str, str], undo: int | None) -> Line:
-    """A further attempt, on these sources; steps from number `undo` on are to run again."""
-    return {"op": "again", "seq": seq, "time": time, "undo": undo, "sources": sources}
+def again_line(
+    seq: int, time: float, sources: Mapping[str, str], changed: Iterable[str] = ()
+) -> Line:
+    """A further attempt, on these sources; the documents `changed` are newer than all steps."""
+    return {
+        "op": "again",
+        "seq": seq,
+        "time": time,
+        "changed": list(changed),
+        "sources": sources,
+    }
+
+
+def had_line(event: Event) -> Line:
+    """A step that an earlier run finished, in the record of one that may reuse it."""
+    head = {"op": "had", "seq": event.seq, "time": event.time, "step": event.step}
+    return {**head, "record": event.data}
 
 
 def step_line(seq: int, time: float, step: str, record: Mapping[str, Any]) -> Line:
@@ -103,15 +132,25 @@ def _lost_line(event: Event) -> Line:
     return {"seq": event.seq, "time": event.time, "step": event.step, "record": record}
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A run that succeeded: what a later one can reuse of it when documents have changed."""
+
+    run_id: str
+    time: float
+    sources: Mapping[str, str]
+    steps: Sequence[Event]
+
+
 class RunRecord(Protocol):
-    """The record of one identity, ours from `claim` to `end`, `forget` or `release`."""
+    """The record of one identity, ours from `claim` to `end`, `succeed` or `release`."""
 
     @property
     def kept(self) -> Kept | None:
         """What there was when it was claimed."""
         ...
 
-    def begin(self, line: Line | None, on_fault: OnFault, *, afresh: bool) -> None:
+    def begin(self, lines: Sequence[Line], on_fault: OnFault, *, afresh: bool) -> None:
         """An attempt begins: `afresh` forgets what was kept.
 
         `on_fault` hears of a write that failed later; the run must stop then.
@@ -129,8 +168,8 @@ class RunRecord(Protocol):
         """It ended, and can go on later."""
         ...
 
-    def forget(self) -> None:
-        """It succeeded."""
+    def succeed(self, done: Done | None) -> None:
+        """It succeeded and cannot go on; `done` is remembered until its like succeeds again."""
         ...
 
     def release(self) -> None:
@@ -145,6 +184,26 @@ class RunStore(Protocol):
         """The record, for us alone. Raises Conflict while the run is going on elsewhere."""
         ...
 
+    def finished(self, identity: str) -> Kept | None:
+        """What the last run of this identity came to that succeeded, if that is known."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def reusable(run_id: str, sources: Mapping[str, str], steps: Iterable[Event]) -> Kept:
+    """A finished run as something to begin with: its steps are `step.reused`, in order.
+
+    Their numbers end with 0, so that those of the new run's events begin with 1.
+    """
+    before = sorted(steps, key=lambda event: event.seq)
+    first = 1 - len(before)
+    had = [
+        Event(first + place, HAD, event.time, event.step, event.data)
+        for place, event in enumerate(before)
+    ]
+    return Kept(run_id, sources, had)
+
 
 class MemoryRuns:
     """Keeps records in the process: for runs without a data folder."""
@@ -152,6 +211,7 @@ class MemoryRuns:
     def __init__(self, limit: int = MAX_UNFINISHED) -> None:
         self._limit = limit
         self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._done: OrderedDict[str, Done] = OrderedDict()
 
     def claim(self, identity: str) -> MemoryRecord:
         """The record; one process has no twins that its executor would not see."""
@@ -164,9 +224,21 @@ class MemoryRuns:
         if len(self._kept) > self._limit:
             self._kept.popitem(last=False)
 
-    def drop(self, identity: str) -> None:
-        """Forget a run."""
+    def drop(self, identity: str, done: Done | None) -> None:
+        """Forget a run that can go on; remember what it came to."""
         self._kept.pop(identity, None)
+        if done is not None:
+            self._done[identity] = done
+            self._done.move_to_end(identity)
+            if len(self._done) > self._limit:
+                self._done.popitem(last=False)
+
+    def finished(self, identity: str) -> Kept | None:
+        done = self._done.get(identity)
+        return reusable(done.run_id, done.sources, done.steps) if done else None
+
+    def close(self) -> None:
+        return
 
 
 class MemoryRecord:
@@ -179,10 +251,9 @@ class MemoryRecord:
         self._afresh = False
         self.kept = kept
 
-    def begin(self, line: Line | None, on_fault: OnFault, *, afresh: bool) -> None:
+    def begin(self, lines: Sequence[Line], on_fault: OnFault, *, afresh: bool) -> None:
         self._afresh = afresh
-        if line is not None:
-            self._lines.append(line)
+        self._lines += lines
 
     def add(self, line: Line) -> None:
         self._lines.append(line)
@@ -193,8 +264,8 @@ class MemoryRecord:
             kept.apply(each)
         self._store.keep(self._identity, kept)
 
-    def forget(self) -> None:
-        self._store.drop(self._identity)
+    def succeed(self, done: Done | None) -> None:
+        self._store.drop(self._identity, done)
 
     def release(self) -> None:
         return

@@ -1,0 +1,1 @@
+"""What `bench.store` measures, a module a store."""

@@ -1,0 +1,61 @@
+"""A tree in a foreign form, as its readers see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..diagnostics import Diagnostics, Position, one_line
+
+
+@dataclass(slots=True)
+class ForeignTree:
+    """`files` by path (with `/`), `shown` is how messages call the folder, `name` its own name.
+
+    A reader asks for `text`; what is no text is reported once, and is None then.
+    """
+
+    files: Mapping[str, bytes]
+    shown: str
+    name: str
+    diagnostics: Diagnostics
+    _texts: dict[str, str | None] = field(default_factory=dict)
+
+    def at(self, path: str, line: int = 1, column: int = 1) -> Position:
+        """A place for a finding."""
+        return Position(f"{self.shown}/{path}", line, column)
+
+    def text(self, path: str) -> str | None:
+        """The file's text: line ends LF, without a byte order mark; None for one that is none.
+
+        Control characters that cannot stand in text are taken out, with a finding.
+        """
+        if path not in self._texts:
+            self._texts[path] = self._decode(path)
+        return self._texts[path]
+
+    def _decode(self, path: str) -> str | None:
+        data = self.files[path]
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            message = f"the byte 0x{data[error.start]:02X} is not UTF-8"
+            self.diagnostics.add("BMAD602", self.at(path, line), message, "save it as UTF-8")
+            return None
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        if text.isprintable() or text.translate(_CONTROLS) == text:
+            return text
+        self._report_controls(path, text)
+        return text.translate(_CONTROLS)
+
+    def _report_controls(self, path: str, text: str) -> None:
+        index = next(i for i, c in enumerate(text) if ord(c) in _CONTROLS)
+        line = text.count("\n", 0, index) + 1
+        column = index - text.rfind("\n", 0, index)
+        message = f"control characters were taken out, the first is U+{ord(text[index]):04X}"
+        at = self.at(path, line, column)
+        self.diagnostics.add("BMAD603", at, one_line(message), "remove them from the file")
+
+
+_CONTROLS = dict.fromkeys((*range(9), 11, *range(14, 32), 127, *range(55296, 57344)))

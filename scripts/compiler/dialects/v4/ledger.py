@@ -1,0 +1,81 @@
+"""The documents of a flow: who makes them, and which of them a step is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...diagnostics import quoted
+from . import documents
+from .agents import Found
+from .crew import Crew
+from .steps import Source
+
+
+@dataclass(slots=True)
+class Made:
+    """A document that a step makes, by whom, and whether it surely does."""
+
+    name: str
+    agent: str
+    is_sure: bool
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the steps so far have made."""
+
+    crew: Crew
+    made: list[Made] = field(default_factory=list)
+
+    def enter(self, source: Source, keys: dict[str, Any], agent: Found, *, sure: bool) -> None:
+        needs, makes = documents.read(source.requires), documents.read(source.creates)
+        changes, looks = documents.read(source.updates), documents.read([source.validates])
+        requires = list(needs.names)
+        reads: list[str] = []
+        made = {each.name for each in self.made}
+        for symbol in [*needs.symbols, *changes.symbols]:
+            (requires if symbol in made else reads).append(symbol)
+        if needs.everything or looks.everything or source.validates:
+            requires += [each.name for each in self.made if each.is_sure]
+            reads += [each.name for each in self.made if not each.is_sure]
+        requires += changes.names
+        created = next(iter([*makes.names, *changes.names, *makes.symbols, *changes.symbols]), None)
+        if created in reads:
+            reads.remove(created)
+            requires.append(created)
+        if created is not None and created not in requires and self._is_anothers(created, agent):
+            requires.append(created)
+            message = f"{quoted(created)} is made before: this step is shown it, and rewrites it"
+            self.crew.find("BMAD610", source.at, message)
+            self.crew.draft.account(source.at, "document", created, "approximated", message)
+        if requires:
+            keys["requires"] = [f"{name}.md" for name in dict.fromkeys(requires)]
+        reads = [name for name in dict.fromkeys(reads) if name not in requires]
+        if reads:
+            keys["reads"] = [f"{name}.md" for name in reads]
+        if created is not None:
+            keys["creates"] = f"{created}.md"
+            known = next((each for each in self.made if each.name == created), None)
+            if known is None:
+                self.made.append(Made(created, agent.draft.id, sure and not makes.is_perhaps))
+        self._tell_documents(source, [*needs.remarks, *makes.remarks, *changes.remarks], reads)
+        others = [*makes.names, *changes.names, *makes.symbols, *changes.symbols][1:]
+        if others:
+            message = f"a step makes one document: not kept as documents: {', '.join(others)}"
+            self.crew.find("BMAD610", source.at, message)
+            self.crew.draft.account(source.at, "document", others[0], "approximated", message)
+
+    def _is_anothers(self, name: str, agent: Found) -> bool:
+        return any(each.name == name and each.agent != agent.draft.id for each in self.made)
+
+    def _tell_documents(self, source: Source, remarks: list[str], reads: list[str]) -> None:
+        account = self.crew.draft.account
+        for remark in remarks:
+            self.crew.find("BMAD610", source.at, remark.replace("'", '"'))
+            account(source.at, "document", remark, "approximated", remark)
+        for name in reads:
+            if all(name != each.name for each in self.made):
+                message = f"no step makes {quoted(name)}: it is shown if a client supplies it"
+                self.crew.find("BMAD610", source.at, message)
+                account(source.at, "document", name, "approximated", message)

@@ -1,0 +1,77 @@
+"""One step of a workflow that becomes several: mending what was found, and ways to choose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ...diagnostics import quoted
+from . import commands
+from .steps import Source
+from .words import joined
+
+if TYPE_CHECKING:
+    from .placing import Placing
+
+_UNCHANGED: Final = "If nothing was found against this document, give it back unchanged."
+
+
+def fixes(flow: Placing, source: Source) -> None:
+    """`various` mend what was found fault with: each document by the agent that made it."""
+    ids = []
+    for made in [each for each in flow.ledger.made if each.agent]:
+        agent = next(a for a in flow.crew.agents if a.draft.id == made.agent)
+        one = Source(
+            source.at,
+            agent=agent.own_id,
+            note=joined(source.note, _UNCHANGED),
+            condition=source.condition,
+            optional=source.optional or not made.is_sure,
+            updates=[f"{made.name}.md"],
+        )
+        verdict = flow.verdict_before()
+        step_id = flow.unique(commands.fitted(f"{agent.own_id}-mends-{made.name}").lower())
+        step = flow.add(one, agent, step_id)
+        if verdict:
+            step.keys["note"] = joined(step.keys["note"], "The findings are among the results.")
+            step.keys.setdefault("reads", [])
+            step.keys["reads"] = [*step.keys["reads"], verdict]
+        ids.append(step_id)
+    taken = f"whoever made a document mends it: {', '.join(ids)}" if ids else "a person decides"
+    flow.crew.find(
+        "BMAD608",
+        source.at,
+        f"{quoted(source.agent)} is no agent: {taken}",
+        "write one step for each agent that is meant",
+    )
+    flow.crew.draft.account(source.at, "step", source.agent, "approximated", taken)
+    if not ids:
+        flow.gate(source)
+
+
+def routes(flow: Placing, source: Source) -> None:
+    """The step before chooses a way; each way with an agent is a step that ends the flow."""
+    before = flow.placed[-1].draft.keys if flow.placed else None
+    if before is None or "agent" not in before or "on" in before or "output" in before:
+        flow.crew.find(
+            "BMAD616", source.at, "routes need a step of an agent before them, that chooses"
+        )
+        flow.crew.draft.account(source.at, "routes", source.label, "left", "nobody chooses")
+        return
+    plain = [route for route in source.routes if not route.agent]
+    ways = [route for route in source.routes if route.agent]
+    names = {route.name: commands.fitted(route.name) for route in (*plain, *ways)}
+    before["actions"] = [names[route.name] for route in (*plain, *ways)]
+    on: dict[str, str] = {}
+    for route in ways:
+        one = Source(route.at, route.agent, f"{route.name}", note=route.note, uses=route.uses)
+        agent = flow.agent(one, [])
+        if agent is None:
+            continue
+        step = flow.add(one, agent)
+        step.keys |= {"actions": ["done"], "on": {"done": "end"}}
+        on[names[route.name]] = step.keys["id"]
+    flow.open += [(on, names[route.name], len(flow.placed)) for route in plain]
+    before["on"] = on
+    before["note"] = joined(before.get("note", ""), source.note)
+    flow.routed |= {route.name for route in plain}
+    flow.crew.draft.account(source.at, "routes", source.label, "carried")

@@ -1,0 +1,216 @@
+"""Agents in XML, as early installs of v6 have them inside Markdown.
+
+Read with expat of the standard library. A document type is refused before anything is
+parsed, so that no entity can be declared; nothing outside the file is ever looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+from xml.parsers import expat
+
+from ...diagnostics import quoted
+from ..draft import Origin
+from ..tree import ForeignTree
+from .agentyaml import triggers_name
+from .fields import lines_of
+from .persona import INTERACTIVE, Item, Persona
+
+MAX_DEPTH: Final = 64
+_AGENT: Final = re.compile(r"<agent\b[^>]*>")
+_END: Final = "</agent>"
+_DECLARATION: Final = re.compile(r"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST)\b", re.IGNORECASE)
+_BARE: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
+_TARGETS: Final = ("run-workflow", "workflow", "validate-workflow", "exec", "tmpl", "data")
+_INTERACTIVE: Final = frozenset(
+    {"activation", "command-resolution", "execution-rules", "menu-handlers", "rules"}
+)
+_CONFIG: Final = re.compile(r"config\.yaml|user_name|communication_language|\bgreet", re.IGNORECASE)
+_CODE: Final = re.compile(r"^\[[A-Za-z0-9 _-]{1,8}\]\s*")
+
+
+@dataclass(slots=True)
+class Element:
+    """One element; `text` is what stands in it before, between and after its children."""
+
+    name: str
+    attributes: dict[str, str]
+    line: int
+    text: str = ""
+    children: list[Element] = field(default_factory=list)
+
+    def find(self, *names: str) -> Element | None:
+        """The first child of one of these names."""
+        return next((child for child in self.children if child.name in names), None)
+
+    def whole(self) -> str:
+        """All the text below it, one line for each element that holds some."""
+        own = " ".join(self.text.split())
+        return "\n".join(part for part in (own, *(c.whole() for c in self.children)) if part)
+
+
+class _Builder:
+    def __init__(self, first_line: int) -> None:
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self.start
+        self.parser.EndElementHandler = self.end
+        self.parser.CharacterDataHandler = self.characters
+        self.first_line = first_line
+        self.stack: list[Element] = []
+        self.root: Element | None = None
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if len(self.stack) >= MAX_DEPTH:
+            raise expat.ExpatError(f"elements are nested more than {MAX_DEPTH} deep")
+        line = self.parser.CurrentLineNumber + self.first_line - 1
+        element = Element(name, attributes, line)
+        if self.stack:
+            self.stack[-1].children.append(element)
+        elif self.root is None:
+            self.root = element
+        self.stack.append(element)
+
+    def end(self, _name: str) -> None:
+        self.stack.pop()
+
+    def characters(self, text: str) -> None:
+        if self.stack:
+            self.stack[-1].text += text
+
+
+def parse(tree: ForeignTree, path: str, text: str, first_line: int) -> Element | None:
+    """The root element; None when there is none, which was reported at its line."""
+    declared = _DECLARATION.search(text)
+    if declared is not None:
+        line = text.count("\n", 0, declared.start()) + first_line
+        message = f"{quoted(declared[0])} is refused: XML here declares no types and no entities"
+        tree.diagnostics.add("BMAD633", tree.at(path, line), message, "remove the declaration")
+        return None
+    bare = _BARE.search(text)
+    if bare is not None:
+        line = text.count("\n", 0, bare.start()) + first_line
+        message = 'an "&" stands here by itself and is read as one'
+        tree.diagnostics.add("BMAD638", tree.at(path, line), message, "write &amp;")
+        text = _BARE.sub("&amp;", text)
+    builder = _Builder(first_line)
+    try:
+        builder.parser.Parse(text, True)
+    except expat.ExpatError as error:
+        line = getattr(error, "lineno", 1) + first_line - 1
+        column = getattr(error, "offset", 0) + 1
+        message = (
+            f"the XML is not well-formed: {expat.ErrorString(getattr(error, 'code', 0)) or error}"
+        )
+        hint = "close each element in the order in which it was opened, and write < as &lt;"
+        tree.diagnostics.add("BMAD632", tree.at(path, line, column), message, hint)
+        return None
+    return builder.root
+
+
+def read_agent(tree: ForeignTree, path: str) -> Persona | None:
+    """The agent of a Markdown file that holds one; None when it cannot be read, which was told."""
+    text = tree.text(path) or ""
+    opening = _AGENT.search(text)
+    if opening is None:
+        return None
+    end = text.find(_END, opening.end())
+    whole = text[opening.start() : end + len(_END)] if end >= 0 else text[opening.start() :]
+    root = parse(tree, path, whole, text.count("\n", 0, opening.start()) + 1)
+    return None if root is None else _persona(tree, path, root)
+
+
+def _persona(tree: ForeignTree, path: str, root: Element) -> Persona:
+    stem = path.rpartition("/")[2].removesuffix(".md")
+    about = root.attributes
+    persona = Persona(
+        id=stem,
+        at=Origin(path, root.line),
+        name=about.get("name", ""),
+        title=about.get("title", ""),
+        description=about.get("capabilities", ""),
+    )
+    _who(persona, root.find("persona"))
+    prompts = _prompts(root)
+    _actions(persona, root.find("critical-actions", "critical_actions"))
+    for child in root.children:
+        if child.name in _INTERACTIVE:
+            persona.dropped += 1
+        elif child.name in ("menu", "cmds"):
+            _menu(tree, path, persona, child, prompts)
+        elif child.name not in ("persona", "prompts", "critical-actions", "critical_actions"):
+            title = child.name.replace("-", " ").replace("_", " ").capitalize()
+            persona.sections.append((title, child.whole()))
+    return persona
+
+
+def _who(persona: Persona, element: Element | None) -> None:
+    for child in element.children if element else ():
+        text = child.whole()
+        if child.name == "role":
+            persona.role = text
+        elif child.name == "identity":
+            persona.identity = text
+        elif child.name == "communication_style":
+            persona.style = text
+        elif child.name in ("principles", "core_principles"):
+            persona.principles = (
+                [inner.whole() for inner in child.children]
+                if child.children
+                else lines_of(child.text.strip())
+            )
+        elif text:
+            persona.sections.append((child.name.replace("_", " ").capitalize(), text))
+
+
+def _prompts(root: Element) -> dict[str, str]:
+    found = root.find("prompts")
+    return {
+        child.attributes.get("id", ""): child.whole() for child in (found.children if found else ())
+    }
+
+
+def _actions(persona: Persona, element: Element | None) -> None:
+    texts = [child.whole() for child in element.children] if element else []
+    kept = [text for text in texts if not _CONFIG.search(text)]
+    persona.dropped += len(texts) - len(kept)
+    if kept:
+        persona.sections.append(("Always", "\n".join(f"- {text}" for text in kept)))
+
+
+def _menu(
+    tree: ForeignTree, path: str, persona: Persona, menu: Element, prompts: dict[str, str]
+) -> None:
+    seen = {item.name for item in persona.menu}
+    for child in menu.children:
+        name = triggers_name(child.attributes.get("cmd") or child.attributes.get("trigger") or "")
+        if not name or name in INTERACTIVE:
+            persona.dropped += 1
+        elif name in seen:
+            at = tree.at(path, child.line)
+            message = f"the command {quoted(name)} stands twice; the first is read"
+            tree.diagnostics.add("BMAD631", at, message, "remove one of them")
+        else:
+            seen.add(name)
+            persona.menu.append(_item(path, name, child, prompts))
+
+
+def _item(path: str, name: str, element: Element, prompts: dict[str, str]) -> Item:
+    texts = [_CODE.sub("", element.whole())]
+    action = element.attributes.get("action", "")
+    if action:
+        texts.append(prompts.get(action[1:], "") if action.startswith("#") else action)
+    targets = []
+    for target in _TARGETS:
+        value = element.attributes.get(target, "")
+        if not value or value == "todo":
+            continue
+        # `exec` may hold an instruction in words as well as a file.
+        if " " in value and not value.endswith((".md", ".xml", ".yaml")):
+            texts.append(value)
+        else:
+            targets.append(value)
+    text = "\n\n".join(text for text in texts if text)
+    return Item(name, text, Origin(path, element.line), targets)

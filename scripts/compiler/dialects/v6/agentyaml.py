@@ -1,0 +1,270 @@
+"""`*.agent.yaml`: BMAD's strict form of an agent, and its overrides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from ....runtime.yamltext import Mapping, Node, Scalar, Sequence
+from ...diagnostics import near_match, quoted
+from .. import lenient
+from ..tree import ForeignTree
+from .fields import is_true, items_of, keys_of, origin, text_of, texts_of
+from .persona import INTERACTIVE, Item, Persona
+
+SUFFIX: Final = ".agent.yaml"
+_AGENT: Final = (
+    "metadata",
+    "persona",
+    "menu",
+    "critical_actions",
+    "prompts",
+    "discussion",
+    "conversational_knowledge",
+)
+_METADATA: Final = ("id", "name", "title", "icon", "module", "hasSidecar", "capabilities")
+_PERSONA: Final = ("role", "identity", "communication_style", "principles")
+_TARGETS: Final = ("workflow", "validate-workflow", "exec", "action", "tmpl", "data")
+_FLAGS: Final = ("ide-only", "web-only", "discussion")
+_ITEM: Final = ("trigger", "multi", "triggers", "description", *_TARGETS, *_FLAGS)
+_PROMPT: Final = ("id", "content", "description")
+_KEBAB: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_COMPOUND: Final = re.compile(r"([A-Z0-9]{1,3}) or fuzzy match on ([a-z0-9]+(?:-[a-z0-9]+)*)")
+_CODE: Final = re.compile(r"^\[[A-Za-z0-9 _-]{1,8}\]\s*")
+_CONFIG: Final = re.compile(
+    r"config\.yaml|user_name|communication_language|\bgreet\b", re.IGNORECASE
+)
+HINT: Final = "it is read as well as can be; BMAD itself would refuse the file"
+
+
+def read_agent(tree: ForeignTree, path: str) -> Persona | None:
+    """The agent of a file; None when there is none in it, which was reported."""
+    text = tree.text(path)
+    root = None if text is None else lenient.mapping(tree, path, text)
+    agent = keys_of(root).get("agent")
+    if root is None or not isinstance(agent, Mapping):
+        if text is not None:
+            message = "the file holds no agent: there is no mapping below agent:"
+            tree.diagnostics.add("BMAD631", tree.at(path), message, "write agent: with metadata:")
+        return None
+    return _Reader(tree, path).read(root, agent)
+
+
+class _Reader:
+    def __init__(self, tree: ForeignTree, path: str) -> None:
+        self.tree = tree
+        self.path = path
+        self.prompts: dict[str, str] = {}
+
+    def read(self, root: Mapping, agent: Mapping) -> Persona:
+        self.check(root, ("agent",), "beside agent:")
+        self.check(agent, _AGENT, "in agent:")
+        keys = keys_of(agent)
+        persona = self.metadata(agent, keys.get("metadata"))
+        self.persona(persona, agent, keys.get("persona"))
+        self.prompts = dict(self.read_prompts(keys.get("prompts")))
+        self.actions(persona, keys.get("critical_actions"))
+        for title in ("discussion", "conversational_knowledge"):
+            if title in keys and text_of(keys[title]):
+                words = title.replace("_", " ").capitalize()
+                persona.sections.append((words, text_of(keys[title])))
+        self.menu(persona, agent, keys.get("menu"))
+        return persona
+
+    def warn(self, node: Node, message: str, hint: str = HINT) -> None:
+        at = self.tree.at(self.path, node.line, node.column)
+        self.tree.diagnostics.add("BMAD631", at, message, hint)
+
+    def check(self, node: Node | None, known: Collection[str], where: str) -> None:
+        for key, _ in node.entries if isinstance(node, Mapping) else ():
+            if key.text not in known:
+                hint = near_match(key.text, known) or f"known are {', '.join(known)}"
+                self.warn(key, f"{quoted(key.text)} {where} is not known and is left out", hint)
+
+    def needed(self, node: Node, keys: dict[str, Node], names: Collection[str], what: str) -> None:
+        for name in names:
+            if not text_of(keys.get(name)):
+                at = keys.get(name, node)
+                self.warn(at, f"{what} has no {quoted(name)}")
+
+    def metadata(self, agent: Mapping, node: Node | None) -> Persona:
+        self.check(node, _METADATA, "in metadata:")
+        keys = keys_of(node)
+        self.needed(node or agent, keys, ("id", "name", "title", "icon"), "the agent's metadata")
+        if "module" in keys and not text_of(keys["module"]):
+            self.warn(keys["module"], '"module" is empty')
+        stem = self.path.rpartition("/")[2].removesuffix(SUFFIX)
+        written = text_of(keys.get("id")).rpartition("/")[2]
+        written = written.removesuffix(".md").removesuffix(SUFFIX).removesuffix(".agent")
+        return Persona(
+            id=stem or written,
+            at=origin(self.path, node or agent),
+            name=text_of(keys.get("name")),
+            title=text_of(keys.get("title")),
+            description=text_of(keys.get("capabilities")),
+            module=text_of(keys.get("module")),
+            has_sidecar=is_true(keys.get("hasSidecar")),
+        )
+
+    def persona(self, persona: Persona, agent: Mapping, node: Node | None) -> None:
+        self.check(node, _PERSONA, "in persona:")
+        keys = keys_of(node)
+        self.needed(node or agent, keys, _PERSONA, "the persona")
+        self.filled(keys.get("principles"), "principles")
+        persona.role = text_of(keys.get("role"))
+        persona.identity = text_of(keys.get("identity"))
+        persona.style = text_of(keys.get("communication_style"))
+        persona.principles = texts_of(keys.get("principles"))
+
+    def filled(self, node: Node | None, name: str) -> None:
+        """Tell of empty items."""
+        for item in items_of(node):
+            if not text_of(item):
+                self.warn(item, f"an item of {quoted(name)} is empty")
+
+    def read_prompts(self, node: Node | None) -> Iterator[tuple[str, str]]:
+        for item in items_of(node):
+            keys = keys_of(item)
+            self.check(item, _PROMPT, "in a prompt")
+            self.needed(item, keys, ("id", "content"), "a prompt")
+            if text_of(keys.get("id")):
+                yield text_of(keys["id"]), text_of(keys.get("content"))
+
+    def actions(self, persona: Persona, node: Node | None) -> None:
+        if node is not None and not isinstance(node, Sequence):
+            self.warn(node, '"critical_actions" is no list')
+        self.filled(node, "critical_actions")
+        texts = texts_of(node)
+        kept = [text for text in texts if not _CONFIG.search(text)]
+        persona.dropped += len(texts) - len(kept)
+        if kept:
+            lines = "\n".join(f"- {text}" for text in kept)
+            persona.sections.append(("Always", lines))
+
+    def menu(self, persona: Persona, agent: Mapping, node: Node | None) -> None:
+        if not items_of(node):
+            self.warn(node or agent, "the agent has no menu")
+        seen: dict[str, Item] = {}
+        for entry in items_of(node):
+            for item in self.items(entry):
+                if item.name in INTERACTIVE:
+                    persona.dropped += 1
+                elif item.name in seen:
+                    self.warn(entry, f"the trigger {quoted(item.name)} stands twice")
+                else:
+                    seen[item.name] = item
+        persona.menu = list(seen.values())
+
+    def items(self, entry: Node) -> Iterator[Item]:
+        keys = keys_of(entry)
+        self.check(entry, _ITEM, "in a menu item")
+        if "multi" in keys or "triggers" in keys:
+            for name, inner in triggers(keys.get("triggers")):
+                label = text_of(inner.get("description")) or text_of(keys.get("multi"))
+                yield self.item(entry, inner, name, label)
+            return
+        trigger = text_of(keys.get("trigger"))
+        name = self.trigger(entry, keys.get("trigger"), trigger)
+        self.needed(entry, keys, ("description",), "a menu item")
+        if not any(text_of(keys.get(target)) for target in _TARGETS):
+            self.warn(entry, "a menu item says nothing to do: no " + ", ".join(_TARGETS))
+        yield self.item(entry, keys, name, text_of(keys.get("description")))
+
+    def trigger(self, entry: Node, node: Node | None, trigger: str) -> str:
+        """The name that a client asks for."""
+        compound = _COMPOUND.fullmatch(trigger)
+        if compound is not None:
+            return compound[2]
+        if not _KEBAB.fullmatch(trigger):
+            message = f"the trigger {quoted(trigger)} is neither a-word nor X or fuzzy match on …"
+            self.warn(node or entry, message)
+        return triggers_name(trigger)
+
+    def item(self, entry: Node, keys: dict[str, Node], name: str, label: str) -> Item:
+        texts = [_CODE.sub("", label)]
+        targets: list[str] = []
+        for target in (*_TARGETS, "route"):
+            value = text_of(keys.get(target))
+            if not value:
+                continue
+            if target == "action":
+                texts.append(self.action(keys[target], value))
+            else:
+                targets.append(value)
+        text = "\n\n".join(text for text in texts if text)
+        return Item(name, text, origin(self.path, entry), targets)
+
+    def action(self, node: Node, value: str) -> str:
+        """The text itself, or that of the prompt which it names."""
+        if not value.startswith("#"):
+            return value
+        found = self.prompts.get(value[1:])
+        if found is None:
+            self.warn(node, f"there is no prompt {quoted(value)}", near_match(value, self.prompts))
+        return found or ""
+
+
+def triggers(node: Node | None) -> Iterator[tuple[str, dict[str, Node]]]:
+    """Name and keys of each trigger of a `multi` item, in all three shapes.
+
+    `[{chat: [{input: CH}, {action: …}]}]`, `[{chat: {input: CH, action: …}}]` and
+    `[{trigger: chat, action: …}]`.
+    """
+    for entry in items_of(node):
+        keys = keys_of(entry)
+        if len(keys) == 1:
+            (name, inner), *_ = keys.items()
+            if isinstance(inner, Mapping):
+                yield name, keys_of(inner)
+                continue
+            if isinstance(inner, Sequence):
+                yield (
+                    name,
+                    {key: value for part in inner.items for key, value in keys_of(part).items()},
+                )
+                continue
+        name = text_of(keys.get("trigger") or keys.get("name") or keys.get("input"))
+        if name:
+            yield triggers_name(name), keys
+
+
+def triggers_name(trigger: str) -> str:
+    """The words that a trigger is asked by: `X or fuzzy match on a-b` and `*a-b [c]` are `a-b`."""
+    words = trigger.strip().lstrip("*").rpartition("fuzzy match on ")[2]
+    return re.split(r"[\s,]", words, maxsplit=1)[0]
+
+
+def customise(tree: ForeignTree, path: str, persona: Persona) -> bool:
+    """Lay a `*.customize.yaml` over an agent; whether it says anything."""
+    text = tree.text(path)
+    root = None if text is None else lenient.mapping(tree, path, text)
+    keys = keys_of(root)
+    about = keys_of(keys_of(keys.get("agent")).get("metadata"))
+    given = {name: text_of(about.get(name)) for name in ("name", "title")}
+    new = keys_of(keys.get("persona"))
+    if any(text_of(value) for value in new.values()):  # it stands instead of the whole persona
+        persona.role = text_of(new.get("role"))
+        persona.identity = text_of(new.get("identity"))
+        persona.style = text_of(new.get("communication_style"))
+        persona.principles = texts_of(new.get("principles"))
+    persona.name, persona.title = given["name"] or persona.name, given["title"] or persona.title
+    reader = _Reader(tree, path)
+    reader.prompts = dict(reader.read_prompts(keys.get("prompts")))
+    reader.actions(persona, keys.get("critical_actions"))
+    if texts_of(keys.get("memories")):
+        lines = "\n".join(f"- {each}" for each in texts_of(keys["memories"]))
+        persona.sections.append(("Remember", lines))
+    for entry in items_of(keys.get("menu")):
+        for item in reader.items(entry):
+            persona.menu = [known for known in persona.menu if known.name != item.name]
+            persona.menu.append(item)
+    return any(_says(value) for value in keys.values())
+
+
+def _says(node: Node) -> bool:
+    if isinstance(node, Scalar):
+        return bool(text_of(node))
+    if isinstance(node, Mapping):
+        return any(_says(value) for _, value in node.entries)
+    return any(_says(item) for item in node.items)

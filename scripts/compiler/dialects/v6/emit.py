@@ -1,0 +1,157 @@
+"""The files of a v6 project under native names, with the names in their texts made to fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from ...diagnostics import quoted
+from ..assets import is_path
+from ..draft import Draft, DraftFile, Origin
+from ..placeholders import Placeholders
+from ..tree import ForeignTree
+from .markdown import without
+from .paths import Paths, folder_of
+from .persona import slug
+
+# A file's name is found by its end first: most words of a text are none.
+_END: Final = re.compile(r"\.(?:md|ya?ml|xml|csv|toml|json|txt)\b")
+_BEFORE: Final = re.compile(r"(?:\{[\w-]+\}/|\.{1,2}/)?[\w.-]*[\w-](?:/[\w.-]+)*\Z")
+_WORD: Final = re.compile(r"[\w./{}-]+\Z")
+_LONGEST: Final = 240
+_MATTER: Final = re.compile(r"\A---[ \t]*\n.*?^---[ \t]*\n+", re.DOTALL | re.MULTILINE)
+_TEMPLATE: Final = re.compile(r"(?:^|[-_/])(?:template|tmpl)", re.IGNORECASE)
+_DOTS: Final = re.compile(r"(?<![\w./])(?:\./){2,}")
+MAX_BYTES: Final = 1 << 20
+
+
+class Emitter:
+    """Gives files native names, and writes them once all names are known."""
+
+    def __init__(self, tree: ForeignTree, draft: Draft, paths: Paths) -> None:
+        self.tree = tree
+        self.draft = draft
+        self.paths = paths
+        self.native: dict[str, str] = {}  # by foreign path: `tasks/create-prd/workflow.md`
+        self.values: dict[str, Placeholders] = {}
+        self.left: dict[str, Origin] = {}
+        self.count = 0
+        self.dropped = 0
+        self.entries: set[str] = set()  # files with sections for a conversation
+
+    def name(self, path: str, home: str, folder: str, kind: str, values: Placeholders) -> str:
+        """The native name of a file; the first that asks gives it. Empty for one that cannot be."""
+        if path in self.native:
+            return self.native[path]
+        inside = path[len(folder) + 1 :] if folder and path.startswith(f"{folder}/") else path
+        inside = inside.rpartition("/")[2] if inside == path and "/" in path else inside
+        inside = "/".join(_part(part) for part in inside.split("/"))
+        native = f"{kind}/{home}/{inside}"
+        taken = set(self.native.values())
+        number = 2
+        while native in taken:
+            native, number = f"{kind}/{home}/{number}-{inside}", number + 1
+        if not is_path(native) or not self._usable(path):
+            self.draft.account(Origin(path), "file", path, "left", "it cannot be copied")
+            return ""
+        self.native[path] = native
+        self.values[path] = values
+        return native
+
+    def _usable(self, path: str) -> bool:
+        return len(self.tree.files[path]) <= MAX_BYTES and self.tree.text(path) is not None
+
+    def write(self) -> None:
+        """All named files into the draft, with placeholders and names of files filled in."""
+        for path, native in self.native.items():
+            text = self.tree.text(path) or ""
+            skipped = 0
+            if native.startswith("tasks/") and (matter := _MATTER.match(text)):
+                skipped = matter[0].count("\n")
+                text = text[matter.end() :]
+            if path in self.entries:
+                text, dropped = without(text)
+                text, self.dropped = f"{text}\n", self.dropped + dropped
+            text = self.fill(path, text, self.values[path])
+            self.draft.files[native] = DraftFile(text.encode(), Origin(path, 1 + skipped))
+            self.draft.taken.setdefault(path, f"{path} belongs to {native.split('/')[1]}")
+
+    def fill(self, path: str, text: str, values: Placeholders) -> str:
+        """A text with what is declared filled in, and with files under their native names."""
+        text = self.renamed(text, folder_of(path))
+        resolved = values.resolve(text)
+        for left in resolved.left:
+            self.count += 1
+            self.left.setdefault(left.name, Origin(path, left.line))
+        if resolved.text is text:
+            return text
+        return _DOTS.sub("./", self.renamed(resolved.text, folder_of(path)))
+
+    def renamed(self, text: str, base: str) -> str:
+        """Names of files that have a native one, as `read_asset` takes them."""
+        parts: list[str] = []
+        end = 0
+        for start, stop in references(text):
+            path = self.paths.find(text[start:stop], base)
+            native = self.native.get(path) if path else None
+            if native is not None and start >= end:
+                parts += (text[end:start], native)
+                end = stop
+        return "".join((*parts, text[end:])) if parts else text
+
+    def mentioned(self, path: str, kind: str) -> list[str]:
+        """The native files of one kind that a text names."""
+        text, base = self.tree.text(path) or "", folder_of(path)
+        found = (self.paths.find(text[start:stop], base) for start, stop in references(text))
+        natives = (self.native.get(each, "") for each in found if each)
+        return list(dict.fromkeys(each for each in natives if each.startswith(f"{kind}/")))
+
+    def tell_left(self) -> None:
+        """One note on the placeholders that stay."""
+        if not self.left:
+            return
+        names = sorted(self.left)
+        first = min(self.left.values())
+        shown = ", ".join(quoted("{" + name + "}") for name in names[:4])
+        more = f" and {len(names) - 4:,} more" if len(names) > 4 else ""
+        message = f"{self.count:,} placeholders are left for the model: {shown}{more}"
+        hint = "give the settings a value in the module's config.yaml to have them filled in"
+        self.tree.diagnostics.add("BMAD640", self.tree.at(*first), message, hint)
+        for name in names:
+            why = "it stays for the model to fill in"
+            self.draft.account(self.left[name], "placeholder", name, "carried", why)
+
+
+def references(text: str) -> Iterator[tuple[int, int]]:
+    """Where names of files stand in a text: begin and end of each."""
+    for found in _END.finditer(text):
+        from_ = max(0, found.start() - _LONGEST)
+        word = _WORD.search(text, from_, found.start())
+        if word is None:
+            continue
+        name = _BEFORE.search(text, word.start(), found.start())
+        if name is not None:
+            yield name.start(), found.end()
+
+
+def _part(part: str) -> str:
+    """One part of a path without what a native name may not hold."""
+    return part.lstrip(".").replace(":", "-") or "file"
+
+
+def kind_of(path: str, entry: str) -> str:
+    """The folder of native sources that a workflow's file belongs in."""
+    name = path.rpartition("/")[2].lower()
+    if path == entry or "/steps" in path or "instructions" in name or "/tasks/" in path:
+        return "tasks"
+    if "checklist" in name:
+        return "checklists"
+    if _TEMPLATE.search(path.lower()):
+        return "templates"
+    return "data"
+
+
+def home_of(text: str) -> str:
+    """A folder's name for files that belong to no workflow."""
+    return slug(text) or "project"

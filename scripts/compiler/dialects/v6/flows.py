@@ -1,0 +1,383 @@
+"""The flows of a v6 project: one for each workflow, and one for each module's table."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from ....runtime import spec
+from ...diagnostics import near_match, quoted
+from ..draft import Draft, DraftFlow, DraftStep, Origin
+from ..placeholders import Placeholders
+from ..tree import ForeignTree
+from .emit import Emitter, home_of, kind_of
+from .helptable import Row
+from .order import Cycle, edges, ordered
+from .paths import Paths, folder_of, leaves
+from .persona import Item, Persona, one_line, slug
+from .settings import Settings
+from .workflow import Workflow, document_of
+
+_MISSING: Final = "skip"
+
+
+class FlowWriter:
+    """Knows the workflows by all that they are called by, and writes them as flows."""
+
+    def __init__(
+        self,
+        tree: ForeignTree,
+        draft: Draft,
+        emitter: Emitter,
+        settings: Settings,
+        paths: Paths,
+    ) -> None:
+        self.tree = tree
+        self.draft = draft
+        self.emitter = emitter
+        self.settings = settings
+        self.paths = paths
+        self.workflows: list[Workflow] = []
+        self.rows: list[Row] = []
+        self.ids: dict[int, str] = {}
+        self.by_entry: dict[str, Workflow] = {}
+        self.by_name: dict[str, Workflow] = {}
+        self.of_row: dict[int, Workflow] = {}
+        self.taken: set[str] = set()
+
+    # -- who and what
+
+    def take(
+        self,
+        workflows: list[Workflow],
+        personas: list[Persona],
+        rows: list[Row],
+        ids: dict[int, str],
+    ) -> None:
+        """Learn of everything, and find out who carries out what. `ids` are the agents' own."""
+        self.workflows, self.rows, self.ids = workflows, rows, ids
+        for workflow in workflows:
+            workflow.flow = workflow.id
+            self.by_entry[workflow.entry] = workflow
+            self.by_name.setdefault(workflow.id, workflow)
+            self.by_name.setdefault(workflow.folder.rpartition("/")[2], workflow)
+        self._own(personas)
+        for number, row in enumerate(rows):
+            self._row(number, row, personas)
+        self._requires()
+        for workflow in workflows:
+            self.names(workflow)
+
+    def _own(self, personas: list[Persona]) -> None:
+        for persona in personas:
+            for item in persona.menu:
+                found = self._workflow(item, persona)
+                if found is not None and not found.owner:
+                    found.owner = self.ids[id(persona)]
+
+    def _workflow(self, item: Item, persona: Persona) -> Workflow | None:
+        if item.skill:
+            return self.by_name.get(item.skill)
+        for target in item.targets:
+            path = self.paths.find(target, folder_of(persona.at.path))
+            if path in self.by_entry:
+                return self.by_entry[path]
+        return None
+
+    def _row(self, number: int, row: Row, personas: list[Persona]) -> None:
+        workflow = self.by_name.get(row.skill)
+        if row.file:
+            path = self.paths.find(row.file)
+            workflow = self.by_entry.get(path or "")
+            if path is not None and workflow is None:
+                fate = "carried" if any(p.at.path == path for p in personas) else "approximated"
+                why = "" if fate == "carried" else "its file is an agent's, not a workflow"
+                self.draft.account(row.at, "table row", row.name, fate, why)  # type: ignore[arg-type]
+                return
+        if workflow is None:
+            if any(persona.id == row.skill for persona in personas):
+                self.draft.account(row.at, "table row", row.name, "carried")
+                return
+            named = row.file or row.skill
+            message = f"the table names {quoted(named)}, which is not in the project"
+            hint = near_match(named, self.by_name)
+            self.tree.diagnostics.add("BMAD639", self.tree.at(*row.at), message, hint)
+            self.draft.account(row.at, "table row", row.name, "left", "it is not in the project")
+            return
+        self.of_row[number] = workflow
+        workflow.description = workflow.description or one_line(row.description)
+        if not workflow.owner and row.agent:
+            owner = next((p for p in personas if row.agent in (p.id, slug(p.name))), None)
+            workflow.owner = self.ids[id(owner)] if owner else ""
+        if not workflow.creates and not row.action and (name := document_of(row.outputs)):
+            workflow.creates, workflow.creates_at = name, row.at
+        self.draft.account(row.at, "table row", row.name, "carried")
+
+    def _requires(self) -> None:
+        """The documents of those that come before, and those that a workflow's patterns match."""
+        for number, row in enumerate(self.rows):
+            workflow = self.of_row.get(number)
+            if workflow is None:
+                continue
+            for other, named in enumerate(self.rows):
+                before = self.of_row.get(other)
+                if before is None or before is workflow or not before.creates:
+                    continue
+                if named.key in row.after or row.key in named.before:
+                    _add(workflow.requires, before.creates)
+        created = sorted({each.creates for each in self.workflows if each.creates})
+        for workflow in self.workflows:
+            for pattern in workflow.inputs:
+                for name in created:
+                    if name != workflow.creates and fnmatchcase(f"{name}.md", pattern.lower()):
+                        _add(workflow.requires, name)
+
+    # -- files
+
+    def names(self, workflow: Workflow) -> list[str]:
+        """The native names of all its files."""
+        values = self.values(workflow)
+        found = []
+        self.emitter.entries.add(workflow.entry)
+        listed = [workflow.entry, *(part.path for part in workflow.parts), *workflow.shown]
+        for path in dict.fromkeys([*listed, *workflow.files]):
+            if path.endswith("workflow.yaml") and path == workflow.entry:
+                continue  # what it says is filled in where it is named
+            kind = kind_of(path, workflow.entry)
+            if path in workflow.shown and kind == "data":
+                kind = "templates"
+            if path in {part.path for part in workflow.parts}:
+                kind = "tasks"
+            native = self.emitter.name(path, workflow.id, workflow.folder, kind, values)
+            if native:
+                found.append(native)
+        return list(dict.fromkeys(found))
+
+    def values(self, workflow: Workflow) -> Placeholders:
+        """What its placeholders stand for."""
+        more = dict(workflow.values)
+        more.setdefault("skill-name", workflow.id)
+        return self.settings.placeholders.with_values(more)
+
+    def target(self, name: str, persona: Persona, item: Item) -> str:
+        """The native file that a menu item names; empty, and told, when there is none."""
+        base = folder_of(persona.at.path)
+        place = self.tree.at(*item.at)
+        if item.skill:
+            workflow = self.by_name.get(name)
+            path = workflow.entry if workflow else None
+        elif leaves(name, base):
+            message = f"{quoted(name)} leads out of the project"
+            self.tree.diagnostics.add("BMAD612", place, message, "name a file of the project")
+            return ""
+        else:
+            path = self.paths.find(name, base)
+            workflow = self.by_entry.get(path or "")
+        if workflow is not None and workflow.entry.endswith(".yaml"):
+            path = workflow.parts[0].path if workflow.parts else None
+        if path is None:
+            known = [*self.by_name, *self.paths.by_name]
+            hint = near_match(name.rpartition("/")[2], known)
+            message = f"the item {quoted(item.name)} names {quoted(name)}, which is not there"
+            self.tree.diagnostics.add("BMAD605", place, message, hint)
+            return ""
+        if path in self.emitter.native:
+            return self.emitter.native[path]
+        home = home_of(self.settings.module_of(path) or persona.module)
+        kind = kind_of(path, path if path.endswith((".md", ".xml")) else "")
+        return self.emitter.name(path, home, folder_of(path), kind, self.settings.placeholders)
+
+    # -- flows
+
+    def write(self) -> None:
+        """Every workflow as a flow, then every module's table as one of flows."""
+        for workflow in self.workflows:
+            self._flow(workflow)
+        self.taken = {spec.id_key(flow.name) for flow in self.draft.flows}
+        for module in dict.fromkeys(row.module for row in self.rows):
+            self._module(module)
+
+    def _flow(self, workflow: Workflow) -> None:
+        flow = DraftFlow(workflow.flow, workflow.at, workflow.description)
+        target = self.by_name.get(workflow.forward)
+        if workflow.forward and target is not None:
+            flow.notes.append(f"An old name of {target.flow}.")
+            flow.steps = [DraftStep({"flow": target.flow}, workflow.at)]
+            why = f"it forwards to {target.flow}; what it was to say there is not passed on"
+            self.draft.account(workflow.at, "workflow", workflow.id, "approximated", why)
+            self.draft.flows.append(flow)
+            return
+        flow.keys["on_missing_doc"] = _MISSING
+        flow.steps = self._steps(workflow)
+        if workflow.creates and flow.steps:
+            flow.steps[-1].keys["creates"] = f"{workflow.creates}.md"
+            flow.steps[-1].origins["creates"] = workflow.creates_at or workflow.at
+            if len(flow.steps) > 1:
+                flow.notes.append("Its document is written by its last step, from all before it.")
+        self.draft.account(workflow.at, "workflow", workflow.id, "carried")
+        self.draft.flows.append(flow)
+
+    def _steps(self, workflow: Workflow) -> list[DraftStep]:
+        native = self.emitter.native
+        entry = native.get(workflow.entry, "")
+        parts = [part for part in workflow.parts if part.path in native]
+        if not parts or parts[0].name == "":
+            tasks = [native[part.path] for part in parts] or ([entry] if entry else [])
+            return [self._step(workflow, workflow.id, tasks, workflow.at, first=True, last=True)]
+        found = []
+        seen: set[str] = set()
+        for number, part in enumerate(parts):
+            name = part.name if part.name not in seen else slug(f"{part.name}-{number + 1}")
+            seen.add(name)
+            tasks = [each for each in (entry, native[part.path]) if each]
+            at = Origin(part.path)
+            is_last = number == len(parts) - 1
+            found.append(self._step(workflow, name, tasks, at, first=number == 0, last=is_last))
+            self.draft.account(at, "step", part.path, "carried")
+        return found
+
+    def _step(
+        self,
+        workflow: Workflow,
+        name: str,
+        tasks: list[str],
+        at: Origin,
+        *,
+        first: bool,
+        last: bool,
+    ) -> DraftStep:
+        keys: dict[str, Any] = {"agent": workflow.owner}
+        if name == workflow.creates:
+            name = f"{name}-step"
+        if name != workflow.owner:
+            keys["id"] = name
+        if tasks:
+            names = [task.partition("/")[2] for task in tasks]
+            keys["task"] = names[0] if len(names) == 1 else names
+        shown = [
+            self.emitter.native[path] for path in workflow.shown if path in self.emitter.native
+        ]
+        for part in workflow.parts:
+            if part.name == name and part.path in self.emitter.native:
+                shown += self.emitter.mentioned(part.path, "templates")
+        if not shown and len(workflow.parts) == 0:
+            shown = self.emitter.mentioned(workflow.entry, "templates")
+        own = dict.fromkeys(path for path in shown if path.startswith("templates/"))
+        templates = [path.partition("/")[2] for path in own]
+        if templates:
+            keys["template"] = templates[0] if len(templates) == 1 else templates
+        if workflow.requires:
+            keys["reads"] = [f"{name}.md" for name in workflow.requires]
+        note = self._note(workflow, first=first, last=last)
+        if note:
+            keys["note"] = note
+        return DraftStep(keys, at)
+
+    def _note(self, workflow: Workflow, *, first: bool, last: bool) -> str:
+        parts = []
+        if workflow.facts:
+            parts.append(
+                "Facts that hold all the time:\n" + "\n".join(f"- {f}" for f in workflow.facts)
+            )
+        if first and workflow.before:
+            parts.append("First:\n" + "\n".join(f"- {each}" for each in workflow.before))
+        if last and workflow.after:
+            parts.append("At the end:\n" + "\n".join(f"- {each}" for each in workflow.after))
+        text = "\n\n".join(parts)
+        return self.emitter.fill(workflow.entry, text, self.values(workflow)) if text else ""
+
+    # -- tables
+
+    def _module(self, module: str) -> None:
+        rows = [
+            (row, self.of_row[number])
+            for number, row in enumerate(self.rows)
+            if row.module == module and number in self.of_row
+        ]
+        placed = [(row, workflow) for row, workflow in rows if not row.is_anytime]
+        named = {key for row, _ in rows for key in (*row.after, *row.before)}
+        placed = [
+            (row, workflow)
+            for row, workflow in rows
+            if (row, workflow) in placed or row.key in named
+        ]
+        if not placed:
+            return
+        at = placed[0][0].at
+        try:
+            every = [row for row in self.rows if row.module == module]
+            before = edges(self.tree, every)
+            order = [every[number] for number in ordered(every, before)]
+        except Cycle as cycle:
+            place = cycle.rows[0].at
+            message = f"workflows follow each other in a circle: {cycle}"
+            hint = "take one of the edges out of the table"
+            self.tree.diagnostics.add("BMAD635", self.tree.at(*place), message, hint)
+            self.draft.account(place, "order", module, "left", message)
+            return
+        flow = DraftFlow(self._name(module), at, self.settings.titles.get(slug(module), ""))
+        flow.description = flow.description or module
+        flow.notes.append("The order of the module's table. Optional steps run when inputs say so:")
+        flow.notes.append('"inputs": {"conditions": {"<step>": true}}')
+        by_row = {id(row): workflow for row, workflow in placed}
+        for row in order:
+            if id(row) in by_row:
+                self._row_step(flow, row, by_row[id(row)])
+        self.draft.flows.append(flow)
+        self.draft.account(at, "order", module, "carried")
+
+    def _name(self, module: str) -> str:
+        own = next(
+            (code for code, title in self.settings.titles.items() if module in (code, title)), ""
+        )
+        name = own or slug(module) or "module"
+        while spec.id_key(name) in self.taken:
+            name = slug(f"{name}-module")
+        self.taken.add(spec.id_key(name))
+        return name
+
+    def _row_step(self, flow: DraftFlow, row: Row, workflow: Workflow) -> None:
+        taken = {step.keys.get("id", step.keys["flow"]) for step in flow.steps}
+        target = workflow.flow
+        name = target if target not in taken else slug(row.name)
+        keys: dict[str, Any] = {"flow": self._variant(row, workflow)}
+        while name in taken:
+            name = slug(f"{name}-again")
+        if name != keys["flow"]:
+            keys["id"] = name
+        step = DraftStep(keys, row.at)
+        if not row.required:
+            keys["when"] = f'inputs.conditions["{name}"]'
+            message = f"the step {quoted(name)} is optional: it runs when inputs say so"
+            hint = f'send "inputs": {{"conditions": {{"{name}": true}}}}'
+            self.tree.diagnostics.add("BMAD609", self.tree.at(*row.at), message, hint)
+            self.draft.account(row.at, "condition", name, "carried")
+        flow.steps.append(step)
+
+    def _variant(self, row: Row, workflow: Workflow) -> str:
+        """The flow of a row: the workflow's own, or one that is told the row's action."""
+        same = [
+            other
+            for number, other in enumerate(self.rows)
+            if self.of_row.get(number) is workflow and other.module == row.module
+        ]
+        if len(same) < 2 or row is same[0]:
+            return workflow.flow
+        name = slug(f"{workflow.flow}-{row.action or row.name}")
+        if spec.id_key(name) in self.taken:
+            return name
+        self.taken.add(spec.id_key(name))
+        flow = DraftFlow(name, row.at, one_line(row.description) or row.name)
+        flow.keys["on_missing_doc"] = _MISSING
+        flow.steps = self._steps(workflow)
+        what = row.action or row.options or row.name
+        said = f"This time it is for: {row.name} ({what}). {one_line(row.description)}".strip()
+        for step in flow.steps:
+            step.keys["note"] = "\n\n".join(p for p in (said, step.keys.get("note", "")) if p)
+        self.draft.flows.append(flow)
+        return name
+
+
+def _add(names: list[str], name: str) -> None:
+    if name not in names:
+        names.append(name)

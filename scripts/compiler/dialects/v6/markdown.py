@@ -1,0 +1,108 @@
+"""A foreign Markdown file: its front-matter, its body, and the sections that are for a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from typing import Final, NamedTuple
+
+from ....runtime.yamltext import Mapping, Node
+from ...frontmatter import NotClosed, split
+from .. import lenient
+from ..tree import ForeignTree
+from .fields import keys_of
+
+_HEADING: Final = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*$")
+_FENCE: Final = re.compile(r"^[ \t]{0,3}(`{3,}|~{3,})")
+_STEP: Final = re.compile(r"^(?:step\s+)?[\d.]+[:.)]?\s*", re.IGNORECASE)
+# What a service does by itself, or has nobody to do it for.
+_FOR_A_PERSON: Final = (
+    "resolve the agent block",
+    "resolve the workflow block",
+    "execute prepend steps",
+    "execute append steps",
+    "load persistent facts",
+    "load config",
+    "greet the user",
+    "configuration loading",
+)
+
+
+class Page(NamedTuple):
+    """`keys` are those of the front-matter, `matter` its mapping; `line` is the body's first."""
+
+    keys: dict[str, Node]
+    matter: Mapping | None
+    body: str
+    line: int
+
+
+def page(tree: ForeignTree, path: str) -> Page:
+    """The parts of a file; broken front-matter was reported, and is then none."""
+    text = tree.text(path) or ""
+    text, skipped = _from_matter(text)
+    try:
+        matter = split(text)
+    except NotClosed:
+        return Page({}, None, text, 1 + skipped)
+    if matter.yaml is None:
+        return Page({}, None, matter.body, 1 + skipped)
+    root = lenient.mapping(tree, path, matter.yaml, matter.yaml_line + skipped)
+    return Page(keys_of(root), root, matter.body, matter.body_line + skipped)
+
+
+def _from_matter(text: str) -> tuple[str, int]:
+    """`text` from its front-matter on, where only blank lines and comments stand before that."""
+    found = re.match(r"(?:[ \t]*\n|<!--(?:(?!-->).)*-->[ \t]*\n?)+(?=---[ \t]*\n)", text, re.DOTALL)
+    if found is None:
+        return text, 0
+    return text[found.end() :], text.count("\n", 0, found.end())
+
+
+class Section(NamedTuple):
+    """A heading and what stands below it, up to the next heading of any level."""
+
+    level: int
+    title: str
+    text: str
+
+
+def sections(body: str) -> list[Section]:
+    """The sections of a text; what stands before the first heading has level 0."""
+    found = [Section(0, "", "")]
+    lines: list[str] = []
+    fence = ""
+    for line in body.split("\n"):
+        mark = _FENCE.match(line)
+        if mark:
+            fence = "" if fence and mark[1].startswith(fence) else fence or mark[1]
+        heading = None if fence or mark else _HEADING.match(line)
+        if heading is None:
+            lines.append(line)
+            continue
+        found[-1] = found[-1]._replace(text="\n".join(lines))
+        found.append(Section(len(heading[1]), heading[2], ""))
+        lines = [line]
+    found[-1] = found[-1]._replace(text="\n".join(lines))
+    return found
+
+
+def without(body: str, more: Container[str] = ()) -> tuple[str, int]:
+    """The text without sections for a person (and those titled as in `more`), and their number.
+
+    A section goes with all that stands below it.
+    """
+    kept: list[str] = []
+    dropped = 0
+    below = 0  # the level of the section that goes
+    for section in sections(body):
+        title = _STEP.sub("", section.title).strip().lower()
+        if below and (section.level > below or section.level == 0):
+            continue
+        below = 0
+        if section.level and (title in more or title.startswith(_FOR_A_PERSON)):
+            below = section.level
+            dropped += 1
+            continue
+        kept.append(section.text)
+    return "\n".join(kept).strip("\n"), dropped

@@ -1,0 +1,84 @@
+"""Where a foreign text's file names lead: to a file of the tree, nowhere, or out of it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Final
+
+from ..tree import ForeignTree
+
+_ROOTS: Final = re.compile(r"^(?:\{project-root\}|\{project_root\}|\{root\})/")
+_HOMES: Final = re.compile(r"^(?:\{bmad_folder\}|_bmad|\.bmad|bmad|src|bmad/src)/")
+_HERE: Final = re.compile(r"^(?:\{skill-root\}|\{installed_path\}|\{workflow_path\}|\.)/")
+_ABSOLUTE: Final = re.compile(r"^(?:/|~|[A-Za-z]:[\\/])")
+
+
+class Paths:
+    """Looks files up by what authors call them. `base` is the folder of the text that does."""
+
+    def __init__(self, tree: ForeignTree) -> None:
+        self.files = tree.files
+        self.by_name: defaultdict[str, list[str]] = defaultdict(list)
+        for path in sorted(tree.files):
+            self.by_name[path.rpartition("/")[2]].append(path)
+
+    def find(self, reference: str, base: str = "") -> str | None:
+        """The file's path; None when there is none, or when it would lie outside."""
+        name = _ROOTS.sub("", reference.strip().strip("'\"`").replace("\\", "/"))
+        if not name or leaves(reference, base):
+            return None
+        beside = joined(base, _HERE.sub("", name))
+        if beside is not None and beside in self.files:
+            return beside
+        inner = name
+        while (shorter := _HOMES.sub("", _HERE.sub("", inner))) != inner:
+            inner = shorter
+        return self._by_end(inner, base)
+
+    def _by_end(self, name: str, base: str) -> str | None:
+        found = joined("", name.lstrip("/"))
+        if not found:
+            return None
+        near = [
+            path
+            for path in self.by_name.get(found.rpartition("/")[2], ())
+            if path == found or path.endswith(f"/{found}")
+        ]
+        return min(near, key=lambda path: (-_shared(path, base), path), default=None)
+
+
+def joined(base: str, name: str) -> str | None:
+    """`name` taken from the folder `base`, without dots; None when it leads out of the tree."""
+    parts = [part for part in base.split("/") if part]
+    for part in name.split("/"):
+        if part == "..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def leaves(reference: str, base: str) -> bool:
+    """Whether a name leads out of the tree."""
+    name = reference.strip().strip("'\"`").replace("\\", "/")
+    name = _HERE.sub("", _ROOTS.sub("", name)) if not _ROOTS.match(name) else _ROOTS.sub("", name)
+    start = "" if _ROOTS.match(reference.strip()) else base
+    return bool(_ABSOLUTE.match(name)) or joined(start, name) is None
+
+
+def folder_of(path: str) -> str:
+    """The folder of a file, empty for the top."""
+    return path.rpartition("/")[0]
+
+
+def _shared(path: str, base: str) -> int:
+    """How many folders two places have in common."""
+    count = 0
+    for one, other in zip(path.split("/"), base.split("/"), strict=False):
+        if one != other:
+            break
+        count += 1
+    return count

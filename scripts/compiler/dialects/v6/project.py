@@ -1,0 +1,245 @@
+"""A whole v6 project as a draft: who there is, what they do, and in which order."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ....runtime import spec
+from ...diagnostics import Diagnostics, quoted
+from .. import detect
+from ..draft import Draft, Origin
+from ..tree import ForeignTree
+from . import agentxml, agentyaml, helptable, manifest
+from .agents import AgentWriter
+from .emit import Emitter
+from .flows import FlowWriter
+from .paths import Paths
+from .persona import Persona, slug
+from .settings import Settings
+from .skills import NAME as SKILL
+from .skills import Skills
+from .workflow import Workflow
+from .workflowfiles import WorkflowFiles, is_configuration
+
+NAME: Final = "bmad-v6"
+# Folders of editors hold copies and pointers, which the readers of neighbours look at.
+_EDITORS: Final = (".claude/", ".github/", ".agents/", ".cursor/")
+_CUSTOMISE: Final = ".customize.yaml"
+_XML: Final = re.compile(rb"<agent\b[^>]*\b(?:id|name)\s*=")
+
+
+def recognises(tree: ForeignTree) -> str:
+    """Why a tree is a v6 project; empty when it is none."""
+    for path in sorted(tree.files):
+        if path.startswith(_EDITORS) or is_test(path):
+            continue
+        folder, _, name = path.rpartition("/")
+        if name.endswith(agentyaml.SUFFIX):
+            return f"{path} is an agent in BMAD's YAML"
+        if name == SKILL and f"{folder}/customize.toml".lstrip("/") in tree.files:
+            return f"{path} has a customize.toml beside it"
+        if name in helptable.NAMES and helptable.is_header(tree.text(path) or ""):
+            return f"{path} has the columns of a module's table"
+        if name == manifest.NAME:
+            return f"{path} lists installed agents"
+        if is_xml_agent(tree, path):
+            return f"{path} has an <agent> element"
+    return ""
+
+
+def is_test(path: str) -> bool:
+    """Whether a file is test data of BMAD's own."""
+    return "/fixtures/" in f"/{path}" and "/test" in f"/{path}"
+
+
+def is_xml_agent(tree: ForeignTree, path: str) -> bool:
+    """Whether a Markdown file holds an agent in XML; what agents' folders hold, and no copy."""
+    if not path.endswith(".md") or not _XML.search(tree.files[path]):
+        return False
+    if "agents" not in path.split("/")[:-1]:
+        return False
+    return detect.of_agent(tree.text(path) or "").kind == "v6-xml"
+
+
+def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
+    """The project's draft; findings go into `diagnostics`, which is the tree's."""
+    own = {path: data for path, data in tree.files.items() if not path.startswith(_EDITORS)}
+    tests = sorted(path for path in own if is_test(path))
+    kept = {path: data for path, data in own.items() if not is_test(path)}
+    inner = ForeignTree(kept, tree.shown, tree.name, diagnostics)
+    project = _Project(inner)
+    if tests:
+        project.tell_tests(tests)
+    return project.read()
+
+
+class _Project:
+    def __init__(self, tree: ForeignTree) -> None:
+        self.tree = tree
+        self.draft = Draft(NAME)
+        self.paths = Paths(tree)
+        self.settings = Settings(tree, self.draft)
+        self.files = WorkflowFiles(tree, self.draft, self.paths, self.settings)
+        self.skills = Skills(self.files)
+        self.emitter = Emitter(tree, self.draft, self.paths)
+        self.personas: list[Persona] = []
+        self.workflows: list[Workflow] = []
+
+    def tell_tests(self, paths: list[str]) -> None:
+        message = f"{len(paths):,} files of test data are not read"
+        hint = "name their folder with --src to read them"
+        self.tree.diagnostics.add("BMAD637", self.tree.at(paths[0]), message, hint)
+        for path in paths:
+            self.draft.taken[path] = f"{path} is test data"
+            self.draft.account(Origin(path), "test data", path, "left", "it tests BMAD itself")
+
+    def read(self) -> Draft:
+        for path in sorted(self.tree.files):
+            self._read_file(path)
+        self._manifests()
+        self._customise()
+        rows = self._tables()
+        self._name_workflows()
+        writer = AgentWriter(self.tree, self.draft, self.emitter, self.settings)
+        writer.name(self.personas)
+        flows = FlowWriter(self.tree, self.draft, self.emitter, self.settings, self.paths)
+        flows.take(self.workflows, self.personas, rows, writer.ids)
+        writer.write(self.personas, flows)
+        flows.write()
+        self.emitter.write()
+        self.emitter.tell_left()
+        self._tell_rest(writer)
+        return self.draft
+
+    def _read_file(self, path: str) -> None:
+        name = path.rpartition("/")[2]
+        if name.endswith(agentyaml.SUFFIX):
+            self.draft.taken[path] = f"{path} is an agent in BMAD's YAML"
+            self._add(path, agentyaml.read_agent(self.tree, path))
+        elif name == SKILL:
+            self.draft.taken[path] = f"{path} is a skill"
+            found = self.skills.read(path)
+            if isinstance(found, Persona):
+                self._add(path, found)
+            else:
+                self.workflows.append(found)
+        elif is_xml_agent(self.tree, path):
+            self.draft.taken[path] = f"{path} has an <agent> element"
+            self._add(path, agentxml.read_agent(self.tree, path))
+        elif name.endswith((".yaml", ".yml")):
+            self._read_yaml(path)
+        elif name == "workflow.md" or (name.startswith("workflow-") and name.endswith(".md")):
+            if "/workflows/" in f"/{path}" and "creation-guide" not in name:
+                self.draft.taken[path] = f"{path} is a workflow"
+                self.workflows.append(self.files.read_page(path))
+        elif name == "workflow.xml" and "/workflows/" in f"/{path}":
+            self.draft.taken[path] = f"{path} is a workflow"
+            self.workflows.append(self.files.start("", path, Origin(path)))
+
+    def _read_yaml(self, path: str) -> None:
+        if not is_configuration(self.tree.text(path) or "") or "template" in path.lower():
+            return
+        self.draft.taken[path] = f"{path} names a workflow's instructions"
+        found = self.files.read_configuration(path)
+        if found is None:
+            why = "its YAML cannot be read"
+            self.draft.account(Origin(path), "workflow", path, "left", why)
+        else:
+            self.workflows.append(found)
+
+    def _add(self, path: str, persona: Persona | None) -> None:
+        if persona is None:
+            why = "it cannot be read"
+            self.draft.account(Origin(path), "agent", path, "left", why)
+            return
+        persona.module = persona.module or self.settings.module_of(path)
+        self.personas.append(persona)
+
+    def _manifests(self) -> None:
+        for path in sorted(self.tree.files):
+            if path.rpartition("/")[2] != manifest.NAME:
+                continue
+            self.draft.taken[path] = f"{path} lists installed agents"
+            known = {persona.at.path for persona in self.personas}
+            for persona, file in manifest.read(self.tree, path):
+                found = self.paths.find(file)
+                if found in known or (found is None and self._has(persona)):
+                    self.draft.account(persona.at, "agent's entry", persona.id, "carried")
+                    continue
+                message = f"the file of the agent {quoted(persona.id)} is not there: {quoted(file)}"
+                hint = "the agent is made of what its row says"
+                place = self.tree.at(*persona.at)
+                self.tree.diagnostics.add("BMAD644", place, message, hint)
+                self.personas.append(persona)
+
+    def _has(self, persona: Persona) -> bool:
+        return any(
+            spec.id_key(slug(known.id)) == spec.id_key(slug(persona.id)) for known in self.personas
+        )
+
+    def _customise(self) -> None:
+        for path in sorted(self.tree.files):
+            name = path.rpartition("/")[2]
+            if not name.endswith(_CUSTOMISE):
+                continue
+            self.draft.taken[path] = f"{path} customises an agent"
+            own = name.removesuffix(_CUSTOMISE)
+            found = next((each for each in self.personas if own in _names(each)), None)
+            if found is None:
+                message = f"there is no agent {quoted(own)} to customise"
+                self.tree.diagnostics.add("BMAD611", self.tree.at(path), message)
+                self.draft.account(Origin(path), "customisation", own, "left", message)
+            else:
+                agentyaml.customise(self.tree, path, found)
+                self.draft.account(Origin(path), "customisation", own, "carried")
+
+    def _tables(self) -> list[helptable.Row]:
+        rows: list[helptable.Row] = []
+        for path in sorted(self.tree.files):
+            if path.rpartition("/")[2] not in helptable.NAMES:
+                continue
+            self.draft.taken[path] = f"{path} has the columns of a module's table"
+            if path.endswith("bmad-help.csv") and any(
+                other.endswith("/module-help.csv") for other in self.tree.files
+            ):
+                why = "an installer put it together from the modules' own tables"
+                self.draft.account(Origin(path), "table", path, "left", why)
+                continue
+            rows += helptable.read(self.tree, path)
+        return rows
+
+    def _name_workflows(self) -> None:
+        """Ids that are all different: the module's name first where one is taken."""
+        seen: dict[str, Workflow] = {}
+        for workflow in self.workflows:
+            own = workflow.id
+            for candidate in (own, slug(f"{workflow.module}-{own}"), *_numbered(own)):
+                if candidate and spec.id_key(candidate) not in seen:
+                    workflow.id = candidate
+                    break
+            seen[spec.id_key(workflow.id)] = workflow
+            if workflow.id != own:
+                message = f"the name {quoted(own)} is taken: this workflow is {quoted(workflow.id)}"
+                place = self.tree.at(*workflow.at)
+                self.tree.diagnostics.add("BMAD607", place, message, "rename one of them")
+
+    def _tell_rest(self, writer: AgentWriter) -> None:
+        if self.skills.unmatched:
+            at, first = self.skills.unmatched[0]
+            count = len(self.skills.unmatched)
+            message = f"{count:,} standing facts name files that are not here, such as {first}"
+            hint = "supply them as documents, or write the facts down"
+            self.tree.diagnostics.add("BMAD611", self.tree.at(*at), message, hint)
+            for place, fact in self.skills.unmatched:
+                why = "no file of the project matches"
+                self.draft.account(place, "fact", fact, "left", why)
+        writer.tell_dropped()
+
+
+def _numbered(own: str) -> list[str]:
+    return [f"{own[: spec.MAX_ID - 4]}-{number}" for number in range(2, 1000)]
+
+
+def _names(persona: Persona) -> set[str]:
+    return {persona.id, f"{persona.module}-{persona.id}"}

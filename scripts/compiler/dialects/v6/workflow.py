@@ -1,0 +1,72 @@
+"""A workflow of v6, whatever it was written in, and what its parts are called."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from ....runtime import spec
+from ..draft import Origin
+from .persona import slug
+
+_BRACES: Final = re.compile(r"\{\{?[^{}]*\}?\}")
+_PARENTHESES: Final = re.compile(r"\([^()]*\)")
+_FIRST: Final = re.compile(r"\s*(?:[|,;+/]| or | and/or | plus )\s*")
+_FILE: Final = re.compile(r"([\w.-]+)\.(md|ya?ml|json|csv|html|txt)\b", re.IGNORECASE)
+_DASHES: Final = re.compile(r"[-_.]{2,}")
+MAX_DOCUMENT: Final = 60
+
+
+@dataclass(slots=True)
+class Part:
+    """A step: its name, and the file that says what is to be done."""
+
+    name: str
+    path: str
+
+
+@dataclass(slots=True)
+class Workflow:
+    """`entry` is the file it begins with, `parts` its steps in order (none: the entry is all).
+
+    `shown` are templates and the like that every step sees, `files` all that may be read.
+    `forward` names another workflow that stands for this one.
+    """
+
+    id: str
+    at: Origin
+    entry: str
+    folder: str
+    title: str = ""
+    description: str = ""
+    module: str = ""
+    parts: list[Part] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    creates: str = ""
+    creates_at: Origin | None = None
+    requires: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
+    facts: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+    forward: str = ""
+    flow: str = ""
+    owner: str = ""
+
+
+def document_of(text: str) -> str:
+    """The name of the first document that a text speaks of, without `.md`; empty for none."""
+    first = _FIRST.split(_PARENTHESES.sub("", _BRACES.sub("", text)).strip())[0]
+    file = _FILE.search(first)
+    if file is None:
+        name = slug(first)
+    else:
+        stem = _DASHES.sub("-", file[1].strip("-_.")).lower()
+        suffix = "" if file[2].lower() == "md" else f".{file[2].lower()}"
+        name = f"{stem}{suffix}" if stem else ""
+    name = name[:MAX_DOCUMENT].rstrip("-_.")
+    return name if spec.is_document_id(name) and "__" not in name else ""

@@ -1,0 +1,221 @@
+"""Workflows in files of their own: `workflow.yaml` with instructions, `workflow.md` with steps."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ....runtime.yamltext import Mapping, Node
+from ...diagnostics import near_match, quoted
+from .. import lenient
+from ..draft import Draft, Origin
+from ..tree import ForeignTree
+from .fields import keys_of, origin, scalars, text_of
+from .markdown import page
+from .paths import Paths, folder_of, leaves
+from .persona import one_line, slug
+from .settings import Settings
+from .workflow import Part, Workflow, document_of
+
+MAX_STEPS: Final = 200
+_CONFIGURED: Final = re.compile(r"^(?:instructions|installed_path):", re.MULTILINE)
+_STEP_FILE: Final = re.compile(r"step-(?:[a-z]-)?(\d+)([a-z]?)(?:[-.]|$)")
+_MENTION: Final = re.compile(r"[\w{}./-]*step-[\w-]+\.md\b")
+_NEXT: Final = ("nextStepFile", "nextStep", "firstStepFile", "firstStep")
+_SPLIT: Final = re.compile(r"\s*\|\|\s*")
+
+
+def is_configuration(text: str) -> bool:
+    """Whether a YAML file is a workflow's: it names its instructions."""
+    return len(_CONFIGURED.findall(text)) > 0 and "\nname:" in f"\n{text}"
+
+
+class WorkflowFiles:
+    """Reads the workflows of one tree."""
+
+    def __init__(self, tree: ForeignTree, draft: Draft, paths: Paths, settings: Settings) -> None:
+        self.tree = tree
+        self.draft = draft
+        self.paths = paths
+        self.settings = settings
+
+    def start(self, name: str, path: str, at: Origin) -> Workflow:
+        """A workflow with what its place alone says."""
+        folder = folder_of(path)
+        own = slug(name) or slug(folder.rpartition("/")[2]) or "workflow"
+        found = Workflow(own, at, path, folder, module=self.settings.module_of(path))
+        if path.rpartition("/")[2] in ("SKILL.md", "workflow.md", "workflow.yaml", "workflow.xml"):
+            start = f"{folder}/" if folder else ""
+            found.files = [
+                each
+                for each in sorted(self.tree.files)
+                if each.startswith(start) and not each.endswith((".toml", "manifest.json"))
+            ]
+        return found
+
+    # -- workflow.yaml
+
+    def read_configuration(self, path: str) -> Workflow | None:
+        """The workflow of a `workflow.yaml`; None when it does not parse, which was reported."""
+        text = self.tree.text(path)
+        root = None if text is None else lenient.mapping(self.tree, path, text)
+        if root is None:
+            return None
+        keys = keys_of(root)
+        workflow = self.start(text_of(keys.get("name")), path, origin(path, root))
+        workflow.title = text_of(keys.get("name"))
+        workflow.description = one_line(text_of(keys.get("description")))
+        workflow.values = self._values(path, root)
+        instructions = self._file(workflow, keys.get("instructions"), "instructions")
+        workflow.parts = [Part("", instructions)] if instructions else []
+        template = self._file(workflow, keys.get("template"), "template")
+        if template:
+            workflow.shown.append(template)
+        for name in ("validation", "checklist"):
+            checklist = self._file(workflow, keys.get(name), name)
+            if checklist and checklist not in workflow.files:
+                workflow.files.append(checklist)
+        self._creates(workflow, keys.get("default_output_file"))
+        self._inputs(workflow, keys)
+        return workflow
+
+    def _values(self, path: str, root: Mapping) -> dict[str, str]:
+        """Its own settings; of `a || b` the first that is known."""
+        found = {}
+        for key, text, _ in scalars(root, path):
+            parts = _SPLIT.split(text)
+            known = (part for part in parts if not self.settings.placeholders.resolve(part).left)
+            value = next(known, parts[0]).strip("'\"")
+            if value and key != "date" and value != "system-generated":
+                found[key] = value
+        found["installed_path"] = folder_of(path) or "."
+        return found
+
+    def _file(self, workflow: Workflow, node: Node | None, what: str) -> str | None:
+        """The file that a key names, relative to the tree; told when it is not there."""
+        name = text_of(node)
+        if node is None or name.lower() in ("", "false", "none"):
+            return None
+        at = origin(workflow.entry, node)
+        found = self.reference(name, workflow, at)
+        if found is None:
+            self.draft.account(at, what, name, "left", "there is no such file")
+        return found
+
+    def reference(self, name: str, workflow: Workflow, at: Origin) -> str | None:
+        """The file that a structured reference means; a finding when there is none."""
+        values = self.settings.placeholders.with_values(workflow.values)
+        place = self.tree.at(*at)
+        filled = name if name.startswith("{installed_path}") else values.resolve(name).text
+        if leaves(filled, workflow.folder):
+            message = f"{quoted(name)} leads out of the project"
+            self.tree.diagnostics.add("BMAD612", place, message, "name a file of the project")
+            return None
+        found = self.paths.find(filled, workflow.folder)
+        if found is None and "{" not in filled:
+            hint = near_match(filled.rpartition("/")[2], self.paths.by_name)
+            self.tree.diagnostics.add("BMAD605", place, f"there is no file {quoted(name)}", hint)
+        return found
+
+    def _creates(self, workflow: Workflow, node: Node | None) -> None:
+        name = text_of(node)
+        if node is None or name.lower() in ("", "false", "none"):
+            return
+        values = self.settings.placeholders.with_values(workflow.values)
+        filled = values.resolve(name).text.rpartition("/")[2]
+        workflow.creates = document_of(filled) or workflow.id
+        workflow.creates_at = origin(workflow.entry, node)
+
+    def _inputs(self, workflow: Workflow, keys: dict[str, Node]) -> None:
+        for value in keys_of(keys.get("input_file_patterns")).values():
+            pattern = text_of(keys_of(value).get("whole")) or text_of(value)
+            if pattern:
+                workflow.inputs.append(pattern.rpartition("/")[2])
+
+    # -- workflow.md and its steps
+
+    def read_page(self, path: str) -> Workflow:
+        """The workflow of a Markdown file, with the chain of its step files."""
+        found = page(self.tree, path)
+        stem = path.rpartition("/")[2].removesuffix(".md")
+        named = text_of(found.keys.get("name"))
+        own = named or (stem.removeprefix("workflow-") if stem.startswith("workflow-") else "")
+        workflow = self.start(own, path, Origin(path))
+        workflow.title = named or workflow.id
+        workflow.description = one_line(text_of(found.keys.get("description")))
+        workflow.values = {key: text_of(value) for key, value in found.keys.items()}
+        self.follow(workflow, found.keys, found.body, found.line)
+        return workflow
+
+    def follow(self, workflow: Workflow, keys: dict[str, Node], body: str, line: int) -> None:
+        """Add the steps: each names the next one."""
+        path = workflow.entry
+        seen: set[str] = set()
+        while len(workflow.parts) < MAX_STEPS:
+            following = self._next(workflow, path, keys, body, line)
+            if following is None or following in seen:
+                break
+            seen.add(following)
+            stem = following.rpartition("/")[2].removesuffix(".md")
+            workflow.parts.append(Part(slug(stem), following))
+            found = page(self.tree, following)
+            self._output(workflow, following, found.keys)
+            path, keys, body, line = following, found.keys, found.body, found.line
+        workflow.aside = [
+            each
+            for each in workflow.files
+            if _STEP_FILE.match(each.rpartition("/")[2])
+            and each not in seen
+            and workflow.parts
+            and folder_of(each) in {folder_of(part.path) for part in workflow.parts}
+        ]
+        for each in workflow.aside:
+            why = "no step leads to it by itself: it can be read when a step asks for it"
+            self.draft.account(Origin(each), "step", each, "approximated", why)
+
+    def _next(
+        self, workflow: Workflow, path: str, keys: dict[str, Node], body: str, line: int
+    ) -> str | None:
+        base = folder_of(path)
+        for key in _NEXT:
+            if text_of(keys.get(key)):
+                return self._step(workflow, text_of(keys[key]), base, origin(path, keys[key]))
+        mentions = list(_MENTION.finditer(body))
+        own = _STEP_FILE.match(path.rpartition("/")[2])
+        for mention in mentions if own is None else reversed(mentions):
+            name = _STEP_FILE.match(mention[0].rpartition("/")[2])
+            if name is None or name[2]:
+                continue
+            if own is None or int(name[1]) == int(own[1]) + 1:
+                at = Origin(path, body.count("\n", 0, mention.start()) + line)
+                return self._step(workflow, mention[0], base, at, declared=False)
+        return None
+
+    def _step(
+        self, workflow: Workflow, name: str, base: str, at: Origin, *, declared: bool = True
+    ) -> str | None:
+        """The file of a next step. One that front-matter declares has to be there."""
+        filled = self.settings.placeholders.with_values(workflow.values).resolve(name).text
+        place = self.tree.at(*at)
+        if leaves(filled, base):
+            message = f"{quoted(name)} leads out of the project"
+            self.tree.diagnostics.add("BMAD612", place, message, "name a file of the project")
+            return None
+        found = self.paths.find(filled, base) or self.paths.find(filled, workflow.folder)
+        if found is None:
+            beside = (path.rpartition("/")[2] for path in workflow.files)
+            message = f"the next step {quoted(name)} is not there"
+            hint = near_match(name.rpartition("/")[2], beside) or "the workflow ends here"
+            code = "BMAD636" if declared else "BMAD605"
+            self.tree.diagnostics.add(code, place, message, hint)
+            self.draft.account(at, "step", name, "left", "there is no such file")
+        return found
+
+    def _output(self, workflow: Workflow, path: str, keys: dict[str, Node]) -> None:
+        node = keys.get("outputFile") or keys.get("output_file")
+        name = text_of(node)
+        if node is None or not name or workflow.creates:
+            return
+        filled = self.settings.placeholders.with_values(workflow.values).resolve(name).text
+        workflow.creates = document_of(filled.rpartition("/")[2])
+        workflow.creates_at = origin(path, node)

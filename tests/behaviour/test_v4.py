@@ -1,0 +1,225 @@
+"""BMAD v4 as it was published: compiled, served, and every workflow run to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.project import ROOT, Project
+from tests.service import Service
+
+TOKENS = 12_000  # of a step's fixed prompt, at four characters each
+FORKS = ("Ragnarok3s__Bmad-Method-v3", "fmt-mgj__*", "bmad-code-org__BMAD-METHOD@v4.0.0")
+VARIES = re.compile(r"^## (?:Results of earlier steps|Documents)$", re.MULTILINE)
+
+
+def source(corpus: Path, name: str) -> Path:
+    found = sorted(corpus.glob(name))
+    if not found:
+        pytest.skip(f"{name} is not there")
+    return found[0]
+
+
+def compiled(src: Path, root: Path) -> tuple[Project, list[dict[str, Any]]]:
+    """The project and what was found."""
+    made = Project(root)
+    done = made.compile("--src", str(src), "--output-format", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+    return made, findings
+
+
+@pytest.fixture(scope="module")
+def published(
+    corpus_of_module: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, list[dict[str, Any]]]:
+    src = source(corpus_of_module, "bmad-code-org__BMAD-METHOD@v4.44.3")
+    return compiled(src, tmp_path_factory.mktemp("v4"))
+
+
+@pytest.fixture(scope="module")
+def served(published: tuple[Project, list[dict[str, Any]]]) -> Iterator[Service]:
+    made, _ = published
+    with_log = made.root / "service.log"
+    service = Service(made.root, log=with_log, environment={"TESTING": "1"}).wait_until_live()
+    yield service
+    service.stop()
+
+
+@pytest.fixture(scope="module")
+def corpus_of_module() -> Path:
+    folder = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corpus")
+    if not folder.is_dir():
+        pytest.skip("no corpus of agent files beside the checkout")
+    return folder
+
+
+def graphs(made: Project) -> dict[str, dict[str, Any]]:
+    found = (json.loads(p.read_text("utf-8")) for p in sorted((made.out / "graphs").glob("*.json")))
+    return {graph["flow"]: graph for graph in found}
+
+
+def wishes(made: Project) -> dict[str, dict[str, bool]]:
+    """The inputs that let every step run that waits for one."""
+    text = "\n".join(p.read_text("utf-8") for p in (made.out / "flows").glob("*.py"))
+    conditions = re.findall(r"inputs\.conditions\.(\w+)", text)
+    optional = re.findall(r'inputs\.optional\["([\w-]+)"\]', text)
+    wished = {"conditions": conditions, "optional": optional}
+    return {kind: dict.fromkeys(names, True) for kind, names in wished.items()}
+
+
+def run_to_the_end(service: Service, flow: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The answer; every gate is approved."""
+    body: dict[str, Any] = {"flow": flow, "inputs": inputs}
+    for _ in range(10):
+        answer: dict[str, Any] = service.run("A shared shopping list", flow[:90], **body).json()
+        if answer.get("status") != "pending":
+            return answer
+        gate = answer["pending_gates"][0]["gate"]
+        body["decision"] = {"gate": gate, "action": "approve"}
+    raise AssertionError(f"{flow} does not end")
+
+
+def test_all_of_it_compiles_without_an_error(
+    published: tuple[Project, list[dict[str, Any]]], corpus_of_module: Path
+) -> None:
+    made, findings = published
+    src = source(corpus_of_module, "bmad-code-org__BMAD-METHOD@v4.44.3")
+    agents = len(list(src.glob("**/agents/*.md")))
+    assert len(list((made.out / "agents").glob("*.py"))) - 1 == agents == 38
+    stems = {path.stem for path in src.glob("**/workflows/*.yaml")}
+    sources = {re.sub(r"-stories$", "", flow) for flow in graphs(made)}
+    assert len(stems) <= len(sources)
+    assert {each["severity"] for each in findings} <= {"warning", "note"}
+    assert all(each["line"] > 0 and each["path"].endswith((".md", ".yaml")) for each in findings)
+
+
+def test_every_workflow_runs_to_its_end(
+    published: tuple[Project, list[dict[str, Any]]], served: Service
+) -> None:
+    made, _ = published
+    everything = wishes(made)
+    for flow, graph in graphs(made).items():
+        answer = run_to_the_end(served, flow, everything)
+        assert answer["status"] == "success", (flow, answer)
+        done = set(answer["results"])
+        loops = {step["id"] for step in graph["steps"] if {"done"} == set(step["actions"])}
+        assert {step["id"] for step in graph["steps"]} - done <= loops, flow
+
+
+def test_without_any_word_conditions_skip_and_say_so(served: Service) -> None:
+    answer = run_to_the_end(served, "greenfield-service", {})
+    assert answer["status"] == "success"
+    assert "pm-updates-prd" in answer["skipped"]
+    assert "story-cycle.1.analyst-review-draft-story" in answer["skipped"]
+
+
+LOOK = """
+import asyncio, json, sys
+from pathlib import Path
+from generated.flows import FLOWS
+from generated.runtime.assets import Assets
+from generated.runtime.context import FlowContext
+from generated.runtime.events import EventLog
+from generated.runtime.models.mock import MockLLM, built_answer
+from generated.runtime.runner import MemoryRunner
+from generated.runtime.services import Services
+
+class Approving(MemoryRunner):
+    async def human(self, ticket, question):
+        return {"output": {"action": question.actions[0]}, "action": question.actions[0]}
+
+def look(flow):
+    seen = {}
+    def answer(request):
+        seen[request.step] = (request.system, request.messages[0].content)
+        return built_answer(request)
+    services = Services(model=MockLLM(answer), assets=Assets(Path("generated/assets")))
+    runner = Approving(EventLog("look"))
+    context = FlowContext("IDEA", services=services, inputs=json.loads(sys.argv[1]), runner=runner)
+    asyncio.run(FLOWS[flow].build().run_async(context))
+    return seen
+
+print(json.dumps({flow: look(flow) for flow in FLOWS}))
+"""
+
+
+@pytest.fixture(scope="module")
+def prompts(
+    published: tuple[Project, list[dict[str, Any]]],
+) -> dict[str, dict[str, tuple[str, str]]]:
+    """By flow and step what is sent: the system's text, and the message."""
+    made, _ = published
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, json.dumps(wishes(made))],
+        cwd=made.root,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, tuple[str, str]]] = json.loads(done.stdout)
+    return found
+
+
+def test_each_step_sees_its_persona_task_template_and_documents(
+    prompts: dict[str, dict[str, tuple[str, str]]],
+) -> None:
+    seen = prompts["greenfield-service"]
+    cycle = "story-cycle.1."
+    wanted = {
+        "analyst-project-brief": ("You are Mary", ["templates/project-brief-tmpl.yaml"]),
+        "pm-prd": ("You are John", ["templates/prd-tmpl.yaml", "### project-brief\n"]),
+        "architect-architecture": ("You are Winston", ["architecture-tmpl.yaml", "### prd\n"]),
+        "po-validates": ("You are Sarah", ["po-master-checklist.md", "### architecture\n"]),
+        "po-shard-documents": ("You are Sarah", ["tasks/shard-doc.md", "### prd\n"]),
+        f"{cycle}sm-create-story": ("You are Bob", ["create-next-story.md", "## Item (1 of 1)"]),
+        f"{cycle}dev-implement-story": ("You are James", ["### story\n", "Implement story."]),
+        f"{cycle}qa-review-implementation": ("You are Quinn", ["### implementation_files\n"]),
+    }
+    for step, (persona, parts) in wanted.items():
+        system, message = seen[step]
+        assert system.startswith(persona), step
+        for part in parts:
+            assert part in message, (step, part)
+    assert "## Goals and Background Context" in seen["pm-prd"][1], "the template as an outline"
+    assert "Greet" not in "".join(system for system, _ in seen.values())
+
+
+def test_no_fixed_prompt_is_too_long(prompts: dict[str, dict[str, tuple[str, str]]]) -> None:
+    """What comes of earlier steps is left out; what the compiler puts there is counted."""
+    lengths = {
+        f"{flow}: {step}": (len(system) + len(VARIES.split(message)[0])) // 4
+        for flow, steps in prompts.items()
+        for step, (system, message) in steps.items()
+    }
+    worst = max(lengths, key=lambda step: lengths[step])
+    assert lengths[worst] <= TOKENS, f"{worst} has {lengths[worst]} tokens"
+
+
+@pytest.mark.parametrize("name", FORKS)
+def test_forks_and_older_ones_compile(corpus_of_module: Path, tmp_path: Path, name: str) -> None:
+    src = source(corpus_of_module, name)
+    made, findings = compiled(src, tmp_path)
+    assert all(each["line"] > 0 for each in findings)
+    files = (path for path in src.glob("**/agents/*.md") if ".claude" not in path.parts)
+    agents = [path for path in files if b"```y" in path.read_bytes()]
+    assert len(list((made.out / "agents").glob("*.py"))) - 1 >= 0.95 * len(agents)
+
+
+def test_a_command_is_run_with_its_task_and_template(served: Service) -> None:
+    agent = served.client.get("/agent/pm").json()
+    assert {"create-prd", "shard-prd"} <= set(agent["commands"])
+    body = {"input": "A list", "story_id": "C-1", "command": "create-prd"}
+    answer = served.client.post("/agent/pm/run", json=body).json()
+    assert answer["status"] == "success"
+    assert "templates/prd-tmpl.yaml" in answer["results"]["pm"]
