@@ -15,7 +15,7 @@ from .diagnostics import Diagnostics, Position
 from .dialects.draft import Account, Draft, Origin
 from .dialects.writing import Written, write
 from .place import Misuse, understood
-from .summary import many
+from .summary import Style, many
 
 NOTE: Final = ".import.sha256"
 _HEAD: Final = "# What bmad2pf import wrote, so that it never overwrites what was edited since.\n"
@@ -185,7 +185,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _say_findings(options: ImportOptions, found: Diagnostics) -> None:
     if options.format == "text":
-        sys.stdout.write("\n".join(report.findings(found, report.Style(sys.stdout))) + "\n")
+        sys.stdout.write("\n".join(report.findings(found, Style(sys.stdout))) + "\n")
     else:
         sys.stdout.write(f'{{"findings": {report.findings_json(found)}}}\n')
 
@@ -200,12 +200,12 @@ def _say(
     if options.report not in ("", "-"):
         text = result.as_json(outcome.written, outcome.edited, seconds)
         if not options.report.endswith(".json"):
-            text = "\n".join(result.lines(report.Style(sys.stdout), coloured=False))
+            text = "\n".join(result.lines(Style(sys.stdout), coloured=False))
         Path(options.report).write_text(f"{text}\n", encoding="utf-8")
     if options.format == "json":
         sys.stdout.write(result.as_json(outcome.written, outcome.edited, seconds) + "\n")
         return
-    style = report.Style(sys.stdout)
+    style = Style(sys.stdout)
     lines = list(report.findings(result.found, style))
     lines += result.lines(style) if options.report == "-" else result.summary(style)
     parts = [

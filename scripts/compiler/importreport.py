@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from .diagnostics import Diagnostics, one_line
 from .dialects.draft import Account, Draft, Fate
-from .report import Style
-from .summary import many
+from .summary import Style, many
 
 _FATES: Final[tuple[Fate, ...]] = ("carried", "approximated", "left")
 _COLOURS: Final = {"carried": "note", "approximated": "warning", "left": "error"}
