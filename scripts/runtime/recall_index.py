@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import math
 import sqlite3
-import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
+from .recall_text import TOKENS, text_of
 from .stores.protocol import Entry
 
 VERSION: Final = 2
-MAX_TEXT: Final = 100_000  # characters of a value that can be found
-MAX_QUERY: Final = 20_000  # characters of a question that are read
-MAX_READ_WORDS: Final = 500  # different words of a question that are looked up
 MAX_WORDS: Final = 32  # the rarest of them, by which is searched
 MAX_MATCHES: Final = 10_000  # matches that are scored: the common words of a large memory are left
 MAX_COMMON: Final = 10_000  # words that are known to be common
@@ -28,8 +25,6 @@ SMALL: Final = 20  # entries; below it no word counts as common
 MAX_SEQ: Final = 2**63 - 1
 KEY_WEIGHT: Final = 2.0  # a word of the key, over one of the value
 
-_readers = threading.local()
-_TOKENS: Final = "tokenize='unicode61 remove_diacritics 2'"
 _SCHEMA: Final = f"""
     CREATE TABLE meta (version INTEGER, name TEXT);
     CREATE TABLE scopes (scope TEXT PRIMARY KEY, seq INTEGER, mark TEXT);
@@ -39,12 +34,8 @@ _SCHEMA: Final = f"""
     );
     CREATE INDEX newest ON entries (scope, seq);
     CREATE TABLE counts (scope TEXT PRIMARY KEY, keys INTEGER);
-    CREATE VIRTUAL TABLE texts USING fts5(key, value, {_TOKENS});
+    CREATE VIRTUAL TABLE texts USING fts5(key, value, {TOKENS});
     CREATE VIRTUAL TABLE words USING fts5vocab(texts, row);
-"""
-_QUESTION: Final = f"""
-    CREATE VIRTUAL TABLE question USING fts5(text, {_TOKENS});
-    CREATE VIRTUAL TABLE words USING fts5vocab(question, instance);
 """
 _MATCH: Final = (  # nothing of anyone's is in it
     f"SELECT * FROM (SELECT rowid AS id, -bm25(texts, {KEY_WEIGHT}, 1.0) * ? AS score "  # noqa: S608
@@ -285,50 +276,6 @@ class Index:
             self._removed += 1
             self._add_keys(scope, -1)
             self._database.execute("DELETE FROM texts WHERE rowid = ?", row)
-
-
-def words_of(text: str) -> list[str]:
-    """The different words of a question, as the index knows words, in their order."""
-    database = _reader()
-    database.execute("BEGIN")
-    try:
-        database.execute("INSERT INTO question VALUES (?)", (_clean(text[:MAX_QUERY]),))
-        rows = database.execute("SELECT term FROM words ORDER BY offset").fetchall()
-    finally:
-        database.execute("ROLLBACK")
-    return list(dict.fromkeys(row[0] for row in rows))[:MAX_READ_WORDS]
-
-
-def _reader() -> sqlite3.Connection:
-    """This thread's way to ask FTS5 what it takes for words."""
-    database: sqlite3.Connection | None = getattr(_readers, "database", None)
-    if database is None:
-        database = _readers.database = sqlite3.connect(":memory:", isolation_level=None)
-        database.executescript(_QUESTION)
-    return database
-
-
-def text_of(value: Any) -> str:
-    """What can be found of a value: all its texts, numbers and keys."""
-    parts: list[str] = []
-    todo = [value]
-    length = 0
-    while todo and length < MAX_TEXT:
-        item = todo.pop()
-        if isinstance(item, dict):
-            for name, inner in reversed(item.items()):
-                todo += (inner, name)
-        elif isinstance(item, list | tuple):
-            todo.extend(reversed(item))
-        elif item is not None and not isinstance(item, bool):
-            parts.append(str(item))
-            length += len(parts[-1]) + 1
-    return _clean(" ".join(parts)[:MAX_TEXT])
-
-
-def _clean(text: str) -> str:
-    """Half of a surrogate pair is no text for SQLite, and nothing that anyone looks for."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _weight(total: int, count: int) -> float:

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.runtime.recall import Found, Recall
-from scripts.runtime.recall_index import words_of
+from scripts.runtime.recall_text import words_of
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry, MemoryStore
+from tests.faults.test_store_memory import file_size_limit
 from tests.redis_server import redis_server
 
 T = TypeVar("T")
@@ -247,6 +248,16 @@ def test_a_place_that_holds_no_file_costs_no_answer(tmp_path: Path) -> None:
     fill(tmp_path, TEXTS)
     (tmp_path / ".index").write_text("in the way")
     assert keys(ask(tmp_path, "whale")) == ["whale"]
+
+
+@pytest.mark.parametrize("size", [0, 5_000, 40_000])
+def test_a_full_disk_costs_no_answer(tmp_path: Path, size: int) -> None:
+    values = {f"k{number}": f"fox {number} " + "sea " * 200 for number in range(60)}
+    fill(tmp_path, values)
+    with file_size_limit(size):
+        found = keys(ask(tmp_path, "fox 7", limit=1))
+    assert found == ["k7"]
+    assert keys(ask(tmp_path, "fox 8", limit=1)) == ["k8"]  # with what was left behind
 
 
 def test_all_stories_of_an_agent_are_asked_as_one(tmp_path: Path) -> None:
