@@ -102,8 +102,8 @@ class Index:
         """How far a scope has been taken in."""
         with _Faults():
             row = self._database.execute(
-                "SELECT seq, coalesce((SELECT keys FROM counts WHERE scope = ?1), 0), mark "
-                "FROM scopes WHERE scope = ?1",
+                "SELECT seq, coalesce(keys, 0), mark FROM scopes LEFT JOIN counts USING (scope) "
+                "WHERE scope = ?",
                 (scope,),
             ).fetchone()
         return Known(*row) if row else Known(0, 0, "")
@@ -264,7 +264,8 @@ class Index:
 
     def _add_keys(self, scope: str, change: int) -> None:
         self._database.execute(
-            "INSERT INTO counts VALUES (?1, ?2) ON CONFLICT (scope) DO UPDATE SET keys = keys + ?2",
+            "INSERT INTO counts VALUES (?, ?) "
+            "ON CONFLICT (scope) DO UPDATE SET keys = keys + excluded.keys",
             (scope, change),
         )
 

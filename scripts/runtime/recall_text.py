@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
+from contextlib import closing
 from typing import Any, Final
 
 MAX_TEXT: Final = 100_000  # characters of a value that can be found
@@ -15,28 +15,15 @@ _QUESTION: Final = f"""
     CREATE VIRTUAL TABLE question USING fts5(text, {TOKENS});
     CREATE VIRTUAL TABLE words USING fts5vocab(question, instance);
 """
-_readers = threading.local()
 
 
 def words_of(text: str) -> list[str]:
     """The different words of a question, as the index knows words, in their order."""
-    database = _reader()
-    database.execute("BEGIN")
-    try:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(_QUESTION)
         database.execute("INSERT INTO question VALUES (?)", (_clean(text[:MAX_QUERY]),))
         rows = database.execute("SELECT term FROM words ORDER BY offset").fetchall()
-    finally:
-        database.execute("ROLLBACK")
     return list(dict.fromkeys(row[0] for row in rows))[:MAX_READ_WORDS]
-
-
-def _reader() -> sqlite3.Connection:
-    """This thread's way to ask FTS5 what it takes for words."""
-    database: sqlite3.Connection | None = getattr(_readers, "database", None)
-    if database is None:
-        database = _readers.database = sqlite3.connect(":memory:", isolation_level=None)
-        database.executescript(_QUESTION)
-    return database
 
 
 def text_of(value: Any) -> str:
