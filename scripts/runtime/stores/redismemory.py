@@ -163,8 +163,11 @@ class RedisMemory:
         fields = await self._link.ask(("HKEYS", self._place(scope).memory))
         return [field.decode() for field in fields if field not in (SEQ_FIELD, LIFE_FIELD)]
 
-    async def marks(self, scopes: Sequence[str]) -> dict[str, str]:
-        """The hash that there is now, and its last write, of each scope that has one."""
+    async def marks(self, name: str) -> dict[str, str]:
+        """The hash that there is now, and its last write: of a scope, or of all `{agent_id}:`."""
+        scopes = [name]
+        if name.endswith(":"):
+            scopes = [scope for scope in await self.scopes() if scope.startswith(name)]
         asked = (
             self._link.ask(("HMGET", self._place(scope).memory, LIFE_FIELD, SEQ_FIELD))
             for scope in scopes
