@@ -54,6 +54,9 @@ check: $(dev_stamp) lint types ## Lint, check types, and see whether generated/ 
 bench: $(dev_stamp) ## Measure against peers (minutes; installs them into .venv-bench)
 	@$(BIN)/python -m bench.generate
 	@$(BIN)/python -m bench.flow
+	@$(BIN)/python -m bench.sample
+	@$(BIN)/python -m bench.http
+	@$(BIN)/python -m bench.stream
 	@$(BIN)/python -m bench.service
 	@$(BIN)/python -m bench.store
 	@$(BIN)/python -m bench.redis_store

@@ -255,16 +255,21 @@ class Conversation:
         return reply
 
     async def _sent(self, model: Model, request: ModelRequest) -> ModelReply:
-        lane = self.context.services.lanes.of(model.provider)
+        context = self.context
+        lane = context.services.lanes.of(model.provider)
         if not lane.enter_now():
             return await lane.call(
-                self.context.places,
+                context.places,
                 partial(_tokens, request),
                 partial(self._send, model, request),
                 self.queued,
             )
         try:
-            reply = await self._send(model, request)
+            if context.runner.streaming:
+                call: Coroutine[Any, Any, ModelReply] = self._streamed(model, request)
+            else:
+                call = model.complete(request)
+            reply = await within(self.timeout, call, self._late)
         except BaseException as error:
             lane.leave(error)
             raise

@@ -78,15 +78,12 @@ class _Account:
         self.waiting.append(future)
         await future
 
-    def give_back(self, tokens: int, cost: Decimal) -> None:
-        """A reservation is closed."""
-        self.reserved_tokens -= tokens
-        self.reserved_cost -= cost
-        if self.waiting:
-            for future in self.waiting:
-                if not future.done():
-                    future.set_result(None)
-            self.waiting.clear()
+    def wake(self) -> None:
+        """A reservation was closed."""
+        for future in self.waiting:
+            if not future.done():
+                future.set_result(None)
+        self.waiting.clear()
 
     def charge(self, tokens: int, cost: Decimal | None) -> None:
         """So much was used."""
@@ -140,10 +137,13 @@ class Reservation:
             self._open = False
             provider, model = self._model
             cost = self._prices.cost(provider, (answered, model), used)
-            tokens = used.input_tokens + used.output_tokens
+            tokens, (held_tokens, held_cost) = used.input_tokens + used.output_tokens, self._held
             for account in self._accounts:
                 account.charge(tokens, cost)
-                account.give_back(*self._held)
+                account.reserved_tokens -= held_tokens
+                account.reserved_cost -= held_cost
+                if account.waiting:
+                    account.wake()
 
 
 class Ledger:

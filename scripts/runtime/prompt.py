@@ -71,8 +71,7 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
         return _full(head, sight, limits)
     if not outputs:
         return head
-    texts = [f"### {step}\n\n{as_text(output)}" for step, output in outputs.items()]
-    text = texts[0] if len(texts) == 1 else "\n\n".join(texts)
+    text = _sections([(step, as_text(output)) for step, output in outputs.items()])
     if len(text) > limits.outputs:
         return _full(head, sight, limits)
     return f"{head[0]}\n\n## Results of earlier steps\n\n{text}", head[1]
@@ -91,25 +90,31 @@ def _full(
         parts.append(_part(f"Item ({number} of {of})", as_text(item), limits.input, cut))
     # A text stands once: as a document, else as a result, else as something remembered.
     seen = set(sight.documents.values())
-    outputs = [(step, as_text(output)) for step, output in sight.outputs.items()]
-    if seen:
-        outputs = [(step, text) for step, text in outputs if text not in seen]
+    outputs = []
+    for step, output in sight.outputs.items():
+        text = output if type(output) is str else as_text(output)
+        if text not in seen:
+            outputs.append((step, text))
     if outputs:
         text = _sections(outputs)
         parts.append(_part("Results of earlier steps", text, limits.outputs, cut))
+        seen.update([text for _, text in outputs])
     if sight.documents:
         text = _sections(sight.documents.items())
         parts.append(_part("Documents", text, limits.documents, cut))
-    seen.update([text for _, text in outputs])
-    parts += _remembered(sight, seen, limits, cut)
+    if sight.memory or sight.recalled:
+        parts += _remembered(sight, seen, limits, cut)
     return "\n\n".join(parts), tuple(cut)
 
 
 def _remembered(
     sight: Sight, seen: Set[str], limits: PromptSettings, cut: list[str]
 ) -> Iterator[str]:
-    memory = [(entry.key, as_text(entry.value)) for entry in sight.memory]
-    lines = [f"- {key}: {text}" for key, text in memory if text not in seen]
+    lines = []
+    for entry in sight.memory:
+        text = entry.value if type(entry.value) is str else as_text(entry.value)
+        if text not in seen:
+            lines.append(f"- {entry.key}: {text}")
     if lines:
         heading = f"Memory ({sight.scope}), newest first"
         yield _part(heading, "\n".join(lines), limits.memory, cut)

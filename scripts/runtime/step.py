@@ -66,9 +66,10 @@ class StepNode(_Base):
 
     def following(self, action: str | None) -> str | None:
         """The action for PocketFlow. Raises RunError where nothing would follow."""
-        if action is not None and action in self.successors:
+        successors = self.successors
+        if action is not None and action in successors:
             return action
-        if not self.successors or "default" in self.successors:
+        if not successors or "default" in successors:
             return None
         # PocketFlow would end the flow here with a warning, as if all were done.
         raise RunError(f"nothing follows action {action!r} of step {self.step!r}", step=self.step)
