@@ -8,10 +8,10 @@ from typing import Final
 
 from .options import deliver, parse
 from .report import Report
-from .stores import files, reads
+from .stores import documents, files, reads
 
 # Each has `measure(report, folder, options)`: it adds its tables, aims and notes.
-_PARTS: Final = {"files": files, "reads": reads}
+_PARTS: Final = {"files": files, "documents": documents, "reads": reads}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -195,7 +195,8 @@ class Wired:
         self.service.wait_until(lambda: self.faulty.open == 0)
         self.service.wait_until(lambda: self.measured()["bmad_runs_active"] == 0)
         tasks = self.measured()["bmad_tasks"]
-        names = map(_target, Path(f"/proc/{self.service.pid}/fd").iterdir())
+        folder = Path(f"/proc/{self.service.pid}/fd")  # Linux has it
+        names = map(_target, folder.iterdir() if folder.is_dir() else ())
         return tasks, sum("/memory/" not in name for name in names)
 
 

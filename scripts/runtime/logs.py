@@ -30,6 +30,7 @@ _log = logging.getLogger(f"{ROOT}.run")
 _FIELDS: Final = ("agent", "story_id", "run_id", "duration_ms")
 _FACTS: Final = {
     "step.completed": ("action", "model", "provider", "usage"),
+    "step.reused": ("action", "reason"),
     "step.tool": ("tool", "status"),
     "step.retrying": ("attempt", "wait_s"),
 }

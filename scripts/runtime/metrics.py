@@ -17,6 +17,7 @@ from .series import OTHER, Counter, Family, Timer
 T = TypeVar("T")
 
 _MODEL: Final = ("provider", "model")
+_MAX_NAME: Final = 100  # characters of a model's name, which is whatever the provider says
 _TOKENS: Final = tuple((kind, f"{kind}_tokens") for kind in ("input", "output", "cached"))
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
@@ -81,7 +82,7 @@ class Metrics:
             if count is not None:
                 count(flow, event)
                 if usage := event.data.get("usage"):
-                    who = event.data["provider"], event.data["model"]
+                    who = event.data["provider"], event.data["model"][:_MAX_NAME]
                     bills.setdefault(who, []).append(usage)
         for who, usages in bills.items():
             self._paid(who, usages)

@@ -54,7 +54,7 @@ class Outline:
         """The titles of sections that a document lacks, in the template's order."""
         there = {_bare(found) for found in _HEADING.findall(document)}
         titles = (heading.lstrip("# ") for heading in self.headings)
-        return tuple(title for title in titles if _bare(title) not in there)
+        return tuple(title for title in titles if not _is_there(title, there))
 
 
 def outline(text: str) -> Outline | None:
@@ -141,6 +141,13 @@ def _headings(sections: Sequence[Any], depth: int) -> Iterator[str]:
         inner = section.get("sections")
         if isinstance(inner, list):
             yield from _headings(inner, depth + 1 if title else depth)
+
+
+def _is_there(title: str, there: set[str]) -> bool:
+    fixed, choice, _ = title.partition("{")
+    if not choice:
+        return _bare(title) in there
+    return any(heading.startswith(_bare(fixed)) for heading in there)  # `Style: {one|other}`
 
 
 def _bare(title: str) -> str:

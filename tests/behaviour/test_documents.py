@@ -62,6 +62,7 @@ def curl(service: Service, request: Block) -> str:
     assert asked != command, f"line {request.line} asks no service"
     done = subprocess.run(
         asked,
+        cwd=service.log_file.parent,  # some write a file
         env=clean_environment(),
         capture_output=True,
         encoding="utf-8",

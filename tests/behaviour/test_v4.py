@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from scripts.runtime.template import outline
+from tests.conftest import StartService
 from tests.project import ROOT, Project
 from tests.service import Service
+from tests.stand_in import StandIn
 
 TOKENS = 12_000  # of a step's fixed prompt, at four characters each
 FORKS = ("Ragnarok3s__Bmad-Method-v3", "fmt-mgj__*", "bmad-code-org__BMAD-METHOD@v4.0.0")
@@ -223,3 +226,64 @@ def test_a_command_is_run_with_its_task_and_template(served: Service) -> None:
     answer = served.client.post("/agent/pm/run", json=body).json()
     assert answer["status"] == "success"
     assert "templates/prd-tmpl.yaml" in answer["results"]["pm"]
+
+
+def scripted(corpus: Path) -> list[dict[str, Any]]:
+    """Answers of a provider, by what each step is told."""
+    templates = source(corpus, "bmad-code-org__BMAD-METHOD@v4.44.3") / "bmad-core" / "templates"
+    found = outline((templates / "prd-tmpl.yaml").read_text("utf-8"))
+    assert found is not None
+    prd = "# PRD\n\n" + "\n\n".join(f"{heading}\n\nText." for heading in found.headings)
+    verdict = {"verdict": "fail", "summary": "A risk is missing", "items": []}
+    stories = [{"epic": "1", "title": f"Story {n}", "text": f"As a user {n}"} for n in (1, 2)]
+    answers = {
+        "Your document lacks": "No.",
+        "before creating project brief": "# Brief\n\nA list that two share.",
+        "Creates PRD from project brief": prd,
+        "Creates backend/service architecture": "# Architecture\n\nOne service.",
+        "Validate: all artifacts.": json.dumps(verdict),
+        "give it back unchanged": "Mended.",
+        "Name the stories": json.dumps({"stories": stories}),
+        "Create story.": "# Story\n\nAs a user",
+        "Implement story.": "diff --git a b",
+        "Review implementation.": json.dumps({"answer": "Fine.", "action": "approve"}),
+    }
+    return [
+        {"match": {"userMessage": said}, "response": {"content": answer}}
+        for said, answer in answers.items()
+    ]
+
+
+def test_from_an_idea_to_stories_with_answers_of_a_provider(
+    published: tuple[Project, list[dict[str, Any]]],
+    corpus_of_module: Path,
+    aimock: StandIn,
+    service: StartService,
+    tmp_path: Path,
+) -> None:
+    made, _ = published
+    aimock.load(scripted(corpus_of_module))
+    data = {"BMAD_DATA_DIR": str(tmp_path / "data")}
+    running = service(made.root, environment=aimock.environment | data).wait_until_live()
+    body = {
+        "flow": "greenfield-service",
+        "input": "A shared shopping list",
+        "story_id": "S-1",
+        "inputs": {"optional": {"qa-review-implementation": True}},
+    }
+    stream = running.client.post("/run", json=body, headers={"accept": "text/event-stream"})
+    events = [json.loads(line) for line in re.findall(r"^data: (.*)$", stream.text, re.MULTILINE)]
+    answer = events[-1]["answer"]
+    assert answer["status"] == "success", answer["error"]
+    assert answer["results"]["po-validates"]["verdict"] == "fail"
+    assert len(answer["results"]["story-cycle"]) == 2
+    assert "pm-updates-prd" in answer["skipped"]
+    assert "pm-mends-prd" not in answer["skipped"], "the verdict let it run"
+    incomplete = {event["step"] for event in events if event["type"] == "step.incomplete"}
+    assert "pm-prd" not in incomplete
+    assert "architect-architecture" in incomplete
+    documents = {each["id"] for each in running.client.get("/doc").json()["documents"]}
+    assert {"S-1__prd", "S-1__architecture", "S-1__story__1", "S-1__story__2"} <= documents
+    assert "# Story" in running.client.get("/doc/S-1__story__2").text
+    graph = running.client.get("/flow/greenfield-service/graph").text
+    assert "for each of stories" in graph

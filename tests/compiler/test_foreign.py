@@ -172,6 +172,8 @@ def test_nothing_changed_is_seen_and_every_change_is(project: MakeProject) -> No
 def test_strict_counts_remembered_warnings(project: MakeProject) -> None:
     made = project({}).write({**SMALL, ".bmad-core/agents/notes.md": "Prose.\n"})
     assert run(made)[0] == 0
+    kept = "# finding warning\tBMAD613\t1\t1\t.bmad-core/agents/notes.md\t"
+    assert kept in (made.out / "manifest.sha256").read_text("utf-8")
     code, lines = run(made, "--strict")
     assert code == 1
     assert "nothing changed; 1 warning (an error under --strict)" in lines[-1]
@@ -246,7 +248,9 @@ def test_findings_have_the_place_in_the_foreign_file(project: MakeProject) -> No
     made = project({}).write({**SMALL, ".bmad-core/workflows/small.yaml": WORKFLOW + "    - {}\n"})
     broken = WORKFLOW.replace("dev, requires", "dev, id: pm-plan, requires")
     made.write({".bmad-core/workflows/small.yaml": broken})
+    made.write({".bmad-core/agents/qa.md": PM.replace("pm", "qa")})
     _, lines = run(made)
+    assert any("BMAD208" in line and "/agents/qa.md:4:8: " in line for line in lines), lines
     for line in lines[:-1]:
         assert re.match(r"bmad/\.bmad-core/\S+:\d+:\d+: |    hint: ", line), line
 
@@ -273,6 +277,13 @@ def test_a_line_is_repaired_and_told(before: str, after: object) -> None:
     found = codes(source.diagnostics)
     assert len(found) == 1
     assert all(re.fullmatch(r"BMAD601 src/a.md:1[12]", each) for each in found)
+
+
+def test_a_line_is_repaired_once_at_most() -> None:
+    source = tree({})
+    text = "agent:\n  name: [Half\n   - a: }\nx: ]\n"
+    assert lenient.mapping(source, "a.md", text) is None
+    assert codes(source.diagnostics) == ["BMAD604 src/a.md:3"]
 
 
 @pytest.mark.parametrize("text", ["a: [1", "a: {b: ]", "? [x]\n: y\n- z", "a: b\n  c: }\n d"])

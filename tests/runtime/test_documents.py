@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from scripts.runtime.errors import Conflict, InvalidName, StoreError
-from scripts.runtime.stores import documents as documents_module
+from scripts.runtime.stores import shelf as shelf_module
 from scripts.runtime.stores.documents import MAX_BYTES, FileDocuments
 from scripts.runtime.stores.protocol import Document, Revision
 from scripts.runtime.stores.revisions import History
@@ -252,7 +252,7 @@ def test_hostile_ids(tmp_path: Path, document_id: str) -> None:
 
 def test_a_lock_that_is_never_given_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(folder, "one")
-    monkeypatch.setattr(documents_module, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(shelf_module, "LOCK_SECONDS", 0.05)
 
     async def use(store: FileDocuments) -> None:
         held = History.lock(str(folder / ".store" / "revisions" / "prd.jsonl"))

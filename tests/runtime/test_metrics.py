@@ -92,6 +92,9 @@ def test_series_are_bounded_whatever_a_client_or_a_provider_sends() -> None:
         assert len(family.samples) == MAX_SERIES + 1
     assert counter.values["other", "other"] == 5
     assert counter.values["m-1", "input"] == 2
+    long = {**PAID, "model": "m" * 100_000}
+    found = run(("step.completed", "a", {"agent": "a", "duration_ms": 1.0, **long}))
+    assert all(len(name) == 100 for _, name in found["bmad_model_answers"])
     metrics = Metrics()
     metrics.request("BREW", "/run", 405, 0.1)
     assert counts(metrics)["bmad_http_request_seconds"] == {("other", "/run", "405"): 1}

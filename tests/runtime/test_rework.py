@@ -288,6 +288,13 @@ class TestWhatIsDownstream:
                 id="not behind a flow that is not looked at",
             ),
             pytest.param(
+                lambda: chain(
+                    Maker(), Subflow("in", lambda: chain(Analyst(), Critic())), Writer(), Reader()
+                ),
+                ["reader"],
+                id="not behind a flow that is good",
+            ),
+            pytest.param(
                 lambda: chain(Maker(), Reader(), Subflow("in", lambda: chain(Analyst(), Critic()))),
                 ["reader", "in.analyst", "in.critic"],
                 id="into a flow",

@@ -114,6 +114,12 @@ class TestTemplates:
         assert found.missing("## Aim\n") == ("Why", "2. Steps")
         assert found.missing("Aim\n\nWhy\n\n2. Steps") == ("Aim", "Why", "2. Steps"), "no headings"
 
+    def test_a_choice_in_a_title_may_be_made(self) -> None:
+        found = outline('template: {}\nsections: [{title: "Style: {plain|rich}"}]')
+        assert found is not None
+        assert found.missing("## Style: rich") == ()
+        assert found.missing("## Stile: rich") == ("Style: {plain|rich}",)
+
     @given(st.text(max_size=200))
     def test_any_text_can_be_held_against_it(self, text: str) -> None:
         found = outline(TEMPLATE)
@@ -185,7 +191,7 @@ class TestExamples:
 def cycle() -> AnyFlow:
     planner = agent("planner", output=LIST)()
     each = Subflow("cycle", story, for_each=("planner", "stories"), max_items=2)
-    return chain(planner, each, agent("last")())
+    return chain(planner, each, agent("last")(requires=("story",)))
 
 
 def story() -> AnyFlow:
@@ -205,6 +211,7 @@ class TestFlowsForEach:
             outputs = [f"{first}editor says so", f"{second}editor says so"]
             assert answer["results"]["cycle"] == outputs
             said = [asked.messages[0].content for asked in model.asked]
+            assert said[-1].endswith("### story\n\n"), "nor does anybody outside"
             assert "## Item (1 of 2)\n\none" in said[1]
             assert "## Item (2 of 2)\n\ntwo" in said[4]
             assert f"### story\n\n{second}writer says so" in said[4]

@@ -8,9 +8,9 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiofiles
 
@@ -66,8 +66,33 @@ async def read_whole(descriptor: int) -> bytes:
     """What the file holds; the descriptor is closed. Raises OSError."""
     if os.fstat(descriptor).st_size <= MAX_INLINE:
         return read_now(descriptor)
+    return await _unbroken(_read_beside(descriptor))
+
+
+async def _read_beside(descriptor: int) -> bytes:
     async with aiofiles.open(descriptor, "rb") as file:
-        return await file.read()
+        data: bytes = await file.read()
+        return data
+
+
+async def _write_beside(descriptor: int, data: bytes, *, durable: bool) -> None:
+    async with aiofiles.open(descriptor, "wb") as file:
+        await file.write(data)
+        await file.flush()
+        if durable:
+            await asyncio.to_thread(os.fsync, descriptor)
+
+
+async def _unbroken(call: Coroutine[Any, Any, T]) -> T:
+    """The call's result. One that is cancelled ends first: it would leave its file open."""
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # nobody else will ask
+        raise
 
 
 def _write_now(descriptor: int, data: bytes) -> None:
@@ -89,11 +114,7 @@ async def write_new(folder: Path, data: bytes, name: str, *, durable: bool) -> P
         if len(data) <= MAX_INLINE and not durable:
             _write_now(descriptor, data)
         else:
-            async with aiofiles.open(descriptor, "wb") as file:
-                await file.write(data)
-                await file.flush()
-                if durable:
-                    await asyncio.to_thread(os.fsync, descriptor)
+            await _unbroken(_write_beside(descriptor, data, durable=durable))
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -48,10 +48,11 @@ def digest(data: bytes) -> str:
 
 @dataclass(slots=True)
 class Head:
-    """A history without its texts; it holds while its file has this `inode` and `size`, and
-    `created` as its time of change: inodes are used again.
+    """A history without its texts; it holds for a file that has this `inode`, `created` as its
+    time of change, and `tail` as the bytes before `size`: inodes are used again.
 
-    `created` is in nanoseconds, `etag` unquoted, empty when the newest line is damaged.
+    `created` is in nanoseconds, `etag` unquoted, empty when the newest line is damaged;
+    `is_text` tells whether the document can be a revision as it is.
     """
 
     inode: int
@@ -61,6 +62,8 @@ class Head:
     etag: str = ""
     created: int = 0
     stamp: Stamp = (0, 0, 0)
+    is_text: bool = True
+    tail: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,10 @@ class History:
     def _continues(self, known: Head) -> bool:
         head = self.head
         same = (known.inode, known.created) == (head.inode, head.created)
-        return same and known.size <= head.size
+        if not same or known.size > head.size:
+            return False
+        start = known.size - len(known.tail)
+        return os.pread(self._fd, len(known.tail), start) == known.tail
 
     def load(self, known: Head | None, new: Path) -> None:
         """Read what is not known yet; cut off what was torn, or never done.
@@ -147,6 +153,8 @@ class History:
     def _advanced(self, head: Head, lines: Sequence[bytes]) -> Head:
         """The head behind these lines: what the newest sound one says, if there is any."""
         head.count += len(lines)
+        if lines:
+            head.tail = _tail(lines[-1] + b"\n")
         for damaged, line in enumerate(reversed(lines)):
             try:
                 found = _parsed(line)
@@ -179,6 +187,7 @@ class History:
             draft.etag,
             created,
             draft.stamp,
+            tail=_tail(data),
         )
 
     def take_back(self, before: Head) -> None:
@@ -211,7 +220,7 @@ class History:
     def trim(self, keep: int, new: Path, *, durable: bool) -> None:
         """Forget the oldest revisions, when there are many more than `keep`, or too large ones."""
         head = self.head
-        if head.count <= keep + max(8, keep // 4) and head.size <= MAX_BYTES + MAX_BYTES // 4:
+        if head.count <= 2 * keep + 8 and head.size <= MAX_BYTES + MAX_BYTES // 4:
             return
         kept, size = [b""], 0
         for line in reversed(self._lines()[-keep:]):
@@ -241,7 +250,7 @@ class History:
             raise
         os.close(self._fd)
         self._fd = descriptor
-        self.head = Head(os.fstat(descriptor).st_ino, len(data))
+        self.head = Head(os.fstat(descriptor).st_ino, len(data), tail=_tail(data))
 
     def _lines(self) -> list[bytes]:
         return self._read(0).split(b"\n")[:-1]
@@ -256,6 +265,11 @@ class History:
     @property
     def _name(self) -> str:
         return self._path.rpartition("/")[2]
+
+
+def _tail(data: bytes) -> bytes:
+    """The end of a file: it holds the checksum of its last line."""
+    return data[-12:]
 
 
 def line_of(revision: Revision, text: str, time: float, created: int) -> bytes:

@@ -20,7 +20,7 @@ from .markdown import listed
 NAME: Final = "crewai"
 _AGENTS: Final = ("agents.yaml", "agents.yml")
 _TASKS: Final = ("tasks.yaml", "tasks.yml")
-_ROLE: Final = re.compile(r"^[ \t]+(?:role|backstory):", re.MULTILINE)
+_ROLE: Final = re.compile(r"(?:^[ \t]+|[{,][ \t]*)(?:role|backstory):", re.MULTILINE)
 _AGENT_KEYS: Final = frozenset({"role", "goal", "backstory", "tools", "llm"})
 _TASK_KEYS: Final = frozenset(
     {

@@ -100,7 +100,7 @@ def _read_flow(
         diagnostics.add("BMAD643", tree.at(path), message, hint)
         draft.account(Origin(path), "workflow", name, "left", "it names no agent of the project")
         return
-    message = f"the workflow {quoted(name)} is prose: {len(flow.steps)} headings that name an agent"
+    message = f"the workflow {quoted(name)} is prose: its steps are headings that name an agent"
     diagnostics.add("BMAD643", tree.at(path), message, "look through the flow")
     draft.flows.append(flow)
     draft.account(Origin(path), "workflow", name, "approximated", "its steps are its headings")

@@ -27,6 +27,7 @@ class Ledger:
 
     crew: Crew
     made: list[Made] = field(default_factory=list)
+    makers: dict[str, set[str]] = field(default_factory=dict)  # all who wrote a document
 
     def enter(self, source: Source, keys: dict[str, Any], agent: Found, *, sure: bool) -> None:
         needs, makes = documents.read(source.requires), documents.read(source.creates)
@@ -56,6 +57,7 @@ class Ledger:
             keys["reads"] = [f"{name}.md" for name in reads]
         if created is not None:
             keys["creates"] = f"{created}.md"
+            self.makers.setdefault(created, set()).add(agent.draft.id)
             known = next((each for each in self.made if each.name == created), None)
             if known is None:
                 self.made.append(Made(created, agent.draft.id, sure and not makes.is_perhaps))
@@ -67,7 +69,7 @@ class Ledger:
             self.crew.draft.account(source.at, "document", others[0], "approximated", message)
 
     def _is_anothers(self, name: str, agent: Found) -> bool:
-        return any(each.name == name and each.agent != agent.draft.id for each in self.made)
+        return bool(self.makers.get(name, set()) - {agent.draft.id})
 
     def _tell_documents(self, source: Source, remarks: list[str], reads: list[str]) -> None:
         account = self.crew.draft.account

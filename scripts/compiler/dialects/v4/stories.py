@@ -75,6 +75,7 @@ def _cycle(flow: Placing, sources: list[Source], *, is_marked: bool) -> None:
     name = flow.crew.free(commands.fitted(f"{flow.flow.name}-{STORIES}"), flow.home, first.at)
     about = DraftFlow(name, first.at, f"One story of {flow.flow.name}.")
     inner = Placing(flow.crew, flow.home, about, flow.handoffs, flow.created)
+    inner.ledger.makers = {name: set(who) for name, who in flow.ledger.makers.items()}
     inner.ledger.made = [Made(made.name, made.agent, made.is_sure) for made in flow.ledger.made]
     inner.place_all(sources)
     loop_reviews(inner)

@@ -44,6 +44,7 @@ class FlowWriter:
         self.by_name: dict[str, Workflow] = {}
         self.of_row: dict[int, Workflow] = {}
         self.taken: set[str] = set()
+        self.orders: dict[str, list[tuple[Row, Workflow]]] = {}
 
     # -- who and what
 
@@ -65,6 +66,8 @@ class FlowWriter:
         for number, row in enumerate(rows):
             self._row(number, row, personas)
         self._requires()
+        for module in dict.fromkeys(row.module for row in rows):
+            self._order(module)
         for workflow in workflows:
             self.names(workflow)
 
@@ -123,7 +126,9 @@ class FlowWriter:
                 before = self.of_row.get(other)
                 if before is None or before is workflow or not before.creates:
                     continue
-                if named.key in row.after or row.key in named.before:
+                if (
+                    row.module == named.module and named.key in row.after
+                ) or row.key in named.before:
                     _add(workflow.requires, before.creates)
         created = sorted({each.creates for each in self.workflows if each.creates})
         for workflow in self.workflows:
@@ -288,26 +293,13 @@ class FlowWriter:
 
     # -- tables
 
-    def _module(self, module: str) -> None:
-        rows = [
-            (row, self.of_row[number])
-            for number, row in enumerate(self.rows)
-            if row.module == module and number in self.of_row
-        ]
-        placed = [(row, workflow) for row, workflow in rows if not row.is_anytime]
-        named = {key for row, _ in rows for key in (*row.after, *row.before)}
-        placed = [
-            (row, workflow)
-            for row, workflow in rows
-            if (row, workflow) in placed or row.key in named
-        ]
-        if not placed:
-            return
-        at = placed[0][0].at
+    def _order(self, module: str) -> None:
+        """Put a module's workflows in order; each then sees what those before it have made."""
+        numbers = [number for number, row in enumerate(self.rows) if row.module == module]
+        every = [self.rows[number] for number in numbers]
+        named = {key for row in every for key in (*row.after, *row.before)}
         try:
-            every = [row for row in self.rows if row.module == module]
-            before = edges(self.tree, every)
-            order = [every[number] for number in ordered(every, before)]
+            order = ordered(every, edges(self.tree, every))
         except Cycle as cycle:
             place = cycle.rows[0].at
             message = f"workflows follow each other in a circle: {cycle}"
@@ -315,14 +307,29 @@ class FlowWriter:
             self.tree.diagnostics.add("BMAD635", self.tree.at(*place), message, hint)
             self.draft.account(place, "order", module, "left", message)
             return
+        found: list[tuple[Row, Workflow]] = []
+        for number in order:
+            row, workflow = every[number], self.of_row.get(numbers[number])
+            if workflow is None or (row.is_anytime and row.key not in named):
+                continue
+            if row.phase not in ("", "anytime"):
+                for earlier, before in found:
+                    if before.creates and before is not workflow and not earlier.is_anytime:
+                        _add(workflow.requires, before.creates)
+            found.append((row, workflow))
+        self.orders[module] = found
+
+    def _module(self, module: str) -> None:
+        placed = self.orders.get(module)
+        if not placed:
+            return
+        at = placed[0][0].at
         flow = DraftFlow(self._name(module), at, self.settings.titles.get(slug(module), ""))
         flow.description = flow.description or module
         flow.notes.append("The order of the module's table. Optional steps run when inputs say so:")
-        flow.notes.append('"inputs": {"conditions": {"<step>": true}}')
-        by_row = {id(row): workflow for row, workflow in placed}
-        for row in order:
-            if id(row) in by_row:
-                self._row_step(flow, row, by_row[id(row)])
+        flow.notes.append('"inputs": {"optional": {"<step>": true}}')
+        for row, workflow in placed:
+            self._row_step(flow, row, workflow)
         self.draft.flows.append(flow)
         self.draft.account(at, "order", module, "carried")
 
@@ -347,9 +354,9 @@ class FlowWriter:
             keys["id"] = name
         step = DraftStep(keys, row.at)
         if not row.required:
-            keys["when"] = f'inputs.conditions["{name}"]'
+            keys["when"] = f'inputs.optional["{name}"]'
             message = f"the step {quoted(name)} is optional: it runs when inputs say so"
-            hint = f'send "inputs": {{"conditions": {{"{name}": true}}}}'
+            hint = f'send "inputs": {{"optional": {{"{name}": true}}}}'
             self.tree.diagnostics.add("BMAD609", self.tree.at(*row.at), message, hint)
             self.draft.account(row.at, "condition", name, "carried")
         flow.steps.append(step)

@@ -48,17 +48,30 @@ def edges(tree: ForeignTree, rows: Sequence[Row]) -> list[set[int]]:
 
 
 def ordered(rows: Sequence[Row], before: list[set[int]]) -> list[int]:
-    """The rows' numbers in the order of running; raises Cycle."""
-    done: list[int] = []
+    """The rows' numbers in the order of running; raises Cycle.
+
+    Rows go by phase; what has to come before one goes just before it.
+    """
+    _refuse_circles(rows, before)
+    done: dict[int, None] = {}
+    for number in sorted(range(len(rows)), key=lambda each: (_rank(rows[each]), each)):
+        waiting = [number]
+        while waiting:
+            left = before[waiting[-1]] - done.keys()
+            if left:
+                waiting.append(min(left, key=lambda each: (_rank(rows[each]), each)))
+            else:
+                done.setdefault(waiting.pop())
+    return list(done)
+
+
+def _refuse_circles(rows: Sequence[Row], before: list[set[int]]) -> None:
     left = set(range(len(rows)))
     while left:
-        ready = [number for number in left if not before[number] & left]
+        ready = {number for number in left if not before[number] & left}
         if not ready:
             raise Cycle([rows[number] for number in _circle(before, left)])
-        first = min(ready, key=lambda number: (_rank(rows[number]), number))
-        done.append(first)
-        left.discard(first)
-    return done
+        left -= ready
 
 
 def _rank(row: Row) -> tuple[int, int]:

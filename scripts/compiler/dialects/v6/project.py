@@ -7,6 +7,7 @@ from typing import Final
 
 from ....runtime import spec
 from ...diagnostics import Diagnostics, quoted
+from ...summary import many
 from .. import detect
 from ..draft import Draft, Origin
 from ..tree import ForeignTree
@@ -87,7 +88,7 @@ class _Project:
         self.workflows: list[Workflow] = []
 
     def tell_tests(self, paths: list[str]) -> None:
-        message = f"{len(paths):,} files of test data are not read"
+        message = f"{many(len(paths), 'file')} of test data: not read"
         hint = "name their folder with --src to read them"
         self.tree.diagnostics.add("BMAD637", self.tree.at(paths[0]), message, hint)
         for path in paths:

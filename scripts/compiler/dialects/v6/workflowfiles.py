@@ -164,10 +164,7 @@ class WorkflowFiles:
         workflow.aside = [
             each
             for each in workflow.files
-            if _STEP_FILE.match(each.rpartition("/")[2])
-            and each not in seen
-            and workflow.parts
-            and folder_of(each) in {folder_of(part.path) for part in workflow.parts}
+            if _STEP_FILE.match(each.rpartition("/")[2]) and each not in seen
         ]
         for each in workflow.aside:
             why = "no step leads to it by itself: it can be read when a step asks for it"

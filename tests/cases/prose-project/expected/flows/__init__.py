@@ -1,0 +1,7 @@
+# Generated from bmad/. Edit the files there, then run bmad2pf.
+"""The flows, in the order of their files."""
+
+from ..runtime.flow import Flow
+from . import feature
+
+FLOWS = {"feature": Flow("feature", feature.build, description="Une fonction")}

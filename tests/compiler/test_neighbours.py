@@ -1,0 +1,180 @@
+"""Agents of other programs: what is taken, what is told, and that no text makes a reader fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripts.compiler.diagnostics import Diagnostics
+from scripts.compiler.dialects import neighbours, v3
+from scripts.compiler.dialects.draft import Draft
+from scripts.compiler.dialects.neighbours.markdown import listed
+from scripts.compiler.dialects.tree import ForeignTree
+from scripts.compiler.dialects.writing import write
+from scripts.runtime.yamltext import Mapping as Node
+from scripts.runtime.yamltext import parse
+
+
+def tree(files: Mapping[str, str]) -> ForeignTree:
+    data = {path: text.encode(errors="surrogatepass") for path, text in files.items()}
+    return ForeignTree(data, "src", "src", Diagnostics())
+
+
+def agents(files: Mapping[str, str]) -> tuple[Draft, list[str]]:
+    found = tree(files)
+    draft = neighbours.read_agents(found, found.diagnostics)
+    return draft, [each.code for each in found.diagnostics]
+
+
+def crew(agents_: str, tasks: str) -> tuple[Draft, list[str]]:
+    found = tree({"shop/config/agents.yaml": agents_, "shop/config/tasks.yaml": tasks})
+    draft = neighbours.read_crew(found, found.diagnostics)
+    return draft, [each.code for each in found.diagnostics]
+
+
+TWO = """\
+seeker: {role: Seeker, goal: Find it, backstory: You look everywhere.}
+writer: {role: Writer, goal: Write it, backstory: You write plainly.}
+"""
+
+
+def test_a_prompt_is_what_stands_below_the_front_matter() -> None:
+    body = 'Use {braces} and """quotes""".\n\n---\nA rule.\n'
+    text = f"---\nname: Code Reviewer\ndescription: Reads.\n---\n{body}"
+    draft, codes = agents({".claude/agents/r.md": text})
+    agent = draft.agents[0]
+    assert (agent.id, agent.description, agent.prompt) == ("code-reviewer", "Reads.", body)
+    assert codes == []
+
+
+def test_tools_of_other_programs_are_warnings_whatever_way_they_are_listed() -> None:
+    for tools in ("Read, Bash(git diff:*, git log:*)", "[Read, 'Bash(git diff:*, git log:*)']"):
+        text = f"---\nname: r\ndescription: d\ntools: {tools}\n---\nGo.\n"
+        draft, codes = agents({".claude/agents/r.md": text})
+        assert codes == ["BMAD642", "BMAD642"]
+        assert "tools" not in draft.agents[0].keys
+
+
+def test_names_in_parentheses_stay_together() -> None:
+    node = parse("tools: Read, Bash(a, b), Grep")
+    assert isinstance(node, Node)
+    assert listed(node.entries[0][1]) == ["Read", "Bash(a, b)", "Grep"]
+
+
+def test_a_skills_files_may_be_read_and_are_never_run() -> None:
+    draft, _ = agents(
+        {
+            "skills/pdf/SKILL.md": "---\nname: pdf\ndescription: d\n---\nUse reference.md.\n",
+            "skills/pdf/reference.md": "How.\n",
+        }
+    )
+    assert draft.agents[0].keys == {"data": ["pdf/reference.md"]}
+    assert list(draft.files) == ["data/pdf/reference.md"]
+
+
+def test_one_name_in_two_folders_gives_two_agents() -> None:
+    text = "---\nname: r\ndescription: d\n---\nGo.\n"
+    draft, codes = agents({".claude/agents/r.md": text, "sub/.claude/agents/r.md": text})
+    assert sorted(agent.id for agent in draft.agents) == ["claude-r", "r"]
+    assert codes == ["BMAD607"]
+
+
+def test_a_crews_tasks_are_steps_that_see_what_they_wait_for() -> None:
+    draft, codes = crew(
+        TWO,
+        "look: {description: Look, expected_output: Points, agent: seeker}\n"
+        "tell: {description: Tell, agent: writer, context: [look], output_file: out/report.md}\n",
+    )
+    steps = [step.keys for step in draft.flows[0].steps]
+    assert steps == [
+        {
+            "agent": "seeker",
+            "id": "look",
+            "note": "Look\n\nExpected: Points",
+            "creates": "look-result.md",
+        },
+        {
+            "agent": "writer",
+            "id": "tell",
+            "note": "Tell",
+            "requires": ["look-result.md"],
+            "creates": "report.md",
+        },
+    ]
+    assert codes == []
+
+
+def test_async_tasks_are_a_group_and_human_input_a_gate() -> None:
+    draft, _ = crew(
+        TWO,
+        "a: {description: A, agent: seeker, async_execution: true}\n"
+        "b: {description: B, agent: writer, async_execution: true}\n"
+        "c: {description: C, agent: writer, human_input: true}\n",
+    )
+    kinds = [next(iter(step.keys)) for step in draft.flows[0].steps]
+    assert kinds == ["parallel", "agent", "human"]
+    assert draft.flows[0].steps[2].keys["on"] == {"reject": "c"}
+
+
+def test_tasks_of_nobody_and_for_nothing_are_told() -> None:
+    draft, codes = crew(
+        TWO,
+        "a: {description: A, agent: seker}\nb: {description: B, agent: seeker, context: [zzz]}\n",
+    )
+    assert codes == ["BMAD645", "BMAD645"]
+    assert [step.keys["id"] for step in draft.flows[0].steps] == ["b"]
+
+
+def test_early_projects_have_agents_with_their_tasks() -> None:
+    found = tree(
+        {
+            "bmad-agent/ide-bmad-orchestrator.cfg.md": (
+                '## Title: Keeper\n\n- Name: Ada\n- Description: "Keeps."\n'
+                '- Persona: "keeper.md"\n- Tasks:\n  - [Make Plan](tasks#make-plan)\n'
+                "  - [Think](In Keeper Memory Already)\n"
+            ),
+            "bmad-agent/personas/keeper.md": "# Keeper\n\nYou keep.\n",
+            "bmad-agent/tasks/make-plan.md": "Plan.\n",
+        }
+    )
+    draft = v3.read(found, found.diagnostics)
+    agent = draft.agents[0]
+    assert agent.keys["commands"] == [
+        {"make-plan": {"text": "Make Plan", "task": "make-plan.md"}},
+        {"think": "Think"},
+    ]
+    assert "You keep." in agent.prompt
+    assert [each.code for each in found.diagnostics] == ["BMAD643"]
+
+
+TEXT = st.text(
+    alphabet=st.sampled_from("ab-:|>\"'{}[]&#*,\n \t\0é.") | st.characters(codec="utf-8"),
+    max_size=160,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXT, TEXT)
+def test_no_text_makes_a_reader_fail(one: str, two: str) -> None:
+    found = tree(
+        {
+            ".claude/agents/a.md": f"---\nname: {one}\n---\n{two}",
+            ".github/agents/b.agent.md": f"---\ndescription: x\nhandoffs:\n{one}\n---\n{two}",
+            "s/x/SKILL.md": f"---\ndescription: {two}\n---\n{one}",
+            "c/agents.yaml": f"a:\n  role: x\n{one}",
+            "c/tasks.yaml": f"t:\n  agent: a\n{two}",
+            "bmad/agents/p.md": one,
+            "bmad/workflows/w.md": f"# W\n\n## {two} (Agent: p)\n{one}",
+            "v3/ide-bmad-orchestrator.cfg.md": f"## Title: {one}\n{two}",
+        }
+    )
+    for recognises, read in (
+        (neighbours.has_agents, neighbours.read_agents),
+        (neighbours.is_crew, neighbours.read_crew),
+        (neighbours.is_prose, neighbours.read_prose),
+        (v3.recognises, v3.read),
+    ):
+        if recognises(found):
+            write(read(found, found.diagnostics))

@@ -1,0 +1,326 @@
+"""BMAD v6 in its forms: what each piece says, and that no text makes a reader fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripts.compiler.diagnostics import Diagnostics
+from scripts.compiler.dialects import v6
+from scripts.compiler.dialects.draft import Draft
+from scripts.compiler.dialects.tree import ForeignTree
+from scripts.compiler.dialects.v6 import agentxml, agentyaml, helptable, layers, order
+from scripts.compiler.dialects.v6.markdown import without
+from scripts.compiler.dialects.v6.paths import Paths, leaves
+from scripts.compiler.dialects.v6.workflow import document_of
+from scripts.compiler.dialects.writing import write
+
+HEADER = (
+    "module,skill,display-name,menu-code,description,action,args,phase,"
+    "preceded-by,followed-by,required,output-location,outputs\n"
+)
+
+
+def tree(files: Mapping[str, str]) -> ForeignTree:
+    data = {path: text.encode(errors="surrogatepass") for path, text in files.items()}
+    return ForeignTree(data, "src", "src", Diagnostics())
+
+
+def drafted(files: Mapping[str, str]) -> tuple[Draft, list[str]]:
+    found = tree(files)
+    draft = v6.read(found, found.diagnostics)
+    return draft, [each.code for each in found.diagnostics]
+
+
+def rows(*lines: str) -> tuple[list[helptable.Row], list[str]]:
+    found = tree({"m/module-help.csv": HEADER + "\n".join(lines) + "\n"})
+    return helptable.read(found, "m/module-help.csv"), [each.code for each in found.diagnostics]
+
+
+# -- tables
+
+
+def test_a_row_that_lacks_an_edge_is_understood_and_told() -> None:
+    found, codes = rows("Shop,plan,Plan,PL,x,,,plan,,true,,plan")
+    assert (found[0].required, found[0].outputs, found[0].before) == (True, "plan", [])
+    assert codes == ["BMAD630"]
+
+
+def test_a_row_that_lacks_its_arguments_keeps_its_phase_and_its_edge() -> None:
+    found, _ = rows("Shop,plan,Plan,PL,x,,plan,look,sell,true,,plan")
+    assert (found[0].phase, found[0].after, found[0].before) == ("plan", ["look"], ["sell"])
+
+
+def test_a_row_with_a_cell_too_many_is_left_out() -> None:
+    found, codes = rows("Shop,plan,Plan,PL,what, and why,,,plan,,,true,,plan")
+    assert (found, codes) == ([], ["BMAD630"])
+
+
+def test_older_headers_and_their_trailing_comma_are_the_same_table() -> None:
+    text = (
+        "module,phase,name,code,sequence,workflow-file,command,required,agent,options,"
+        "description,output-location,outputs,\n"
+        'shop,1-plan,Plan,PL,10,_bmad/shop/plan/workflow.yaml,shop-plan,true,ada,,"a, b",x,plan,\n'
+    )
+    found = tree({"module-help.csv": text})
+    row = helptable.read(found, "module-help.csv")[0]
+    assert (row.skill, row.agent, row.sequence, row.description) == (
+        "shop-plan",
+        "ada",
+        "10",
+        "a, b",
+    )
+    assert len(found.diagnostics) == 0
+
+
+def test_edges_go_before_phases_and_phases_before_the_tables_order() -> None:
+    found, _ = rows(
+        "Shop,sell,Sell,,,,,ship,,,true,,",
+        "Shop,plan,Plan,,,,,plan,,,true,,",
+        "Shop,look,Look,,,,,ship,,plan,true,,",
+    )
+    place = tree({})
+    assert [found[n].skill for n in order.ordered(found, order.edges(place, found))] == [
+        "look",
+        "plan",
+        "sell",
+    ]
+
+
+def test_an_edge_may_name_a_skill_and_its_action() -> None:
+    found, codes = rows(
+        "Shop,plan,Check,,,check,,plan,plan:write,,true,,",
+        "Shop,plan,Write,,,write,,plan,,,true,,",
+    )
+    ordered = order.ordered(found, order.edges(tree({}), found))
+    assert [found[n].action for n in ordered] == ["write", "check"]
+    assert codes == []
+
+
+def test_a_circle_is_shown_in_the_order_of_running() -> None:
+    found, _ = rows(
+        "Shop,a,A,,,,,plan,c,,true,,",
+        "Shop,b,B,,,,,plan,a,,true,,",
+        "Shop,c,C,,,,,plan,b,,true,,",
+    )
+    with pytest.raises(order.Cycle) as caught:
+        order.ordered(found, order.edges(tree({}), found))
+    keys = [row.key for row in caught.value.rows]
+    assert keys[0] == keys[-1]
+    following = {"a": "b", "b": "c", "c": "a"}
+    assert all(following[one] == other for one, other in pairwise(keys))
+
+
+# -- layers
+
+
+def test_layers_replace_merge_and_append() -> None:
+    base = {
+        "name": "Ada",
+        "facts": ["a"],
+        "inner": {"x": 1, "y": 2},
+        "menu": [{"code": "A", "text": "old", "skill": "s"}, {"code": "B"}],
+    }
+    over = {
+        "name": "Bo",
+        "facts": ["b"],
+        "inner": {"y": 3},
+        "menu": [{"code": "C"}, {"code": "A", "text": "new"}],
+    }
+    assert layers.merged(base, over) == {
+        "name": "Bo",
+        "facts": ["a", "b"],
+        "inner": {"x": 1, "y": 3},
+        "menu": [{"code": "A", "text": "new", "skill": "s"}, {"code": "B"}, {"code": "C"}],
+    }
+    assert base["facts"] == ["a"]
+
+
+def test_a_users_layer_is_the_strongest() -> None:
+    found = tree(
+        {
+            "s/keeper/customize.toml": '[agent]\nrole = "one"\n',
+            "_bmad/custom/keeper.toml": '[agent]\nrole = "two"\n',
+            "_bmad/custom/keeper.user.toml": '[agent]\nrole = "three"\n',
+        }
+    )
+    table, used = layers.skill_table(found, "s/keeper/customize.toml", "keeper")
+    assert table == {"agent": {"role": "three"}}
+    assert len(used) == 3
+
+
+def test_broken_toml_is_told_with_its_line() -> None:
+    found = tree({"customize.toml": '[agent]\nname = "Ada"\nrole = oops\n'})
+    assert layers.read(found, "customize.toml") is None
+    assert [(each.code, each.line) for each in found.diagnostics] == [("BMAD634", 3)]
+
+
+# -- agents
+
+
+def test_all_shapes_of_a_multiple_item_are_commands() -> None:
+    text = """\
+agent:
+  metadata: {id: k, name: A, title: T, icon: I}
+  persona: {role: r, identity: i, communication_style: c, principles: [p]}
+  menu:
+    - multi: Talk
+      triggers:
+        - one: [{input: O}, {action: do one}, {type: action}]
+        - two: {input: T, action: do two}
+        - {trigger: T or fuzzy match on three, action: do three}
+"""
+    found = tree({"a/k.agent.yaml": text})
+    persona = agentyaml.read_agent(found, "a/k.agent.yaml")
+    assert persona is not None
+    assert {item.name: item.text for item in persona.menu} == {
+        "one": "Talk\n\ndo one",
+        "two": "Talk\n\ndo two",
+        "three": "Talk\n\ndo three",
+    }
+
+
+def test_xml_tells_the_line_of_the_file() -> None:
+    text = (
+        "# Torn\n\n```xml\n<agent id='x' name='X'>\n  <persona><role>r</persona>\n</agent>\n```\n"
+    )
+    found = tree({"agents/x.md": text})
+    assert agentxml.read_agent(found, "agents/x.md") is None
+    assert [(each.code, each.line) for each in found.diagnostics] == [("BMAD632", 5)]
+
+
+def test_entities_are_never_expanded() -> None:
+    bomb = (
+        "<agent id='x'><!DOCTYPE a [<!ENTITY e 'boom'>]><persona><role>&e;</role></persona></agent>"
+    )
+    found = tree({"agents/x.md": bomb})
+    assert agentxml.read_agent(found, "agents/x.md") is None
+    assert [each.code for each in found.diagnostics] == ["BMAD633"]
+
+
+def test_sections_for_a_person_go_with_what_stands_below_them() -> None:
+    text, dropped = without(
+        "# A\n\nkeep\n\n## Greet the User\n\nhello\n\n### More\n\nhi\n\n## Work\n\ngo"
+    )
+    assert (text, dropped) == ("# A\n\nkeep\n\n## Work\n\ngo", 1)
+
+
+# -- paths and documents
+
+
+def test_names_lead_to_files_wherever_the_project_was_installed() -> None:
+    paths = Paths(tree({"src/bmm/a/plan.md": "", "src/core/a/plan.md": "", "top.md": ""}))
+    assert paths.find("{project-root}/_bmad/core/a/plan.md") == "src/core/a/plan.md"
+    assert paths.find("./plan.md", "src/bmm/a") == "src/bmm/a/plan.md"
+    assert paths.find("../../../top.md", "src/bmm/a") == "top.md"
+    assert paths.find("../../../../top.md", "src/bmm/a") is None
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "~/x.md", "C:\\x.md", "../x.md", "a/../../x.md"])
+def test_names_that_lead_out_are_known(name: str) -> None:
+    assert leaves(name, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "document"),
+    [
+        ("prd", "prd"),
+        ("epics and stories", "epics-and-stories"),
+        ("SPEC.md + companion files", "spec"),
+        ("brief (optional)", "brief"),
+        ("product-brief-{{project_name}}-{{date}}.md", "product-brief"),
+        ("sprint-status.yaml", "sprint-status.yaml"),
+        ("*", ""),
+        ("", ""),
+    ],
+)
+def test_documents_have_plain_names(said: str, document: str) -> None:
+    assert document_of(said) == document
+
+
+# -- flows
+
+SHOP = {
+    "s/module-help.csv": HEADER
+    + "Shop,shop-plan,Plan,PL,x,,,plan,,,true,,plan\n"
+    + "Shop,shop-buy,Buy,BU,x,,,plan,shop-plan,,false,,orders\n",
+    "s/keeper/SKILL.md": "---\nname: keeper\ndescription: Keeps.\n---\n# Ada\n",
+    "s/keeper/customize.toml": (
+        '[agent]\nname = "Ada"\n[[agent.menu]]\ncode = "PL"\ndescription = "Plan"\n'
+        'skill = "shop-plan"\n'
+    ),
+    "s/shop-plan/SKILL.md": (
+        "---\nname: shop-plan\ndescription: Plans.\n---\nRead `./steps/step-01-a.md`.\n"
+    ),
+    "s/shop-plan/steps/step-01-a.md": "One.\n\nRead `./step-02-b.md`\n",
+    "s/shop-plan/steps/step-02-b.md": "Two.\n",
+    "s/shop-buy/SKILL.md": "---\nname: shop-buy\ndescription: Buys.\n---\nBuy.\n",
+}
+
+
+def test_a_table_is_a_flow_of_the_workflows_flows() -> None:
+    draft, _ = drafted(SHOP)
+    flows = {flow.name: [step.keys for step in flow.steps] for flow in draft.flows}
+    assert flows["shop"] == [
+        {"flow": "shop-plan"},
+        {"flow": "shop-buy", "when": 'inputs.optional["shop-buy"]'},
+    ]
+
+
+def test_step_files_are_steps_of_whoever_has_the_workflow_on_the_menu() -> None:
+    draft, _ = drafted(SHOP)
+    flow = next(flow for flow in draft.flows if flow.name == "shop-plan")
+    assert [(step.keys["agent"], step.keys["id"]) for step in flow.steps] == [
+        ("keeper", "step-01-a"),
+        ("keeper", "step-02-b"),
+    ]
+    assert flow.steps[1].keys["task"] == ["shop-plan/SKILL.md", "shop-plan/steps/step-02-b.md"]
+    assert [step.keys.get("creates") for step in flow.steps] == [None, "plan.md"]
+    buy = next(flow for flow in draft.flows if flow.name == "shop-buy")
+    assert (buy.steps[0].keys["agent"], buy.steps[0].keys["reads"]) == ("shop-buy", ["plan.md"])
+
+
+def test_the_order_of_files_does_not_matter() -> None:
+    one = write(drafted(SHOP)[0]).files
+    other = write(drafted(dict(reversed(SHOP.items())))[0]).files
+    assert one == other
+
+
+def test_a_next_step_that_is_declared_and_not_there_is_an_error() -> None:
+    files = SHOP | {"s/shop-plan/steps/step-02-b.md": "---\nnextStepFile: './no.md'\n---\nTwo.\n"}
+    assert "BMAD636" in drafted(files)[1]
+
+
+def test_steps_that_go_in_a_circle_end() -> None:
+    files = SHOP | {
+        "s/shop-plan/steps/step-02-b.md": "---\nnextStepFile: './step-01-a.md'\n---\nTwo.\n"
+    }
+    draft, _ = drafted(files)
+    assert len(next(flow for flow in draft.flows if flow.name == "shop-plan").steps) == 2
+
+
+TEXT = st.text(
+    alphabet=st.sampled_from("ab-:|>\"'{}[]<>/&#*,\n \t\0é.") | st.characters(codec="utf-8"),
+    max_size=200,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXT, TEXT, TEXT, TEXT)
+def test_no_text_makes_a_reader_fail(one: str, two: str, three: str, four: str) -> None:
+    files = SHOP | {
+        "s/agents/a.agent.yaml": f"agent:\n{one}",
+        "s/agents/b.md": f"<agent id='b' name='b'>{two}</agent>",
+        "s/module-help.csv": HEADER + three,
+        "s/keeper/customize.toml": four,
+        "s/shop-plan/SKILL.md": f"---\n{one}\n---\n{two} `./steps/step-01-a.md`",
+        "s/workflows/w/workflow.yaml": f"name: w\ninstructions: {four}",
+        "s/workflows/w/workflow.md": three,
+        "_bmad/_config/agent-manifest.csv": f"name,path\n{two}",
+        "s/module.yaml": f"code: s\n{three}",
+    }
+    write(drafted(files)[0])
