@@ -76,10 +76,16 @@ def deadline(seconds: float) -> Deadline:
     task = asyncio.current_task(loop)
     if task is None:
         raise RuntimeError("only a task can have a deadline")
-    lengths = _loops.get(loop)
-    if lengths is None:
-        lengths = _loops[loop] = {}
+    lengths = deadlines_of(loop)
     waiting = lengths.get(seconds)
     if waiting is None:
         waiting = lengths[seconds] = Waiting(seconds)
     return waiting.begin(task, loop)
+
+
+def deadlines_of(loop: Loop) -> dict[float, Waiting]:
+    """The waits of a loop, by their seconds."""
+    lengths = _loops.get(loop)
+    if lengths is None:
+        lengths = _loops[loop] = {}
+    return lengths
