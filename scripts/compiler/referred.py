@@ -14,7 +14,7 @@ from . import schema, sources
 from .diagnostics import Diagnostics, Position, near_match, quoted
 from .dialects.assets import checked
 from .dialects.fields import Fields
-from .model import Agent, AgentStep, Flow, Group
+from .model import Agent, AgentStep, Flow, Group, Step
 
 Take = Callable[[str], bytes | sources.SourceFault]
 _CODES: Final[dict[sources.FaultKind, str]] = {
@@ -51,15 +51,13 @@ class Named:
 
     def read_flow(self, flow: Flow) -> Flow:
         """The flow whose steps have the schemas that they name; their assets are read."""
-        stages = tuple(
-            Group(tuple(map(self._read_step, stage.members)))
-            if isinstance(stage, Group)
-            else self._read_step(stage)
-            if isinstance(stage, AgentStep)
-            else stage
-            for stage in flow.stages
-        )
+        stages = tuple(map(self._read_stage, flow.stages))
         return replace(flow, stages=stages)
+
+    def _read_stage(self, stage: Step | Group) -> Step | Group:
+        if isinstance(stage, Group):
+            return Group(tuple(map(self._read_step, stage.members)))
+        return self._read_step(stage) if isinstance(stage, AgentStep) else stage
 
     def _read_step(self, step: AgentStep) -> AgentStep:
         for path in step.shows:

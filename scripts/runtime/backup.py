@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from . import restoring
 from .archive import Archive, Reader, new_archive, read_archive
 from .clock import now
-from .errors import StoreError
 from .stores.protocol import DocumentStore, MemoryStore
-
-MARK: Final = ".restore"  # beside memory, while a restore goes on
 
 # What is being done, how many of how many.
 Tell = Callable[[str, int, int], None]
@@ -66,7 +62,7 @@ async def restore(stores: Stores, path: Path, tell: Tell) -> Archive:
     with read_archive(path) as reader:
         await _check(reader, tell)
         items = reader.archive.items
-        _mark(stores.folder, path)
+        restoring.begin(stores.folder, path.name)
         for number, item in enumerate(items, 1):
             tell("restoring", number, len(items))
             if item.kind == "memory":
@@ -75,23 +71,8 @@ async def restore(stores: Stores, path: Path, tell: Tell) -> Archive:
             else:
                 revisions = await asyncio.to_thread(reader.revisions, item)
                 await stores.documents.load(item.name, revisions)
-        (stores.folder / MARK).unlink(missing_ok=True)
+        restoring.end(stores.folder)
         return reader.archive
-
-
-def unfinished(folder: Path) -> str | None:
-    """The words for a restore that did not come to its end; None when there was none."""
-    try:
-        text = (folder / MARK).read_text("utf-8")
-    except OSError:
-        return None
-    with suppress(ValueError, KeyError, TypeError):
-        told = json.loads(text)
-        return (
-            f"the restore of {told['archive']} that began at {told['began']} did not end: some of "
-            "its scopes and documents are restored and the others are as before; run it again"
-        )
-    return "a restore did not end: run it again"
 
 
 async def _check(reader: Reader, tell: Tell) -> None:
@@ -99,13 +80,3 @@ async def _check(reader: Reader, tell: Tell) -> None:
     for number, item in enumerate(items, 1):
         tell("verifying", number, len(items))
         await asyncio.to_thread(reader.check, item)
-
-
-def _mark(folder: Path, path: Path) -> None:
-    text = json.dumps({"archive": path.name, "began": now()})
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / MARK).write_text(f"{text}\n", "utf-8")
-    except OSError as error:
-        message = f"{folder} cannot be written: {error.strerror}"
-        raise StoreError(message, store="memory") from error

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from .archive import Archive
-from .backup import Stores, back_up, check, restore, unfinished
+from .backup import Stores, back_up, check, restore
+from .restoring import unfinished
 from .settings import Settings, load_settings
 from .stores.select import make_documents, make_memory
 

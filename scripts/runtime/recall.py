@@ -190,7 +190,7 @@ class Frozen:
 
 
 def _search(index: Index, question: str, categories: Collection[str], limit: int) -> list[Hit]:
-    from .recall_index import words_of
+    from .recall_text import words_of
 
     return index.search(words_of(question), categories, limit)
 

@@ -29,19 +29,22 @@ async def catch_up(memory: MemoryStore, name: str, index: Index, work: Work) -> 
 
     Raises StoreError; and of the index Damaged and Unusable.
     """
-    there = [name]
-    if name.endswith(":"):
-        there = [scope for scope in await memory.scopes() if scope.startswith(name)]
     known = await work(index.scopes)
     noticing = _noticing(memory)
-    marks = await noticing.marks(there) if noticing is not None else {}
-    for scope in there:
-        mark = marks.get(scope, "")
+    marks = await noticing.marks(name) if noticing is not None else await _unmarked(memory, name)
+    for scope, mark in marks.items():
         if not mark or known.get(scope) != mark:
             follow = _Follow(memory, scope, index, work)
             await (follow.compare(mark) if noticing is None else follow.catch_up(noticing, mark))
-    for scope in known.keys() - set(there):
+    for scope in known.keys() - marks.keys():
         await work(index.drop, scope)
+
+
+async def _unmarked(memory: MemoryStore, name: str) -> dict[str, str]:
+    scopes = [name]
+    if name.endswith(":"):
+        scopes = [scope for scope in await memory.scopes() if scope.startswith(name)]
+    return dict.fromkeys(scopes, "")
 
 
 def _noticing(memory: MemoryStore) -> Noticing | None:

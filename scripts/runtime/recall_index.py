@@ -9,24 +9,22 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
+from .recall_text import TOKENS, text_of
 from .stores.protocol import Entry
 
-VERSION: Final = 1
-MAX_TEXT: Final = 100_000  # characters of a value that can be found
-MAX_QUERY: Final = 20_000  # characters of a question that are read
-MAX_READ_WORDS: Final = 500  # different words of a question that are looked up
+VERSION: Final = 2
 MAX_WORDS: Final = 32  # the rarest of them, by which is searched
-MAX_MATCHES: Final = 20_000  # matches that are scored: the common words of a large memory are left
+MAX_MATCHES: Final = 10_000  # matches that are scored: the common words of a large memory are left
+MAX_COMMON: Final = 10_000  # words that are known to be common
 SMALL: Final = 20  # entries; below it no word counts as common
 MAX_SEQ: Final = 2**63 - 1
 KEY_WEIGHT: Final = 2.0  # a word of the key, over one of the value
 
-_TOKENS: Final = "tokenize='unicode61 remove_diacritics 2'"
 _SCHEMA: Final = f"""
     CREATE TABLE meta (version INTEGER, name TEXT);
     CREATE TABLE scopes (scope TEXT PRIMARY KEY, seq INTEGER, mark TEXT);
@@ -34,12 +32,10 @@ _SCHEMA: Final = f"""
         id INTEGER PRIMARY KEY, scope TEXT, key TEXT, seq INTEGER, time TEXT, category TEXT,
         UNIQUE (scope, key)
     );
-    CREATE VIRTUAL TABLE texts USING fts5(key, value, {_TOKENS});
+    CREATE INDEX newest ON entries (scope, seq);
+    CREATE TABLE counts (scope TEXT PRIMARY KEY, keys INTEGER);
+    CREATE VIRTUAL TABLE texts USING fts5(key, value, {TOKENS});
     CREATE VIRTUAL TABLE words USING fts5vocab(texts, row);
-"""
-_QUESTION: Final = f"""
-    CREATE VIRTUAL TABLE question USING fts5(text, {_TOKENS});
-    CREATE VIRTUAL TABLE words USING fts5vocab(question, instance);
 """
 _MATCH: Final = (  # nothing of anyone's is in it
     f"SELECT * FROM (SELECT rowid AS id, -bm25(texts, {KEY_WEIGHT}, 1.0) * ? AS score "  # noqa: S608
@@ -79,6 +75,9 @@ class Index:
         """`name` says what is in it: a file of another one counts as damaged."""
         self._name = name
         self._path = path
+        self._common: dict[str, int] = {}
+        self._removed = 0
+        self._version = -1
         self._database = _opened(path)
         try:
             with _Faults():
@@ -103,8 +102,8 @@ class Index:
         """How far a scope has been taken in."""
         with _Faults():
             row = self._database.execute(
-                "SELECT seq, (SELECT count(*) FROM entries WHERE scope = ?1), mark "
-                "FROM scopes WHERE scope = ?1",
+                "SELECT seq, coalesce(keys, 0), mark FROM scopes LEFT JOIN counts USING (scope) "
+                "WHERE scope = ?",
                 (scope,),
             ).fetchone()
         return Known(*row) if row else Known(0, 0, "")
@@ -163,7 +162,8 @@ class Index:
         ln(1 + (N - n + 1/2) / (n + 1/2)) of a word that n of N entries hold.
         """
         with _Faults():
-            total = self._database.execute("SELECT count(*) FROM entries").fetchone()[0]
+            row = self._database.execute("SELECT coalesce(sum(keys), 0) FROM counts").fetchone()
+            total: int = row[0]
             chosen = self._chosen(words, total)
             if not chosen:
                 return []
@@ -206,20 +206,39 @@ class Index:
 
     def _chosen(self, words: Sequence[str], total: int) -> list[tuple[str, int]]:
         """The rarest words that are there at all, with the number of entries that hold them."""
-        counted = []
-        for place, word in enumerate(words):
-            row = self._database.execute("SELECT doc FROM words WHERE term = ?", (word,)).fetchone()
-            if row:
-                counted.append((row[0], place, word))
+        self._forget_others()
+        counted = [(self._at_least(word) or self._count(word), word) for word in words]
+        found = sorted((pair for pair in counted if pair[0]), key=lambda pair: pair[0])
+        if found and found[0][0] > MAX_MATCHES:  # common words only: which is the rarest?
+            found = sorted(((self._count(word), word) for _, word in found), key=lambda p: p[0])
         chosen: list[tuple[str, int]] = []
         matches = 0
-        for count, _, word in sorted(counted)[:MAX_WORDS]:
+        for count, word in found[:MAX_WORDS]:
             matches += count
             common = total >= SMALL and 2 * count > total
             if chosen and (common or matches > MAX_MATCHES):
                 break
             chosen.append((word, count))
         return chosen
+
+    def _count(self, word: str) -> int:
+        row = self._database.execute("SELECT doc FROM words WHERE term = ?", (word,)).fetchone()
+        count = row[0] if row else 0
+        if count > MAX_MATCHES and len(self._common) < MAX_COMMON:
+            self._common[word] = count + self._removed
+        return count
+
+    def _at_least(self, word: str) -> int:
+        """A common word is counted once; then it is common, until that many entries have gone."""
+        least = self._common.get(word, 0) - self._removed
+        return least if least > MAX_MATCHES else 0
+
+    def _forget_others(self) -> None:
+        """What other processes removed is not known here."""
+        version = self._database.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self._version = version
+            self._common = {}
 
     def _take(self, entry: Entry, exactly: bool) -> None:
         row = self._database.execute(
@@ -237,9 +256,17 @@ class Index:
             "INSERT INTO entries (scope, key, seq, time, category) VALUES (?, ?, ?, ?, ?)",
             (entry.scope, entry.key, entry.seq, entry.timestamp, entry.category),
         )
+        self._add_keys(entry.scope, 1)
         self._database.execute(
             "INSERT INTO texts (rowid, key, value) VALUES (?, ?, ?)",
             (cursor.lastrowid, entry.key, text_of(entry.value)),
+        )
+
+    def _add_keys(self, scope: str, change: int) -> None:
+        self._database.execute(
+            "INSERT INTO counts VALUES (?, ?) "
+            "ON CONFLICT (scope) DO UPDATE SET keys = keys + excluded.keys",
+            (scope, change),
         )
 
     def _forget(self, scope: str, key: str) -> None:
@@ -247,39 +274,9 @@ class Index:
             "DELETE FROM entries WHERE scope = ? AND key = ? RETURNING id", (scope, key)
         ).fetchone()
         if row:
+            self._removed += 1
+            self._add_keys(scope, -1)
             self._database.execute("DELETE FROM texts WHERE rowid = ?", row)
-
-
-def words_of(text: str) -> list[str]:
-    """The different words of a question, as the index knows words, in their order."""
-    with closing(sqlite3.connect(":memory:")) as database:
-        database.executescript(_QUESTION)
-        database.execute("INSERT INTO question VALUES (?)", (_clean(text[:MAX_QUERY]),))
-        rows = database.execute("SELECT term FROM words ORDER BY offset").fetchall()
-    return list(dict.fromkeys(row[0] for row in rows))[:MAX_READ_WORDS]
-
-
-def text_of(value: Any) -> str:
-    """What can be found of a value: all its texts, numbers and keys."""
-    parts: list[str] = []
-    todo = [value]
-    length = 0
-    while todo and length < MAX_TEXT:
-        item = todo.pop()
-        if isinstance(item, dict):
-            for name, inner in reversed(item.items()):
-                todo += (inner, name)
-        elif isinstance(item, list | tuple):
-            todo.extend(reversed(item))
-        elif item is not None and not isinstance(item, bool):
-            parts.append(str(item))
-            length += len(parts[-1]) + 1
-    return _clean(" ".join(parts)[:MAX_TEXT])
-
-
-def _clean(text: str) -> str:
-    """Half of a surrogate pair is no text for SQLite, and nothing that anyone looks for."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _weight(total: int, count: int) -> float:

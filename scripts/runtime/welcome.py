@@ -7,8 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .api.auth import access
-from .backup import unfinished
 from .redisurl import address
+from .restoring import unfinished
 from .settings import Settings
 
 _EXAMPLE: Final = '{"input": "A shopping list for two", "story_id": "S-1"}'

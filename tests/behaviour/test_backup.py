@@ -84,6 +84,13 @@ def test_from_files_to_redis_and_back(
     assert len(wanted["context"]["entries"]) == 3
     again = command(root, "backup", str(tmp_path / "1.zip"), **place("first"))
     assert (again.returncode, "choose another name" in again.stderr) == (2, True)
+    first.client.put("/memory/analyst:S-1/k0", json="changed, größe 3")
+    first.client.delete("/memory/shared:notes/k2")
+    first.client.put("/doc/S-1__prd", content=b"x", headers={"content-type": "text/markdown"})
+    assert answers(first) != wanted
+    done = command(root, "restore", str(tmp_path / "1.zip"), **place("first"))
+    assert done.returncode == 0, done.stderr
+    assert answers(first) == wanted  # what it served all the while is as it was
     checked = command(root, "restore", "--check", str(tmp_path / "1.zip"))
     assert (checked.returncode, "is whole" in checked.stderr) == (0, True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import shutil
 import signal
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from scripts.runtime.stores.memory import FileMemory
+from scripts.runtime.stores.protocol import MemoryStore
 from tests.documents import GUIDE, blocks
 from tests.process import clean_environment, free_port
 from tests.project import ROOT, Project
@@ -127,6 +130,21 @@ def test_two_processes_share_one_memory(pair: tuple[Service, Service, RedisServe
     numbers = sorted(entry["seq"] for history in histories for entry in history)
     assert numbers == list(range(1, 101))
     assert memory(one, "shared:all") == memory(two, "shared:all")
+
+
+def test_what_one_process_writes_is_recalled_by_the_other(
+    pair: tuple[Service, Service, RedisServer],
+) -> None:
+    one, two, _ = pair
+    for number, text in enumerate(("a red fox", "a blue whale", "a grey fox")):
+        assert one.client.put(f"/memory/shared:notes/animal{number}", json=text).is_success
+        body = {"agent_id": "first", "query": text, "limit": 1}
+        (entry,) = two.client.post("/memory/context", json=body).json()["entries"]
+        assert (entry["key"], entry["value"]) == (f"animal{number}", text)
+    for number in range(3):
+        one.client.delete(f"/memory/shared:notes/animal{number}")
+    body = {"agent_id": "first", "query": "fox whale", "limit": 9}
+    assert two.client.post("/memory/context", json=body).json()["entries"] == []
 
 
 def test_a_run_with_redis_down_fails_and_goes_on_later(
@@ -256,8 +274,15 @@ def test_the_sample_on_files_and_on_redis_with_two_processes(
         assert shown[0] == shown[1] == shown[2]
 
 
+async def write(store: MemoryStore) -> None:
+    for number in range(5):
+        await store.put("shared:moved", f"k{number % 3}", {"n": number})
+    await store.delete("shared:moved", "k0")
+    await store.close()
+
+
 def test_memory_moves_from_files_to_redis_and_back(
-    with_gate: Path, start: Start, server: RedisServer, tmp_path: Path
+    with_gate: Path, pair: tuple[Service, Service, RedisServer], tmp_path: Path
 ) -> None:
     def memory_command(*arguments: str, **variables: str) -> None:
         done = subprocess.run(
@@ -271,23 +296,20 @@ def test_memory_moves_from_files_to_redis_and_back(
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    on_files = start(with_gate)
-    for number in range(5):
-        on_files.client.put(f"/memory/shared:notes/k{number % 3}", json={"n": number})
-    on_files.client.delete("/memory/shared:notes/k0")
-    assert on_files.run("an idea", "S-1").json()["status"] == "pending"
-    first, second, third = (tmp_path / name for name in ("one.jsonl", "two.jsonl", "back"))
-    third.mkdir()
-    memory_command("export", str(first), BMAD_DATA_DIR=str(on_files.log_file.parent))
+    service, _, server = pair
+    asyncio.run(write(FileMemory(tmp_path / "memory")))
+    first, second = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    memory_command("export", str(first), BMAD_DATA_DIR=str(tmp_path))
     memory_command("import", str(first), **server.environment)
-    on_redis = start(with_gate, **server.environment)
-    assert memory(on_redis, "shared:notes") == memory(on_files, "shared:notes")
-    memory_command("export", str(second), **server.environment)
+    shown = [
+        (entry["key"], entry["value"]["n"], entry["seq"])
+        for entry in memory(service, "shared:moved")
+    ]
+    assert shown == [("k1", 4, 5), ("k2", 2, 3)]
+    memory_command("export", str(second), "--scope", "shared:moved", **server.environment)
     assert second.read_bytes() == first.read_bytes()
-    memory_command("import", str(second), BMAD_DATA_DIR=str(third))
-    written = on_redis.client.put("/memory/shared:notes/next", json=1)
-    assert written.is_success
-    assert on_redis.client.get("/memory/shared:notes/next").json()["seq"] == 8
+    assert service.client.put("/memory/shared:moved/next", json=1).is_success
+    assert service.client.get("/memory/shared:moved/next").json()["seq"] == 7
 
 
 def test_no_secret_is_told(with_gate: Path, start: Start, tmp_path: Path) -> None:

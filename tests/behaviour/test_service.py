@@ -17,7 +17,15 @@ from tests.conftest import MakeProject, StartService
 from tests.process import clean_environment, free_port
 from tests.project import Project
 
-CONFIGURED_ONLY = ("redis", "openai", "anthropic", "google.genai", "opentelemetry.sdk", "httpx2")
+CONFIGURED_ONLY = (
+    "sqlite3",
+    "redis",
+    "openai",
+    "anthropic",
+    "google.genai",
+    "opentelemetry.sdk",
+    "httpx2",
+)
 AGENTS = {
     "agents/analyst.md": "---\nid: analyst\ndescription: Finds facts.\n---\nFind the facts.\n",
     "agents/slow.md": "---\nid: slow\ntools: [nap]\n---\nSleep.\n",

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 
 PAGE = 4096
+SECONDS = 60  # none of them outlives its parent by more
 
 
 class Child:
@@ -25,6 +26,7 @@ class Child:
         if self.pid == 0:
             code = 1
             try:
+                signal.alarm(SECONDS)
                 os.close(reading)
                 work(lambda what: void(os.write(writing, f"{what!s:<63}\n".encode())))
                 code = 0

@@ -14,12 +14,13 @@ import json
 import logging
 import os
 import random
+import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.names import parse_scope
@@ -32,6 +33,7 @@ from tests.faults.writer import SCOPE, value
 Say = Callable[[object], None]
 Durability = Literal["commit", "always"]
 SIZES = (200, 3_000, 60_000)
+FILE = 100  # kills on one file: each writer reads it from its beginning
 FOREVER = 10**9
 
 
@@ -144,17 +146,28 @@ def bad_lines(path: Path) -> int:
     return bad
 
 
+def attempt(folder: Path, kills: int, fault: str, durability: Durability) -> Counter[str]:
+    """So many kills, two a round, on one file."""
+    acknowledged: dict[str, int] = {}
+    chance = random.Random(kills)
+    path = path_of(folder)
+    for number in range(kills // 2):
+        acknowledged |= one_round(folder, number, fault, durability)
+        for _ in range(2):  # nobody writes between the two
+            tear(path, chance)
+    return Counter({**judge(path, acknowledged), "bad_lines": bad_lines(path)})
+
+
 def main() -> None:
     folder, kills, durability, fault = Path(sys.argv[1]), *sys.argv[2:]
     logging.disable()  # torn tails are told of, a hundred times
-    acknowledged: dict[str, int] = {}
-    chance = random.Random(int(kills))
-    for number in range(int(kills) // 2):
-        acknowledged |= one_round(folder, number, fault, cast(Durability, durability))
-        for _ in range(2):  # nobody writes between the two
-            tear(path_of(folder), chance)
-    result: dict[str, Any] = judge(path_of(folder), acknowledged)
-    sys.stdout.write(json.dumps({**result, "bad_lines": bad_lines(path_of(folder))}))
+    result: Counter[str] = Counter()
+    for begun in range(0, int(kills), FILE):
+        here = folder / str(begun)
+        number = min(FILE, int(kills) - begun)
+        result.update(attempt(here, number, fault, cast(Durability, durability)))
+        shutil.rmtree(here)
+    sys.stdout.write(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from scripts.runtime.archive import Archive
-from scripts.runtime.backup import MARK, Stores, back_up, check, restore, unfinished
+from scripts.runtime.backup import Stores, back_up, check, restore
 from scripts.runtime.errors import ArchiveError, BMADError, StoreError
+from scripts.runtime.restoring import MARK, unfinished
 from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.index import HISTORY
 from scripts.runtime.stores.memory import FileMemory

@@ -141,7 +141,13 @@ class Conformance(RuleBasedStateMachine):
             return [entry async for entries in store.newer(scope, after) for entry in entries]
 
         assert self.run(newer()) == [entry for entry in newest if entry.seq > after]
-        marks = self.run(store.marks([scope, "absent:S-1"]))
+        assert self.run(store.marks("absent:S-1")) == {}
+        owner = scope[: scope.index(":") + 1]
+        if owner != "shared:":
+            assert self.run(store.marks(owner)).get(scope) == self.run(store.marks(scope)).get(
+                scope
+            )
+        marks = self.run(store.marks(scope))
         assert set(marks) <= {scope}
         if scope in marks:
             assert self.marked.setdefault((scope, marks[scope]), newest) == newest

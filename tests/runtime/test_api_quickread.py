@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from scripts.runtime.errors import StoreUnavailable
+from scripts.runtime.stores.protocol import Entry
+
 from .api import Served, application, serve
 
 LONG = "*/*;q=0.9"  # means the same as `*/*`, and is not taken for it
@@ -46,12 +49,18 @@ def told(answer: httpx2.Response) -> tuple[int, list[tuple[str, str]], bytes]:
         "/memory/shared:n/%2e%2e%2fx",
         "/memory/nobody/k",
         "/memory/shared:n/bad~key",
+        "/memory/a:S_1",
+        "/memory/shared:none",
+        "/memory/nobody",
+        "/memory/",
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_memory(served: Served, method: str, path: str) -> None:
     short = served.client.request(method, path)
-    long = served.client.request(method, f"{path}?history=false")
+    # With a parameter that changes nothing it goes the long way.
+    same = "history=false" if path.count("/") == 3 else "category=collaboration"
+    long = served.client.request(method, f"{path}?{same}")
     status, headers, body = told(long)
     assert told(short)[0] == status
     if status == 200:
@@ -89,6 +98,22 @@ def test_reads_are_counted_by_their_route(served: Served) -> None:
     for route in ("/memory/{scope}/{key}", "/doc/{id}"):
         labels = f'method="GET",route="{route}",status="200"'
         assert f"bmad_http_request_seconds_count{{{labels}}}" in text
+
+
+def test_a_store_that_is_away_is_asked_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def away(*what: str) -> Entry:
+        asked.append(what)
+        raise StoreUnavailable("Redis cannot be reached", store="memory")
+
+    monkeypatch.setattr(served.service.memory, "get", away, raising=False)
+    answer = served.client.get("/memory/shared:n/object")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert "retry-after" in answer.headers
+    assert len(asked) == 1
 
 
 def test_a_fault_is_told_as_ever(served: Served) -> None:

@@ -17,6 +17,7 @@ from scripts.runtime import memorycommand
 from scripts.runtime.errors import BMADError
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry
+from tests.redis_server import redis_server
 
 Told = Callable[..., tuple[int, list[str], list[str]]]
 SCOPES = ("a:S_1", "shared:notes")
@@ -105,6 +106,24 @@ def test_export_and_import(told: Told, tmp_path: Path) -> None:
     assert dumped(other / "memory") == dumped(tmp_path / "memory")
     with pytest.raises(BMADError, match="there already"):
         told("export", file)
+
+
+def test_from_files_to_redis_and_back(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, back = tmp_path / "1.jsonl", tmp_path / "2.jsonl", tmp_path / "back"
+    told("export", first)
+    with redis_server(tmp_path / "redis") as server, monkeypatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        code, _, err = told("import", first)
+        assert (code, err) == (0, ["imported 6 writes of 2 scopes into memory in redis"])
+        assert told("import", first)[0] == 1
+        assert told("export", second)[0] == 0
+    assert second.read_bytes() == first.read_bytes()
+    back.mkdir()
+    assert told("import", second, root=back)[0] == 0
+    assert dumped(back / "memory") == dumped(tmp_path / "memory")
 
 
 def test_one_scope_through_pipes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.runtime.recall import Found, Recall
-from scripts.runtime.recall_index import words_of
+from scripts.runtime.recall_text import words_of
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry, MemoryStore
+from tests.faults.test_store_memory import file_size_limit
+from tests.redis_server import redis_server
 
 T = TypeVar("T")
 
@@ -247,6 +250,16 @@ def test_a_place_that_holds_no_file_costs_no_answer(tmp_path: Path) -> None:
     assert keys(ask(tmp_path, "whale")) == ["whale"]
 
 
+@pytest.mark.parametrize("size", [0, 5_000, 40_000])
+def test_a_full_disk_costs_no_answer(tmp_path: Path, size: int) -> None:
+    values = {f"k{number}": f"fox {number} " + "sea " * 200 for number in range(60)}
+    fill(tmp_path, values)
+    with file_size_limit(size):
+        found = keys(ask(tmp_path, "fox 7", limit=1))
+    assert found == ["k7"]
+    assert keys(ask(tmp_path, "fox 8", limit=1)) == ["k8"]  # with what was left behind
+
+
 def test_all_stories_of_an_agent_are_asked_as_one(tmp_path: Path) -> None:
     for story in range(5):
         fill(tmp_path, {"note": f"fox of story {story}"}, f"analyst:S-{story}")
@@ -357,3 +370,40 @@ def test_entries_are_those_of_the_store(tmp_path: Path) -> None:
 
     there, given_back = with_recall(tmp_path, use)
     assert there == given_back
+
+
+def test_redis_and_files_find_the_same(tmp_path: Path) -> None:
+    """Through writes, deletions, a history that is too short, and a store that was set back."""
+    from scripts.runtime.stores.redismemory import RedisMemory
+
+    chance = random.Random(11)
+    words = ["fox", "whale", "red", "sea", "sky"]
+
+    async def main(memories: Sequence[MemoryStore]) -> None:
+        recalls = [Recall(each, tmp_path / str(place)) for place, each in enumerate(memories)]
+        saved: list[Entry] = []
+        for round_ in range(12):
+            if round_ == 7:
+                for each in memories:
+                    await each.load(STORY, saved)
+            for _ in range(1_100 if round_ == 4 else chance.randrange(6)):
+                key, text = chance.choice("abcdefgh"), " ".join(chance.choices(words, k=4))
+                gone = chance.random() < 0.2
+                for each in memories:
+                    await (each.delete(STORY, key) if gone else each.put(STORY, key, text))
+            if round_ == 3:
+                _, saved = await memories[0].dump(STORY)
+            name, question = (
+                chance.choice([STORY, "analyst:"]),
+                " ".join(chance.choices(words, k=2)),
+            )
+            found = [await each.find([name], question, limit=5) for each in recalls]
+            told = [[(f.entry.key, f.entry.seq, round(f.score, 9)) for f in one] for one in found]
+            assert told[0] == told[1], round_
+        for recall in recalls:
+            await recall.close()
+        for each in memories:
+            await each.close()
+
+    with redis_server(tmp_path / "server") as server:
+        asyncio.run(main([FileMemory(tmp_path / "files"), RedisMemory(server.settings())]))

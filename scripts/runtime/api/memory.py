@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -40,8 +41,7 @@ async def read_scope(scope: str, request: Request, category: Only = None) -> Res
     """The newest value of each key of a scope, newest first."""
     wanted = check_category(category)
     entries = await service_of(request).memory.entries(parse_scope(scope).text)
-    found = (each for each in entries if wanted is None or each.category == wanted)
-    return reply({"entries": [entry_json(entry) for entry in found]})
+    return listed(entry for entry in entries if wanted in (None, entry.category))
 
 
 @router.get(
@@ -96,6 +96,11 @@ async def delete_memory(scope: str, key: str, request: Request) -> Response:
     if not await service_of(request).memory.delete(scope, key):
         raise NotFound("memory", f"{scope}/{key}")
     return reply({"success": True})
+
+
+def listed(entries: Iterable[Entry]) -> Response:
+    """The answer that is several of them."""
+    return reply({"entries": [entry_json(entry) for entry in entries]})
 
 
 def shown(entry: Entry) -> Response:

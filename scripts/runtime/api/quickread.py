@@ -1,4 +1,4 @@
-"""The short way for `GET /memory/{scope}/{key}` and `GET /doc/{id}`, as `quick.py` is for runs.
+"""The short way for reads of memory and of a document, as `quick.py` is for runs.
 
 What is out of the ordinary, be it a parameter, a header or a name that may not be, goes the
 framework's long way, which answers the same and refuses in its own form.
@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from fastapi.routing import APIRoute
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..errors import BMADError
+from ..errors import BMADError, InvalidName
 from ..stores.names import check_key, parse_scope
 from . import doc, memory, names
+from .problems import on_bmad_error
 from .service import Service
 
 Read = Callable[[Service, Sequence[str]], Awaitable[Response | None]]
@@ -49,8 +51,10 @@ async def _answer(scope: Scope) -> Response | None:
         return None
     try:
         answer = await read(scope["app"].state.service, parts)
-    except BMADError:
+    except InvalidName:
         return None  # the long way meets it again, and says so
+    except BMADError as error:  # a store that hangs is not asked twice
+        answer = await on_bmad_error(Request(scope), error)
     if answer is not None:
         scope["route"] = route
     return answer
@@ -60,6 +64,10 @@ async def _memory(service: Service, parts: Sequence[str]) -> Response | None:
     scope, key = parse_scope(parts[1]).text, check_key(parts[2])
     entry = await service.memory.get(scope, key)
     return None if entry is None else memory.shown(entry)
+
+
+async def _scope(service: Service, parts: Sequence[str]) -> Response:
+    return memory.listed(await service.memory.entries(parse_scope(parts[1]).text))
 
 
 async def _document(service: Service, parts: Sequence[str]) -> Response | None:
@@ -84,5 +92,6 @@ def _route(routes: Sequence[object], path: str) -> APIRoute:
 # By the first part of the path and the number of all.
 _READS: Final[Mapping[tuple[str, int], tuple[Read, APIRoute]]] = {
     ("memory", 3): (_memory, _route(memory.router.routes, "/memory/{scope}/{key}")),
+    ("memory", 2): (_scope, _route(memory.router.routes, "/memory/{scope}")),
     ("doc", 2): (_document, _route(doc.router.routes, "/doc/{id}")),
 }

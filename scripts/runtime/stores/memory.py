@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -175,11 +176,14 @@ class FileMemory:
         await self._settle(journal)
         return journal.keys()
 
-    async def marks(self, scopes: Sequence[str]) -> dict[str, str]:
-        """File, size and time of change of each scope that is there."""
-        paths = {scope: self._path(scope) for scope in scopes}
+    async def marks(self, name: str) -> dict[str, str]:
+        """File, size and time of change: of a scope, or of each scope of `{agent_id}:`."""
         try:
-            return await asyncio.to_thread(_marks, paths)
+            if not name.endswith(":"):
+                return {name: _mark(self._path(name).lstat())}
+            return await asyncio.to_thread(_marks, self._folder / FOLDERS[0], name)
+        except FileNotFoundError:
+            return {}
         except OSError as error:
             raise store_fault(error, store="memory", done="found") from error
 
@@ -296,12 +300,21 @@ def _used(journal: Journal) -> Iterator[None]:
         journal.users -= 1
 
 
-def _marks(paths: Mapping[str, Path]) -> dict[str, str]:
+def _mark(status: os.stat_result) -> str:
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+
+
+def _marks(folder: Path, owner: str) -> dict[str, str]:
     found = {}
-    for scope, path in paths.items():
-        with suppress(FileNotFoundError):
-            status = path.lstat()
-            found[scope] = f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+    start = f"{owner[:-1]}_"
+    with os.scandir(folder) as files:
+        for file in files:
+            if file.name.startswith(start) and file.name.endswith(".jsonl"):
+                scope = scope_in(folder.name, file.name) or first_scope(folder / file.name)
+                with suppress(FileNotFoundError):
+                    status = file.stat(follow_symlinks=False)
+                    if scope is not None and scope.startswith(owner) and status.st_size:
+                        found[scope] = _mark(status)
     return found
 
 

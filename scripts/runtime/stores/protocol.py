@@ -90,8 +90,11 @@ class Noticing(Protocol):
         """The keys that have a value."""
         ...
 
-    async def marks(self, scopes: Sequence[str]) -> Mapping[str, str]:
-        """A text a scope, which stays the same as long as the scope does."""
+    async def marks(self, name: str) -> Mapping[str, str]:
+        """A text for a scope, or for each of `{agent_id}:`, that is the same as long as it is.
+
+        An empty one says nothing; a scope that is not there may be left out.
+        """
         ...
 
 

@@ -28,6 +28,7 @@ from .redisscripts import BUILD, SWAP, WRITE
 HISTORY: Final = 1000  # writes that a scope's stream keeps, as WRITE has it
 PAGE: Final = 100  # entries that are read or built at once
 PAGE_BYTES: Final = 1 << 20  # likewise
+PIECE: Final = 500  # entries that are parsed without a pause
 SCANNED: Final = 1000  # keys that the server looks at in one go
 BUILD_SECONDS: Final = 60  # what a restore leaves behind when it dies half-way
 PROBE_SECONDS: Final = 60
@@ -162,8 +163,11 @@ class RedisMemory:
         fields = await self._link.ask(("HKEYS", self._place(scope).memory))
         return [field.decode() for field in fields if field not in (SEQ_FIELD, LIFE_FIELD)]
 
-    async def marks(self, scopes: Sequence[str]) -> dict[str, str]:
-        """The hash that there is now, and its last write, of each scope that has one."""
+    async def marks(self, name: str) -> dict[str, str]:
+        """The hash that there is now, and its last write: of a scope, or of all `{agent_id}:`."""
+        scopes = [name]
+        if name.endswith(":"):
+            scopes = [scope for scope in await self.scopes() if scope.startswith(name)]
         asked = (
             self._link.ask(("HMGET", self._place(scope).memory, LIFE_FIELD, SEQ_FIELD))
             for scope in scopes
@@ -193,10 +197,13 @@ class RedisMemory:
         fields = dict(zip(answer[::2], answer[1::2], strict=True))
         fields.pop(LIFE_FIELD, None)
         seq = int(fields.pop(SEQ_FIELD, b"0"))
-        found = [
-            self._entry(data, scope, key.decode("utf-8", "replace")) for key, data in fields.items()
-        ]
-        entries = [entry for entry in found if entry is not None]
+        entries = []
+        for number, (key, data) in enumerate(fields.items(), 1):
+            entry = self._entry(data, scope, key.decode("utf-8", "replace"))
+            if entry is not None:
+                entries.append(entry)
+            if number % PIECE == 0:
+                await asyncio.sleep(0)  # others are served in between
         entries.sort(key=lambda entry: entry.seq, reverse=True)
         return seq, entries
 
