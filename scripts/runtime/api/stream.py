@@ -27,8 +27,9 @@ def frame(events: Sequence[Event], run_id: str) -> bytes:
         [
             # By far the most, so that it gets the shortest way.
             (
-                f'id: {seq}\nevent: step.delta\ndata: {{"seq":{seq},"run_id":{run},"type":"step.delta",'
-                f'"time":"{rfc3339(time)}","step":{quoted(step)},"text":{quoted(data["text"])}}}\n\n'
+                f'id: {seq}\nevent: step.delta\ndata: {{"seq":{seq},"run_id":{run},'
+                f'"type":"step.delta","time":"{rfc3339(time)}",'
+                f'"step":{quoted(step)},"text":{quoted(data["text"])}}}\n\n'
                 if type_ == "step.delta" and len(data) == 1 and step
                 else _framed(Event(seq, type_, time, step, data), run_id)
             )
