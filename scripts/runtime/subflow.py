@@ -47,10 +47,18 @@ class Subflow(StepNode):
         if not self.applies(context):
             await self.skip(ticket, context)
             return None
-        if context.rework is not None:  # only its steps can tell whether it is good
-            ticket = ticket._replace(record=None)
         facts = {"flow": self.step, "visit": ticket.visit}
-        return await context.runner.step(ticket, facts, self._run_inside, (context, ticket))
+        again = ticket._replace(record=None)
+        if ticket.record is None or context.rework is not None:
+            # With changed documents only its steps can tell whether it is good.
+            return await context.runner.step(again, facts, self._run_inside, (context, ticket))
+        # Its steps have records of their own. They are gone through all the same, for what
+        # they leave: how often each was visited, and the documents that they created.
+        record = await self._run_inside((context, ticket))
+        if record["output"] == ticket.record["output"]:
+            return ticket.record
+        # The flow inside is another one by now, and had more to do.
+        return await context.runner.step(again, facts, _unchanged, record)
 
     async def _run_inside(self, call: tuple[FlowContext, Ticket]) -> Record:
         context, ticket = call
@@ -81,3 +89,7 @@ class Subflow(StepNode):
             prep_res.agent_of[self.step] = ""
             prep_res.previous = (self.step,)
         return self.following(None)
+
+
+async def _unchanged(record: Record) -> Record:
+    return record
