@@ -53,7 +53,7 @@ class ContextBody(BaseModel):
 @router.post(
     "/memory/context",
     response_model=None,
-    responses={200: answer("MemoryContext"), **problems(404)},
+    responses={200: answer("MemoryContext"), **problems(404, 503)},
 )
 async def ask_memory(body: ContextBody, request: Request) -> Response:
     """The entries that fit a question best, of the scopes that the agent may see."""
