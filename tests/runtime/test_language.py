@@ -78,6 +78,26 @@ class TestWhen:
 
         asyncio.run(main())
 
+    def test_what_follows_a_step_that_was_left_out_the_second_time_sees_nothing_of_it(self) -> None:
+        def flow() -> AnyFlow:
+            critic, last = Gate("critic", actions=("again", "done"), max_visits=3), agent("last")()
+            writer = Writer(when="results.critic.action == null", max_visits=3)
+            writer >> critic
+            critic - "again" >> writer
+            critic - "done" >> last
+            return AnyFlow(start=writer)
+
+        async def main() -> None:
+            model = Scripted()
+            flows = executor(flow, model)
+            for action in ("", "again", "done"):
+                decision = Decision("critic", action) if action else None
+                answer = await flows.start(request(decision=decision)).wait()
+            assert answer["status"] == "success", answer["error"]
+            assert "writer says so" not in model.asked[-1].messages[0].content
+
+        asyncio.run(main())
+
     def test_a_skipped_member_of_a_group_holds_nobody_up(self) -> None:
         model = Scripted()
         heir = agent("heir", wait_for_agents=("writer",))
