@@ -52,7 +52,7 @@ def import_project(options: ImportOptions) -> int:
     src, to = Path(os.path.normpath(options.src)), Path(os.path.normpath(options.to))
     try:
         _refuse(src, to)
-        draft, written = _translated(src, found)
+        draft, written = translated(src, found)
         outcome = _keep(written.files, to, found, force=options.force)
     except Misuse as misuse:
         sys.stderr.write(f"bmad2pf: {misuse}\n")
@@ -81,7 +81,7 @@ def _refuse(src: Path, to: Path) -> None:
         raise Misuse(f'--to: "{to}" is a repository; name a folder inside it')
 
 
-def _translated(src: Path, found: Diagnostics) -> tuple[Draft, Written]:
+def translated(src: Path, found: Diagnostics) -> tuple[Draft, Written]:
     """The draft with all that nobody took accounted for, and its native files."""
     sources = understood(src, src.as_posix(), found)
     if sources.draft is None:

@@ -25,6 +25,8 @@ def spared(project: Project, diagnostics: Diagnostics) -> Project:
         check(project, again)
         errors = [found for found in again if found.severity == "error"]
         diagnostics.extend(errors)
+        if errors and project == before:
+            return replace(project, agents=())  # an error of the whole, not of a part
         if not project.agents:
             break
     return project

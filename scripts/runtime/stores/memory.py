@@ -180,7 +180,8 @@ class FileMemory:
         """File, size and time of change: of a scope, or of each scope of `{agent_id}:`."""
         try:
             if not name.endswith(":"):
-                return {name: _mark(self._path(name).lstat())}
+                status = self._path(name).lstat()
+                return {name: _mark(status)} if status.st_size else {}
             return await asyncio.to_thread(_marks, self._folder / FOLDERS[0], name)
         except FileNotFoundError:
             return {}

@@ -148,12 +148,11 @@ class _Reader:
         seen: dict[str, Item] = {}
         for entry in items_of(node):
             for item in self.items(entry):
-                if item.name in INTERACTIVE:
-                    persona.dropped += 1
-                elif item.name in seen:
+                if item.name in seen:
                     self.warn(entry, f"the trigger {quoted(item.name)} stands twice")
-                else:
-                    seen[item.name] = item
+                seen.setdefault(item.name, item)
+        persona.dropped += sum(name in INTERACTIVE for name in seen)
+        seen = {name: item for name, item in seen.items() if name not in INTERACTIVE}
         persona.menu = list(seen.values())
 
     def items(self, entry: Node) -> Iterator[Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any
 
 from ....runtime import spec
 from ...diagnostics import near_match, quoted
@@ -12,13 +12,11 @@ from ..placeholders import Placeholders
 from ..tree import ForeignTree
 from .emit import Emitter, home_of, kind_of
 from .helptable import Row
-from .order import Cycle, edges, ordered
 from .paths import Paths, folder_of, leaves
 from .persona import Item, Persona, one_line, slug
 from .settings import Settings
-from .workflow import Workflow, document_of
-
-_MISSING: Final = "skip"
+from .tables import Tables
+from .workflow import MISSING, Workflow, add, document_of
 
 
 class FlowWriter:
@@ -43,8 +41,7 @@ class FlowWriter:
         self.by_entry: dict[str, Workflow] = {}
         self.by_name: dict[str, Workflow] = {}
         self.of_row: dict[int, Workflow] = {}
-        self.taken: set[str] = set()
-        self.orders: dict[str, list[tuple[Row, Workflow]]] = {}
+        self.tables = Tables(self)
 
     # -- who and what
 
@@ -67,7 +64,7 @@ class FlowWriter:
             self._row(number, row, personas)
         self._requires()
         for module in dict.fromkeys(row.module for row in rows):
-            self._order(module)
+            self.tables.order(module)
         for workflow in workflows:
             self.names(workflow)
 
@@ -129,13 +126,13 @@ class FlowWriter:
                 if (
                     row.module == named.module and named.key in row.after
                 ) or row.key in named.before:
-                    _add(workflow.requires, before.creates)
+                    add(workflow.requires, before.creates)
         created = sorted({each.creates for each in self.workflows if each.creates})
         for workflow in self.workflows:
             for pattern in workflow.inputs:
                 for name in created:
                     if name != workflow.creates and fnmatchcase(f"{name}.md", pattern.lower()):
-                        _add(workflow.requires, name)
+                        add(workflow.requires, name)
 
     # -- files
 
@@ -198,9 +195,9 @@ class FlowWriter:
         """Every workflow as a flow, then every module's table as one of flows."""
         for workflow in self.workflows:
             self._flow(workflow)
-        self.taken = {spec.id_key(flow.name) for flow in self.draft.flows}
+        self.tables.taken = {spec.id_key(flow.name) for flow in self.draft.flows}
         for module in dict.fromkeys(row.module for row in self.rows):
-            self._module(module)
+            self.tables.write(module)
 
     def _flow(self, workflow: Workflow) -> None:
         flow = DraftFlow(workflow.flow, workflow.at, workflow.description)
@@ -212,8 +209,8 @@ class FlowWriter:
             self.draft.account(workflow.at, "workflow", workflow.id, "approximated", why)
             self.draft.flows.append(flow)
             return
-        flow.keys["on_missing_doc"] = _MISSING
-        flow.steps = self._steps(workflow)
+        flow.keys["on_missing_doc"] = MISSING
+        flow.steps = self.steps(workflow)
         if workflow.creates and flow.steps:
             flow.steps[-1].keys["creates"] = f"{workflow.creates}.md"
             flow.steps[-1].origins["creates"] = workflow.creates_at or workflow.at
@@ -222,7 +219,8 @@ class FlowWriter:
         self.draft.account(workflow.at, "workflow", workflow.id, "carried")
         self.draft.flows.append(flow)
 
-    def _steps(self, workflow: Workflow) -> list[DraftStep]:
+    def steps(self, workflow: Workflow) -> list[DraftStep]:
+        """A workflow's steps: its parts, or all of it as one."""
         native = self.emitter.native
         entry = native.get(workflow.entry, "")
         parts = [part for part in workflow.parts if part.path in native]
@@ -290,101 +288,3 @@ class FlowWriter:
             parts.append("At the end:\n" + "\n".join(f"- {each}" for each in workflow.after))
         text = "\n\n".join(parts)
         return self.emitter.fill(workflow.entry, text, self.values(workflow)) if text else ""
-
-    # -- tables
-
-    def _order(self, module: str) -> None:
-        """Put a module's workflows in order; each then sees what those before it have made."""
-        numbers = [number for number, row in enumerate(self.rows) if row.module == module]
-        every = [self.rows[number] for number in numbers]
-        named = {key for row in every for key in (*row.after, *row.before)}
-        try:
-            order = ordered(every, edges(self.tree, every))
-        except Cycle as cycle:
-            place = cycle.rows[0].at
-            message = f"workflows follow each other in a circle: {cycle}"
-            hint = "take one of the edges out of the table"
-            self.tree.diagnostics.add("BMAD635", self.tree.at(*place), message, hint)
-            self.draft.account(place, "order", module, "left", message)
-            return
-        found: list[tuple[Row, Workflow]] = []
-        for number in order:
-            row, workflow = every[number], self.of_row.get(numbers[number])
-            if workflow is None or (row.is_anytime and row.key not in named):
-                continue
-            if row.phase not in ("", "anytime"):
-                for earlier, before in found:
-                    if before.creates and before is not workflow and not earlier.is_anytime:
-                        _add(workflow.requires, before.creates)
-            found.append((row, workflow))
-        self.orders[module] = found
-
-    def _module(self, module: str) -> None:
-        placed = self.orders.get(module)
-        if not placed:
-            return
-        at = placed[0][0].at
-        flow = DraftFlow(self._name(module), at, self.settings.titles.get(slug(module), ""))
-        flow.description = flow.description or module
-        flow.notes.append("The order of the module's table. Optional steps run when inputs say so:")
-        flow.notes.append('"inputs": {"optional": {"<step>": true}}')
-        for row, workflow in placed:
-            self._row_step(flow, row, workflow)
-        self.draft.flows.append(flow)
-        self.draft.account(at, "order", module, "carried")
-
-    def _name(self, module: str) -> str:
-        own = next(
-            (code for code, title in self.settings.titles.items() if module in (code, title)), ""
-        )
-        name = own or slug(module) or "module"
-        while spec.id_key(name) in self.taken:
-            name = slug(f"{name}-module")
-        self.taken.add(spec.id_key(name))
-        return name
-
-    def _row_step(self, flow: DraftFlow, row: Row, workflow: Workflow) -> None:
-        taken = {step.keys.get("id", step.keys["flow"]) for step in flow.steps}
-        target = workflow.flow
-        name = target if target not in taken else slug(row.name)
-        keys: dict[str, Any] = {"flow": self._variant(row, workflow)}
-        while name in taken:
-            name = slug(f"{name}-again")
-        if name != keys["flow"]:
-            keys["id"] = name
-        step = DraftStep(keys, row.at)
-        if not row.required:
-            keys["when"] = f'inputs.optional["{name}"]'
-            message = f"the step {quoted(name)} is optional: it runs when inputs say so"
-            hint = f'send "inputs": {{"optional": {{"{name}": true}}}}'
-            self.tree.diagnostics.add("BMAD609", self.tree.at(*row.at), message, hint)
-            self.draft.account(row.at, "condition", name, "carried")
-        flow.steps.append(step)
-
-    def _variant(self, row: Row, workflow: Workflow) -> str:
-        """The flow of a row: the workflow's own, or one that is told the row's action."""
-        same = [
-            other
-            for number, other in enumerate(self.rows)
-            if self.of_row.get(number) is workflow and other.module == row.module
-        ]
-        if len(same) < 2 or row is same[0]:
-            return workflow.flow
-        name = slug(f"{workflow.flow}-{row.action or row.name}")
-        if spec.id_key(name) in self.taken:
-            return name
-        self.taken.add(spec.id_key(name))
-        flow = DraftFlow(name, row.at, one_line(row.description) or row.name)
-        flow.keys["on_missing_doc"] = _MISSING
-        flow.steps = self._steps(workflow)
-        what = row.action or row.options or row.name
-        said = f"This time it is for: {row.name} ({what}). {one_line(row.description)}".strip()
-        for step in flow.steps:
-            step.keys["note"] = "\n\n".join(p for p in (said, step.keys.get("note", "")) if p)
-        self.draft.flows.append(flow)
-        return name
-
-
-def _add(names: list[str], name: str) -> None:
-    if name not in names:
-        names.append(name)

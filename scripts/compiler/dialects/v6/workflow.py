@@ -16,6 +16,7 @@ _FIRST: Final = re.compile(r"\s*(?:[|,;+/]| or | and/or | plus )\s*")
 _FILE: Final = re.compile(r"([\w.-]+)\.(md|ya?ml|json|csv|html|txt)\b", re.IGNORECASE)
 _DASHES: Final = re.compile(r"[-_.]{2,}")
 MAX_DOCUMENT: Final = 60
+MISSING: Final = "skip"  # what a step does about a document that is not there
 
 
 @dataclass(slots=True)
@@ -70,3 +71,9 @@ def document_of(text: str) -> str:
         name = f"{stem}{suffix}" if stem else ""
     name = name[:MAX_DOCUMENT].rstrip("-_.")
     return name if spec.is_document_id(name) and "__" not in name else ""
+
+
+def add(names: list[str], name: str) -> None:
+    """Put a name at the end of a list that does not have it."""
+    if name not in names:
+        names.append(name)

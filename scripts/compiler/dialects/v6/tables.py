@@ -1,0 +1,116 @@
+"""A module's table as a flow of flows: its order, and a step for each row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ....runtime import spec
+from ...diagnostics import quoted
+from ..draft import DraftFlow, DraftStep
+from .helptable import Row
+from .order import Cycle, edges, ordered
+from .persona import one_line, slug
+from .workflow import MISSING, Workflow, add
+
+if TYPE_CHECKING:
+    from .flows import FlowWriter
+
+
+class Tables:
+    """Writes the tables of a project; `taken` are the flows' names, by id_key."""
+
+    def __init__(self, flows: FlowWriter) -> None:
+        self.flows = flows
+        self.taken: set[str] = set()
+        self.orders: dict[str, list[tuple[Row, Workflow]]] = {}
+
+    def order(self, module: str) -> None:
+        """Put a module's workflows in order; each then sees what those before it have made."""
+        numbers = [number for number, row in enumerate(self.flows.rows) if row.module == module]
+        every = [self.flows.rows[number] for number in numbers]
+        named = {key for row in every for key in (*row.after, *row.before)}
+        try:
+            order = ordered(every, edges(self.flows.tree, every))
+        except Cycle as cycle:
+            place = cycle.rows[0].at
+            message = f"workflows follow each other in a circle: {cycle}"
+            hint = "take one of the edges out of the table"
+            self.flows.tree.diagnostics.add("BMAD635", self.flows.tree.at(*place), message, hint)
+            self.flows.draft.account(place, "order", module, "left", message)
+            return
+        found: list[tuple[Row, Workflow]] = []
+        for number in order:
+            row, workflow = every[number], self.flows.of_row.get(numbers[number])
+            if workflow is None or (row.is_anytime and row.key not in named):
+                continue
+            if row.phase not in ("", "anytime"):
+                for earlier, before in found:
+                    if before.creates and before is not workflow and not earlier.is_anytime:
+                        add(workflow.requires, before.creates)
+            found.append((row, workflow))
+        self.orders[module] = found
+
+    def write(self, module: str) -> None:
+        """A module's flow, where its table has an order."""
+        placed = self.orders.get(module)
+        if not placed:
+            return
+        at = placed[0][0].at
+        flow = DraftFlow(self._name(module), at, self.flows.settings.titles.get(slug(module), ""))
+        flow.description = flow.description or module
+        flow.notes.append("The order of the module's table. Optional steps run when inputs say so:")
+        flow.notes.append('"inputs": {"optional": {"<step>": true}}')
+        for row, workflow in placed:
+            self._row_step(flow, row, workflow)
+        self.flows.draft.flows.append(flow)
+        self.flows.draft.account(at, "order", module, "carried")
+
+    def _name(self, module: str) -> str:
+        titles = self.flows.settings.titles
+        own = next((code for code, title in titles.items() if module in (code, title)), "")
+        name = own or slug(module) or "module"
+        while spec.id_key(name) in self.taken:
+            name = slug(f"{name}-module")
+        self.taken.add(spec.id_key(name))
+        return name
+
+    def _row_step(self, flow: DraftFlow, row: Row, workflow: Workflow) -> None:
+        taken = {step.keys.get("id", step.keys["flow"]) for step in flow.steps}
+        target = workflow.flow
+        name = target if target not in taken else slug(row.name)
+        keys: dict[str, Any] = {"flow": self._variant(row, workflow)}
+        while name in taken:
+            name = slug(f"{name}-again")
+        if name != keys["flow"]:
+            keys["id"] = name
+        step = DraftStep(keys, row.at)
+        if not row.required:
+            keys["when"] = f'inputs.optional["{name}"]'
+            message = f"the step {quoted(name)} is optional: it runs when inputs say so"
+            hint = f'send "inputs": {{"optional": {{"{name}": true}}}}'
+            self.flows.tree.diagnostics.add("BMAD609", self.flows.tree.at(*row.at), message, hint)
+            self.flows.draft.account(row.at, "condition", name, "carried")
+        flow.steps.append(step)
+
+    def _variant(self, row: Row, workflow: Workflow) -> str:
+        """The flow of a row: the workflow's own, or one that is told the row's action."""
+        same = [
+            other
+            for number, other in enumerate(self.flows.rows)
+            if self.flows.of_row.get(number) is workflow and other.module == row.module
+        ]
+        if len(same) < 2 or row is same[0]:
+            return workflow.flow
+        name = slug(f"{workflow.flow}-{row.action or row.name}")
+        if spec.id_key(name) in self.taken:
+            return name
+        self.taken.add(spec.id_key(name))
+        flow = DraftFlow(name, row.at, one_line(row.description) or row.name)
+        flow.keys["on_missing_doc"] = MISSING
+        flow.steps = self.flows.steps(workflow)
+        what = row.action or row.options or row.name
+        said = f"This time it is for: {row.name} ({what}). {one_line(row.description)}".strip()
+        for step in flow.steps:
+            step.keys["note"] = "\n\n".join(p for p in (said, step.keys.get("note", "")) if p)
+        self.flows.draft.flows.append(flow)
+        return name
