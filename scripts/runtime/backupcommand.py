@@ -12,8 +12,9 @@ from typing import Final
 
 from .archive import Archive
 from .backup import Stores, back_up, check, restore
+from .configuration import load_settings
 from .restoring import unfinished
-from .settings import Settings, load_settings
+from .settings import Settings
 from .stores.select import make_documents, make_memory
 
 _BACKUP: Final = """\

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from .configuration import load_settings
 from .errors import SettingsError, StoreError
-from .settings import Settings, load_settings
+from .settings import Settings
 from .stores.compacting import compact_now
 from .stores.files import store_fault
 from .stores.select import make_memory
