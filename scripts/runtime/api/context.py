@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import NotFound
-from ..recall import Found
+from ..recall.indexes import Found
 from .memory import entry_json
 from .names import name_of, story_id
 from .openapi import answer, problems
