@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 import subprocess
@@ -23,12 +22,13 @@ from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.index import HISTORY
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.record import seal
+from tests.faults.rounds import ROUNDS
 from tests.faults.test_store_memory import file_size_limit
 from tests.faults.writer import SCOPE, value
 from tests.faults.writers import ROOT, writers
 
 SCOPES = ("analyst:S-1", "analyst:S_1", "critic:S-1", "shared:product", "analyst:" + "x" * 100)
-FLIPS = int(os.environ.get("BACKUP_FLIPS", "150"))
+FLIPS = 150 * ROUNDS
 AUTHOR = {"kind": "agent", "agent": "writer", "step": "writer", "run_id": "r", "prompt": "0" * 64}
 
 
@@ -264,7 +264,7 @@ def test_of_writers_at_work_all_that_was_acknowledged_before_is_in(tmp_path: Pat
     """And up to one moment nothing is missing, of as many writes as a compaction keeps."""
     root = tmp_path / "root"
     with writers(root / "memory", "memory", number=3, size=300) as running:
-        for round_ in range(3):
+        for round_ in range(3 * ROUNDS):
             for writer in running:
                 writer.wait_for(40)
             before = {writer.name: writer.last for writer in running}
