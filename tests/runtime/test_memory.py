@@ -281,6 +281,21 @@ def test_more_scopes_than_open_files(tmp_path: Path) -> None:
     using(tmp_path, use, max_open=3)
 
 
+def test_what_is_not_there_closes_no_file(tmp_path: Path) -> None:
+    async def use(memory: FileMemory) -> None:
+        other = FileMemory(tmp_path)
+        await memory.put("a:S-1", "k", 1)
+        for number in range(2, 20):
+            assert await memory.get(f"a:S-{number}", "k") is None
+            assert await memory.entries(f"a:S-{number}") == []
+        assert open_files_below(tmp_path) == 1
+        await other.put("a:S-2", "k", "theirs")
+        assert [entry.value for entry in await memory.entries("a:S-2")] == ["theirs"]
+        await other.close()
+
+    using(tmp_path, use, max_open=3)
+
+
 @pytest.mark.parametrize(
     "value",
     [

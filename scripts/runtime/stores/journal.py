@@ -42,15 +42,14 @@ Write = tuple[str, Any, str, str, str | None]
 class Journal:
     """The file of one scope. No method waits, and none returns with the file's lock."""
 
-    def __init__(self, path: Path, scope: str, history: int = HISTORY) -> None:
+    def __init__(self, path: Path | str, scope: str, history: int = HISTORY) -> None:
         """`history` is how many of the last writes a compaction keeps."""
-        self.path = path
         self.scope = scope
         self.users = 0
         self.is_new = False
         self.torn_tails = 0
         self._name = str(path)
-        self._folder = str(path.parent)
+        self._folder = self._name.rpartition("/")[0] or "."
         self._unchanged = -1  # the folder's time of change when the path was looked at
         self._look_at = 0.0  # when to see next whether someone has waited for long
         self._history = history
@@ -68,6 +67,11 @@ class Journal:
         self._sure_until = 0.0
         self._lost = 0  # damaged lines at the end: their numbers are not given again
         self._distrusts = False  # a value was no JSON, so values are looked at when indexing
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return Path(self._name)
 
     @property
     def end(self) -> int:

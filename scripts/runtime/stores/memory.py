@@ -58,7 +58,7 @@ class FileMemory:
     ) -> None:
         """A compaction keeps the newest value of each key and the last `history` writes."""
         self._folder = folder
-        self._folders = {name: folder / name for name in FOLDERS}
+        self._folders = {name: f"{folder / name}/" for name in FOLDERS}
         self._durable = durability == "always"
         self._max_open = max_open
         self._history = history
@@ -91,14 +91,18 @@ class FileMemory:
     async def get(self, scope: str, key: str) -> Entry | None:
         """The newest value of a key."""
         check_key(key)
-        journal = self._journal(scope)
+        journal = self._found(scope)
+        if journal is None:
+            return None
         if not journal.refresh():
             await self._read_on(journal)
         return journal.get(key)
 
     async def entries(self, scope: str) -> list[Entry]:
         """The newest value of each key, newest first."""
-        journal = self._journal(scope)
+        journal = self._found(scope)
+        if journal is None:
+            return []
         if not journal.refresh():
             await self._read_on(journal)
         keys = journal.keys()
@@ -213,16 +217,28 @@ class FileMemory:
         self._compactor.consider(journal)
         return entry
 
-    def _path(self, scope: str) -> Path:
+    def _name(self, scope: str) -> str:
         place = parse_scope(scope)
-        return self._folders[place.folder] / place.file
+        return self._folders[place.folder] + place.file
+
+    def _path(self, scope: str) -> Path:
+        return Path(self._name(scope))
+
+    def _found(self, scope: str) -> Journal | None:
+        """The journal of a scope; None when it has no file: nothing is kept open for that.
+
+        Many new stories at once would otherwise close each other's files all the time.
+        """
+        if scope not in self._journals and _is_missing(self._name(scope)):
+            return None
+        return self._journal(scope)
 
     def _journal(self, scope: str) -> Journal:
         journal = self._journals.get(scope)
         if journal is not None:
             self._journals.move_to_end(scope)
             return journal
-        journal = Journal(self._path(scope), scope, self._history)
+        journal = Journal(self._name(scope), scope, self._history)
         self._journals[scope] = journal
         if len(self._journals) > self._max_open:
             self._close_oldest(scope)
@@ -303,6 +319,16 @@ def _used(journal: Journal) -> Iterator[None]:
         yield
     finally:
         journal.users -= 1
+
+
+def _is_missing(name: str) -> bool:
+    try:
+        os.lstat(name)  # a Path costs more
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # whoever opens it tells what is wrong
+    return False
 
 
 def _mark(status: os.stat_result) -> str:
