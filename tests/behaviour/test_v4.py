@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,7 @@ from tests.project import ROOT, Project
 from tests.service import Service
 from tests.stand_in import StandIn
 
-TOKENS = 12_000  # of a step's fixed prompt, at four characters each
 FORKS = ("Ragnarok3s__Bmad-Method-v3", "fmt-mgj__*", "bmad-code-org__BMAD-METHOD@v4.0.0")
-VARIES = re.compile(r"^## (?:Results of earlier steps|Documents)$", re.MULTILINE)
 
 
 def source(corpus: Path, name: str) -> Path:
@@ -123,90 +119,6 @@ def test_without_any_word_conditions_skip_and_say_so(served: Service) -> None:
     assert answer["status"] == "success"
     assert "pm-updates-prd" in answer["skipped"]
     assert "story-cycle.1.analyst-review-draft-story" in answer["skipped"]
-
-
-LOOK = """
-import asyncio, json, sys
-from pathlib import Path
-from generated.flows import FLOWS
-from generated.runtime.assets import Assets
-from generated.runtime.context import FlowContext
-from generated.runtime.events import EventLog
-from generated.runtime.models.mock import MockLLM, built_answer
-from generated.runtime.runner import MemoryRunner
-from generated.runtime.services import Services
-
-class Approving(MemoryRunner):
-    async def human(self, ticket, question):
-        return {"output": {"action": question.actions[0]}, "action": question.actions[0]}
-
-def look(flow):
-    seen = {}
-    def answer(request):
-        seen[request.step] = (request.system, request.messages[0].content)
-        return built_answer(request)
-    services = Services(model=MockLLM(answer), assets=Assets(Path("generated/assets")))
-    runner = Approving(EventLog("look"))
-    context = FlowContext("IDEA", services=services, inputs=json.loads(sys.argv[1]), runner=runner)
-    asyncio.run(FLOWS[flow].build().run_async(context))
-    return seen
-
-print(json.dumps({flow: look(flow) for flow in FLOWS}))
-"""
-
-
-@pytest.fixture(scope="module")
-def prompts(
-    published: tuple[Project, list[dict[str, Any]]],
-) -> dict[str, dict[str, tuple[str, str]]]:
-    """By flow and step what is sent: the system's text, and the message."""
-    made, _ = published
-    done = subprocess.run(
-        [sys.executable, "-c", LOOK, json.dumps(wishes(made))],
-        cwd=made.root,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, dict[str, tuple[str, str]]] = json.loads(done.stdout)
-    return found
-
-
-def test_each_step_sees_its_persona_task_template_and_documents(
-    prompts: dict[str, dict[str, tuple[str, str]]],
-) -> None:
-    seen = prompts["greenfield-service"]
-    cycle = "story-cycle.1."
-    wanted = {
-        "analyst-project-brief": ("You are Mary", ["templates/project-brief-tmpl.yaml"]),
-        "pm-prd": ("You are John", ["templates/prd-tmpl.yaml", "### project-brief\n"]),
-        "architect-architecture": ("You are Winston", ["architecture-tmpl.yaml", "### prd\n"]),
-        "po-validates": ("You are Sarah", ["po-master-checklist.md", "### architecture\n"]),
-        "po-shard-documents": ("You are Sarah", ["tasks/shard-doc.md", "### prd\n"]),
-        f"{cycle}sm-create-story": ("You are Bob", ["create-next-story.md", "## Item (1 of 1)"]),
-        f"{cycle}dev-implement-story": ("You are James", ["### story\n", "Implement story."]),
-        f"{cycle}qa-review-implementation": ("You are Quinn", ["### implementation_files\n"]),
-    }
-    for step, (persona, parts) in wanted.items():
-        system, message = seen[step]
-        assert system.startswith(persona), step
-        for part in parts:
-            assert part in message, (step, part)
-    assert "## Goals and Background Context" in seen["pm-prd"][1], "the template as an outline"
-    assert "Greet" not in "".join(system for system, _ in seen.values())
-
-
-def test_no_fixed_prompt_is_too_long(prompts: dict[str, dict[str, tuple[str, str]]]) -> None:
-    """What comes of earlier steps is left out; what the compiler puts there is counted."""
-    lengths = {
-        f"{flow}: {step}": (len(system) + len(VARIES.split(message)[0])) // 4
-        for flow, steps in prompts.items()
-        for step, (system, message) in steps.items()
-    }
-    worst = max(lengths, key=lambda step: lengths[step])
-    assert lengths[worst] <= TOKENS, f"{worst} has {lengths[worst]} tokens"
 
 
 @pytest.mark.parametrize("name", FORKS)

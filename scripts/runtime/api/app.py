@@ -19,9 +19,10 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from .. import __version__, logs, manifest
+from ..configuration import load_settings
 from ..flow import Flow
 from ..node import AgentNode
-from ..settings import Settings, load_settings
+from ..settings import Settings
 from ..tool import Tool
 from . import (
     agent,

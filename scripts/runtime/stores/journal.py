@@ -25,6 +25,7 @@ from .index import HISTORY, Index, Place
 from .lines import CHUNK, Line, Lines
 from .protocol import Entry
 from .record import MAX_LINE, BadLine, decode, encode, glance
+from .turn import LOOK_SECONDS, is_anothers
 
 SPINS: Final = 10  # others hold the lock for microseconds
 SETTLED_NS: Final = 50_000_000
@@ -50,6 +51,7 @@ class Journal:
         self._name = str(path)
         self._folder = self._name.rpartition("/")[0] or "."
         self._unchanged = -1  # the folder's time of change when the path was looked at
+        self._look_at = 0.0  # when to see next whether someone has waited for long
         self._history = history
         self._fd = -1
         self._size = 0
@@ -107,11 +109,11 @@ class Journal:
     def append(
         self, key: str, value: Any, text: str, op: str, category: str | None, *, patient: bool
     ) -> Entry | None:
-        """Append a Write; None when others hold the lock, or wrote much that is to be read first.
+        """Append a Write; None when it is others' turn, or they wrote much to be read first.
 
-        Whoever is `patient` reads that now, however much it is.
+        Whoever is `patient` has waited: reads that now, however much, and lets nobody go first.
         """
-        if not self._try_lock():
+        if not (patient or self._is_our_turn()) or not self._try_lock():
             return None
         try:
             if self._size != self._lines.end:
@@ -141,6 +143,15 @@ class Journal:
             os.close(self._fd)
             self._fd = -1
             self._forget()
+
+    def _is_our_turn(self) -> bool:
+        moment = monotonic()
+        if moment < self._look_at:
+            return True
+        if is_anothers(self._folder):
+            return False
+        self._look_at = moment + LOOK_SECONDS
+        return True
 
     def _try_lock(self) -> bool:
         """Whether the lock of the file, which is created if need be, could be had at once."""

@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,6 +25,7 @@ from .protocol import Entry
 from .reading import first_scope, writes
 from .record import check_entry, encode, encode_value
 from .rewrite import replace, sweep
+from .turn import PAUSE, Turn
 from .verify import refuse_damage
 
 FOLDERS: Final = ("isolated", "shared")
@@ -271,18 +272,21 @@ class FileMemory:
 
     async def _wait_and_append(self, journal: Journal, write: Write) -> Entry:
         deadline = time.monotonic() + LOCK_SECONDS
-        pause = 0.0
-        with _used(journal):
+        pause = PAUSE
+        with _used(journal), closing(Turn(str(journal.path.parent))) as turn:
             while True:
-                await self._settle(journal)
+                await asyncio.sleep(pause)  # first of all: it may be another's turn
+                insists = turn.insist()
+                if not journal.refresh():
+                    pause = 0.0
+                    continue
                 entry = journal.append(*write, patient=True)
                 if entry is not None:
                     return entry
                 if time.monotonic() > deadline:
                     message = "the memory file stays locked by others"
                     raise StoreError(message, store="memory", status=503)
-                await asyncio.sleep(pause)
-                pause = min(pause + 0.0002, 0.01)
+                pause = PAUSE if insists else min(pause + PAUSE, 0.01)
 
     async def _sync(self, journal: Journal) -> None:
         group = self._syncs.get(journal.scope)
