@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import json
 import socket
@@ -34,6 +35,17 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setattr(GuardedProtocol, "body_seconds", 0.2)
     with serve(application(tmp_path)) as running:
         yield running
+
+
+def test_cycles_are_looked_for_less_often_only_while_it_serves(tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    try:
+        with serve(application(tmp_path)):
+            assert gc.get_threshold()[0] == 50_000
+        assert gc.get_threshold() == (700, 10, 10)
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_a_head_within_the_bounds_is_served(served: Served) -> None:
