@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from .settings import Settings
 from .subflow import Subflow
 
 _EXAMPLE: Final = {"input": "A shopping list for two", "story_id": "S-1"}
+_MAX_NAMES: Final = 12
 _KEY_HEADER: Final = ' -H "X-API-Key: …"'
 _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  (named, not bound)
 
@@ -36,8 +37,8 @@ def report(service: Any, listener: socket.socket) -> str:
         f"bmad2pf   serving {where}",
         f"access    {allowed}",
         *(() if has_keys else (f"manual    {address}/docs",)),
-        f"agents    {', '.join(sorted(service.agents)) or 'none'}",
-        f"flows     {', '.join(service.flows) or 'none'}",
+        f"agents    {_listed(sorted(service.agents))}",
+        f"flows     {_listed(list(service.flows))}",
         f"model     {_model(settings, service.services.model)}",
         f"memory    {_memory(settings)}",
         f"documents {settings.documents_dir}",
@@ -45,6 +46,14 @@ def report(service: Any, listener: socket.socket) -> str:
         f"try       curl {address}/run{header} {body}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """All of a few names; of many, the first and how many more."""
+    if len(names) <= _MAX_NAMES:
+        return ", ".join(names) or "none"
+    first = names[: _MAX_NAMES - 2]
+    return f"{', '.join(first)} and {len(names) - len(first)} more"
 
 
 def _example(flows: Mapping[str, Flow]) -> str:
