@@ -25,6 +25,7 @@ _NEW, _LOGS, _OWN = "ours, new stories", "ours, log lines", "ours, python -m gen
 _AGNO, _ADK = "Agno AgentOS", "ADK api_server"
 _CONNECTIONS = 16
 _MANY = (100, 1000)
+_FLOWS = {"one": 1, "default": ten.STEPS}
 _DELAY = 0.1
 
 
@@ -141,18 +142,19 @@ def _candidate(target: Target, seconds: float, loads: dict[str, list[Load]]) -> 
     return Candidate(target.name, ask)
 
 
-def _crowds(home: Path, options: Options) -> dict[int, Crowd]:
-    """So many runs at once with a model that takes its time."""
+def _crowds(home: Path, options: Options) -> dict[tuple[int, int], Crowd]:
+    """By the steps of the flow and the runs at once, with a model that takes its time."""
     project = ten.compiled(home / "crowd", "created")
     env = {**_environment(project), "BENCH_DELAY": str(_DELAY), "BMAD_DATA_DIR": str(home)}
     found = {}
     with serve([sys.executable, "-m", "generated"], project, env) as running:
         for number in _MANY[: 1 if options.quick else 2]:
-            requests = ten.requests(number, story="S-########")
-            order = Order(running.port, requests, ten.EXPECTED, ten.STEPS, times=2)
-            before, load = running.cpu(), run(order)
-            cpu = 1000 * (running.cpu() - before) / load.answers
-            found[number] = Crowd(load, cpu, running.resident())
+            for flow, steps in _FLOWS.items():
+                requests = ten.requests(number, story="S-########", flow=flow)
+                order = Order(running.port, requests, ten.EXPECTED, steps, times=2)
+                before, load = running.cpu(), run(order)
+                cpu = 1000 * (running.cpu() - before) / load.answers
+                found[steps, number] = Crowd(load, cpu, running.resident())
     return found
 
 
@@ -168,12 +170,13 @@ def _table(samples: Samples, loads: Mapping[str, list[Load]]) -> Table:
     return table
 
 
-def _crowd_table(crowds: Mapping[int, Crowd]) -> Table:
-    columns = ("runs at once", "CPU ms a run", "p50 ms", "p99 ms", "longest ms", "resident MiB")
-    table = Table(f"One flow of ten steps, a model of {_DELAY * 1000:.0f} ms each", columns)
-    for number, (load, cpu, resident) in crowds.items():
-        times = (f"{each:.0f}" for each in (load.p50, load.p99, load.longest))
-        table.add(str(number), f"{cpu:.2f}", *times, f"{resident:.0f}")
+def _crowd_table(crowds: Mapping[tuple[int, int], Crowd]) -> Table:
+    times = ("p50 ms", "p99 ms", "longest ms")
+    columns = ("runs at once", "steps", "CPU ms a run", *times, "resident MiB")
+    table = Table(f"One flow, a model of {_DELAY * 1000:.0f} ms for each step", columns)
+    for (steps, number), (load, cpu, resident) in crowds.items():
+        latencies = (f"{each:.0f}" for each in (load.p50, load.p99, load.longest))
+        table.add(str(number), str(steps), f"{cpu:.2f}", *latencies, f"{resident:.0f}")
     return table
 
 
@@ -186,12 +189,13 @@ def _aims(samples: Samples) -> Iterator[Aim]:
             yield Aim(f"CPU: ours ÷ {peer}", samples.ratios(_OURS, peer))
 
 
-def _crowd_aims(crowds: Mapping[int, Crowd]) -> Iterator[Aim]:
-    for number, (load, _, resident) in crowds.items():
+def _crowd_aims(crowds: Mapping[tuple[int, int], Crowd]) -> Iterator[Aim]:
+    for (steps, number), (load, _, resident) in crowds.items():
         limit = 3.0 if number == _MANY[-1] else None
-        yield Aim(f"{number} runs at once: p99 in seconds", [load.p99 / 1000], limit)
+        what = f"{number} runs of {steps} step{'s' * (steps > 1)} at once"
+        yield Aim(f"{what}: p99 in seconds", [load.p99 / 1000], limit)
         if limit is not None:
-            yield Aim(f"{number} runs at once: resident MiB", [resident], 200)
+            yield Aim(f"{what}: resident MiB", [resident], 200)
 
 
 _NOTES = (

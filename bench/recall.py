@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from scripts.runtime.recall import Recall
+from scripts.runtime.recall.indexes import Recall
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry
 

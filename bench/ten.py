@@ -22,7 +22,8 @@ def compiled(folder: Path, outputs: str) -> Path:
     agents.mkdir(parents=True)
     for name in names:
         (agents / f"{name}.md").write_text(_AGENT, encoding="utf-8")
-    flow = "flows:\n  default:\n    sequence:\n" + "".join(f"      - {name}\n" for name in names)
+    flow = "flows:\n  one:\n    sequence:\n      - a0\n  default:\n    sequence:\n"
+    flow += "".join(f"      - {name}\n" for name in names)
     (folder / "bmad" / "workflow.yaml").write_text(flow, encoding="utf-8")
     settings = (
         "llm:\n  provider: bench.workers.constant_model:Constant\n  max_concurrency: 1000\n"
@@ -35,14 +36,16 @@ def compiled(folder: Path, outputs: str) -> Path:
     return folder
 
 
-def requests(connections: int, *, story: str = "S", **headers: str) -> list[str]:
-    """A `POST /run` for each connection, on a story of its own."""
+def requests(
+    connections: int, *, story: str = "S", flow: str = "default", **headers: str
+) -> list[str]:
+    """A `POST /run` for each connection, on a story of its own; the flow `one` has one step."""
     return [
         post(
             "/run",
             json.dumps(
                 {
-                    "flow": "default",
+                    "flow": flow,
                     "input": "A shopping list that two people share.",
                     "story_id": f"{story}-{number}",
                     "inputs": {"audience": "flats"},

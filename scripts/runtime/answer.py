@@ -58,6 +58,8 @@ def answer(
     for _, type_, _, step, facts in events:
         if type_ in HELD:
             _add_result(results, items, str(step), facts)
+            if skipped:
+                skipped.pop(str(step), None)
         if type_ in PAID:
             for key, count in facts.get("usage", _NO_DATA).items():
                 if key != "cost_usd":
@@ -66,7 +68,7 @@ def answer(
                     cost = added(cost, None if count is None else exact(count))
             if "provider" in facts:
                 models.add(facts["provider"])
-        elif type_ == "step.skipped":
+        elif type_ == "step.skipped" and not _came_back(events, step, facts["visit"]):
             skipped[str(step)] = None
             results.pop(str(step), None)
     began = events[since].time if len(events) > since else ended
@@ -81,6 +83,21 @@ def answer(
         "usage": {**usage, "cost_usd": dollars(cost), "providers": sorted(models)},
         "duration_ms": round(max(0.0, ended - began) * 1000, 3),
     }
+
+
+def _came_back(events: Sequence[Event], step: str | None, visit: int) -> bool:
+    """Whether the step has a result of a later visit: a run that goes on skips again, in its turn.
+
+    The result may be from an earlier attempt, and so stand before the skip in the log.
+    """
+    return any(
+        event.step == step and event.type in HELD and _visit(event.data["name"]) > visit
+        for event in events
+    )
+
+
+def _visit(name: str) -> int:
+    return int(name.rpartition("#")[2].partition("[")[0])
 
 
 def _add_result(

@@ -62,6 +62,7 @@ async def restore(stores: Stores, path: Path, tell: Tell) -> Archive:
     with read_archive(path) as reader:
         await _check(reader, tell)
         items = reader.archive.items
+        await stores.memory.check()  # nothing has begun where nothing can be written
         restoring.begin(stores.folder, path.name)
         for number, item in enumerate(items, 1):
             tell("restoring", number, len(items))

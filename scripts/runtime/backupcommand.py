@@ -12,8 +12,9 @@ from typing import Final
 
 from .archive import Archive
 from .backup import Stores, back_up, check, restore
+from .configuration import load_settings
 from .restoring import unfinished
-from .settings import Settings, load_settings
+from .settings import Settings
 from .stores.select import make_documents, make_memory
 
 _BACKUP: Final = """\
@@ -25,6 +26,16 @@ _RESTORE: Final = """\
 Put what a backup holds in the place of what is there: every scope and document of it as a whole;
 others stay as they are. The whole file is looked through before anything changes. The backend of
 now need not be that of the backup.
+"""
+
+_EPILOG: Final = """\
+exit codes: 0 done, 2 not done, with the reason
+
+  {0} backup monday.zip           while the service runs
+  {0} restore --check monday.zip  is the file whole?
+  {0} restore monday.zip
+
+Settings: config/runtime.yaml and the environment (BMAD_DATA_DIR, MEMORY_BACKEND, …).
 """
 
 Use = Callable[[Stores], Awaitable[Archive]]
@@ -44,7 +55,12 @@ def main(prog: str, root: Path, arguments: Sequence[str]) -> int:
 
 
 def _parser(prog: str, *, restores: bool) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=prog, description=_RESTORE if restores else _BACKUP)
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=_RESTORE if restores else _BACKUP,
+        epilog=_EPILOG.format(prog.rpartition(" ")[0]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     told = "what backup has written" if restores else "a new file, such as monday.zip"
     parser.add_argument("file", type=Path, help=told)
     if restores:
@@ -69,12 +85,13 @@ async def _restore(settings: Settings, file: Path) -> None:
 
 
 async def _with_stores(settings: Settings, use: Use) -> Archive:
-    memory = make_memory(settings)
+    memory = make_memory(settings, serving=False)
     try:
-        archive = await use(Stores(memory, make_documents(settings), settings.memory_dir))
+        documents = make_documents(settings, serving=False)
+        archive = await use(Stores(memory, documents, settings.memory_dir))
         damaged = getattr(memory, "problems", None)
         for name, lines in damaged.items() if isinstance(damaged, dict) else ():
-            _say(f"{name}: {lines} damaged lines left out, see python -m generated memory verify")
+            _say(f"{name}: {_count(lines, 'damaged line')} left out, see memory verify")
         return archive
     finally:
         await memory.close()

@@ -10,7 +10,7 @@ from .budget import Ledger
 from .errors import DependencyError, StoreError
 from .events import EventLog
 from .prompt import opening
-from .recall import Frozen
+from .recall.indexes import Frozen
 from .rework import Rework
 from .runner import MemoryRunner, Record, Runner, StepBlocked, Ticket
 from .services import Services

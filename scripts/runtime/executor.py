@@ -189,9 +189,8 @@ class Executor:
             run.end_cancelled()
         del self._running[run.identity]
         for event in run.events():
-            if event.type == "step.completed":
-                agent_id = str(event.data.get("agent", event.step))
-                self.last_execution[agent_id] = event.time
+            if event.type == "step.completed" and "agent" in event.data:
+                self.last_execution[event.data["agent"]] = event.time
 
     def close(self) -> None:
         """Let go of the files of runs."""

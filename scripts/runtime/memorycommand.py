@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from .configuration import load_settings
 from .errors import SettingsError, StoreError
-from .settings import Settings, load_settings
+from .settings import Settings
 from .stores.compacting import compact_now
 from .stores.files import store_fault
 from .stores.select import make_memory
@@ -150,7 +151,7 @@ def _compact(settings: Settings) -> int:
 
 
 async def _export(settings: Settings, file: str, scopes: list[str] | None) -> int:
-    memory = make_memory(settings)
+    memory = make_memory(settings, serving=False)
     try:
         scopes = scopes or await memory.scopes()
         writes = await export_lines(memory, scopes, file, _progress)
@@ -164,7 +165,7 @@ async def _export(settings: Settings, file: str, scopes: list[str] | None) -> in
 
 
 async def _import(settings: Settings, file: str, *, replace: bool) -> int:
-    memory = make_memory(settings)
+    memory = make_memory(settings, serving=False)
     try:
         scopes, writes, fault = await import_file(memory, file, replace, _progress)
     finally:

@@ -13,7 +13,7 @@ from .context import FlowContext
 from .errors import RunError
 from .models.protocol import Message, ModelRequest
 from .prompt import Sight, as_text, system_text, user_text
-from .recalled import recall_scopes, recalled
+from .recall.recalled import recall_scopes, recalled
 from .rework import Rework
 from .runner import Record, Ticket
 from .schedule import NO_WAITS, Schedule

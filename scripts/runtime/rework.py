@@ -49,7 +49,7 @@ class Rework:
 
     def inside(self, previous: Iterable[str]) -> Rework:
         """The same for a flow that is one step of this one, and is shown these steps' outputs."""
-        outer = max((self._age(step) for step in previous), default=self.outer)
+        outer = max((self.age(step) for step in previous), default=self.outer)
         return replace(self, made={}, outer=outer)
 
     def of_item(self, suffix: str) -> Rework:
@@ -61,7 +61,8 @@ class Rework:
         }
         return replace(self, changed={**self.changed, **own}, documents=dict(self.documents))
 
-    def _age(self, step: str) -> float:
+    def age(self, step: str) -> float:
+        """How old a step's output is, by the number of its event."""
         return self.made.get(step, _NEVER)
 
     def fault(
@@ -85,7 +86,7 @@ class Rework:
                 return f"document {name} was made anew"
         if steps is None:
             return "what the flow is given has changed" if self.outer > seq else None
-        return next((f"step {step} ran again" for step in steps if self._age(step) > seq), None)
+        return next((f"step {step} ran again" for step in steps if self.age(step) > seq), None)
 
     def reason(self, creates: str | None) -> str:
         """Why a finished step is good."""
@@ -115,4 +116,4 @@ class Rework:
 
     def age_of(self, steps: Iterable[str]) -> float:
         """How old the last of these steps' outputs is."""
-        return max((self._age(step) for step in [*steps][-1:]), default=NEW)
+        return max((self.age(step) for step in [*steps][-1:]), default=NEW)

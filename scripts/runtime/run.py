@@ -144,11 +144,13 @@ class Run:
         events, now = self.log.events, time.time()
         since = bisect_right(events, self.since, key=_seq) if self.since else 0
         self._answer = answer(self.run_id, events, type, data, since=since, ended=now)
-        if type == "run.completed":
-            self.record.succeed(self._done(events, now))
-        else:
-            self.record.end(end_line(self.log.seq + 1, now, type, data, events[since:]))
-        self.log.append(type, None, {"answer": self._answer})
+        try:
+            if type == "run.completed":
+                self.record.succeed(self._done(events, now))
+            else:
+                self.record.end(end_line(self.log.seq + 1, now, type, data, events[since:]))
+        finally:  # whatever a store does: who follows hears of the end
+            self.log.append(type, None, {"answer": self._answer})
 
     def _done(self, events: Sequence[Event], now: float) -> Done | None:
         if self._sources is None:

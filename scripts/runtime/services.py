@@ -12,7 +12,7 @@ from .models.mock import MockLLM
 from .models.protocol import Model
 from .models.select import Models
 from .prices import Prices
-from .recall import Recall
+from .recall.indexes import Recall
 from .settings import Settings
 from .stores.protocol import DocumentStore, MemoryStore
 from .tool import Tool

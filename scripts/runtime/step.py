@@ -62,7 +62,11 @@ class StepNode(_Base):
     async def skip(self, ticket: Ticket, context: FlowContext) -> None:
         """Leave it out this time, and say so."""
         context.results.pop(self.step, None)
-        await context.runner.event("step.skipped", ticket.step, {"when": self.when})
+        if self.step in context.previous:
+            left = (step for step in context.previous if step != self.step)
+            context.previous = tuple(left)  # in a loop nothing is left to be seen of it
+        facts = {"when": self.when, "visit": ticket.visit}
+        await context.runner.event("step.skipped", ticket.step, facts)
 
     def following(self, action: str | None) -> str | None:
         """The action for PocketFlow. Raises RunError where nothing would follow."""

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from types import CoroutineType
 from typing import Any, TypeVar, cast
 
+from .deadline import deadline
+
 T = TypeVar("T")
 
 
@@ -28,11 +30,18 @@ async def within(
         return value
     except TimeoutError:
         raise late() from None
+    limit = deadline(seconds)
     try:
-        async with asyncio.timeout(seconds):
-            return await _Rest(steps, first)
-    except TimeoutError:
-        raise late() from None
+        value = await _Rest(steps, first)
+    except BaseException as error:
+        is_ours = limit.stop()
+        if isinstance(error, TimeoutError) or (
+            is_ours and isinstance(error, asyncio.CancelledError)
+        ):
+            raise late() from None
+        raise
+    limit.stop()
+    return value
 
 
 async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

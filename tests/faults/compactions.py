@@ -176,6 +176,7 @@ def beside(folder: Path, count: int) -> dict[str, Any]:
         times += 1
     codes = [child.end()[0] for child in writers.values()]
     compacting.kill()
+    compact_now(path, HISTORY)  # it was killed in the middle of one, maybe
     newest = {entry.key: entry for entry in writes(path, SCOPE)}
     return {
         "codes": codes,

@@ -16,19 +16,16 @@ import os
 import random
 import shutil
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, cast
 
 from scripts.runtime.stores.memory import FileMemory
-from scripts.runtime.stores.names import parse_scope
-from scripts.runtime.stores.protocol import Entry
 from scripts.runtime.stores.reading import writes
-from scripts.runtime.stores.record import BadLine, decode, encode, encode_value
+from scripts.runtime.stores.record import BadLine, decode
 from tests.faults.forks import Child
-from tests.faults.writer import SCOPE, value
+from tests.faults.writer import SCOPE, line, path_of, time_seq, value
 
 Say = Callable[[object], None]
 Durability = Literal["commit", "always"]
@@ -66,24 +63,6 @@ def glued(folder: Path, _: Durability, name: str, size: int, say: Say) -> None:
 
 
 WRITERS = {"none": honest, "buffered": buffered, "glued": glued}
-
-
-def path_of(folder: Path) -> Path:
-    place = parse_scope(SCOPE)
-    path = folder / place.folder / place.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def time_seq() -> int:
-    """A number that rises, for writers that know of no other."""
-    return time.time_ns() // 1000
-
-
-def line(name: str, number: int, size: int, seq: int) -> bytes:
-    text = value(name, number, size)
-    entry = Entry(name, text, SCOPE, "2026-01-01T00:00:00.000Z", seq)
-    return encode(entry, encode_value(text))
 
 
 def tear(path: Path, chance: random.Random) -> None:

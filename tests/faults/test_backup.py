@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 import subprocess
@@ -19,16 +18,20 @@ from scripts.runtime.archive import Archive
 from scripts.runtime.backup import Stores, back_up, check, restore
 from scripts.runtime.errors import ArchiveError, BMADError, StoreError
 from scripts.runtime.restoring import MARK, unfinished
+from scripts.runtime.settings import RedisSettings
 from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.index import HISTORY
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.record import seal
+from scripts.runtime.stores.redismemory import RedisMemory
+from tests.faults.rounds import ROUNDS
 from tests.faults.test_store_memory import file_size_limit
 from tests.faults.writer import SCOPE, value
 from tests.faults.writers import ROOT, writers
+from tests.process import free_port
 
 SCOPES = ("analyst:S-1", "analyst:S_1", "critic:S-1", "shared:product", "analyst:" + "x" * 100)
-FLIPS = int(os.environ.get("BACKUP_FLIPS", "150"))
+FLIPS = 150 * ROUNDS
 AUTHOR = {"kind": "agent", "agent": "writer", "step": "writer", "run_id": "r", "prompt": "0" * 64}
 
 
@@ -228,6 +231,23 @@ def test_a_restore_without_room_says_so_and_can_be_done_again(
     assert unfinished(tmp_path / "memory") is None
 
 
+def test_a_restore_into_a_store_that_is_not_there_has_not_begun(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    async def run() -> None:
+        memory = RedisMemory(
+            RedisSettings.model_validate({"url": f"redis://127.0.0.1:{free_port()}"})
+        )
+        stores = Stores(memory, FileDocuments(tmp_path / "docs"), tmp_path / "memory")
+        with pytest.raises(StoreError) as caught:
+            await restore(stores, saved[0], silent)
+        assert caught.value.status == 503
+        await memory.close()
+
+    asyncio.run(run())
+    assert unfinished(tmp_path / "memory") is None
+
+
 RESTORE = """
 import asyncio, os, signal, sys
 from pathlib import Path
@@ -264,7 +284,7 @@ def test_of_writers_at_work_all_that_was_acknowledged_before_is_in(tmp_path: Pat
     """And up to one moment nothing is missing, of as many writes as a compaction keeps."""
     root = tmp_path / "root"
     with writers(root / "memory", "memory", number=3, size=300) as running:
-        for round_ in range(3):
+        for round_ in range(3 * ROUNDS):
             for writer in running:
                 writer.wait_for(40)
             before = {writer.name: writer.last for writer in running}

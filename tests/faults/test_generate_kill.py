@@ -24,9 +24,10 @@ from tests.faults.attempt import (
     start,
     without_exchange,
 )
+from tests.faults.rounds import ROUNDS
 from tests.project import Project
 
-KILLS, KILLS_WITHOUT_EXCHANGE = 100, 50
+KILLS, KILLS_WITHOUT_EXCHANGE = 100 * ROUNDS, 50 * ROUNDS
 STEP = 4  # of the writes of a run, every fourth is tried
 AGENTS = 5
 ATTEMPTS = 5 * KILLS  # more than enough, and an end

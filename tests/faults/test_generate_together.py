@@ -11,13 +11,14 @@ from scripts.compiler.lock import Busy, locked
 from scripts.runtime.manifest import verify
 from tests.conftest import MakeProject
 from tests.faults.attempt import compile_once, leftovers, snapshot, start
+from tests.faults.rounds import ROUNDS
 
-COMPILERS, ROUNDS = 8, 5
+COMPILERS, TURNS = 8, 5 * ROUNDS
 
 
 def test_eight_compilers_leave_one_complete_generation(project: MakeProject) -> None:
     made = project({f"agents/a{number}.md": "0\n" for number in range(3)})
-    for turn in range(ROUNDS):
+    for turn in range(TURNS):
         for number in range(3):
             (made.src / f"agents/a{number}.md").write_text(f"{turn}\n")
         children = [start(made) for _ in range(COMPILERS)]

@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from scripts.runtime.stores.record import BadLine, unseal
+from tests.faults.rounds import ROUNDS
 from tests.faults.runs_child import BEFORE
 from tests.project import ROOT
 
-KILLS = 30
+KILLS = 30 * ROUNDS
 STORIES = 6
 Asked = tuple[str, str]  # story, step
 

@@ -18,11 +18,10 @@ import pytest
 from scripts.runtime.errors import StoreError
 from scripts.runtime.stores.documents import FileDocuments
 from tests.faults.document_kills import faults
+from tests.faults.rounds import ROUNDS
 from tests.faults.test_store_memory import file_size_limit
 from tests.faults.writer import value
 from tests.faults.writers import ROOT
-
-ROUNDS = int(os.environ.get("BMAD2PF_FAULT_ROUNDS", "1"))  # a campaign takes more
 
 
 @pytest.mark.parametrize("size", [200, 100_000])

@@ -27,7 +27,7 @@ from scripts.runtime.stores.journal import Journal
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry
 from scripts.runtime.stores.reading import each_line
-from scripts.runtime.stores.record import decode
+from scripts.runtime.stores.record import BadLine, decode
 from tests.faults.rounds import ROUNDS
 from tests.faults.writer import SCOPE, value
 from tests.faults.writers import ROOT, Writer, writers
@@ -73,17 +73,34 @@ def test_four_writers_lose_and_tear_nothing(tmp_path: Path, size: int, count: in
         seen, last = asyncio.run(read_beside(tmp_path, running, size))
     assert last == [count - 1] * 4
     assert seen > 10
-    next_number: Counter[str] = Counter()
-    lines = 0
-    for line in each_line(tmp_path / FILE):
-        lines += 1
-        assert line.text is not None
-        record = decode(line.text)
-        assert record.seq == lines
-        assert record.value == value(record.key, next_number[record.key], size)
-        next_number[record.key] += 1
-    assert lines == 4 * count
+    assert judged(tmp_path / FILE, size) == {"written": 4 * count}
     assert newest(tmp_path)[1] == {}
+
+
+def test_writers_that_write_in_pieces_are_found_out(tmp_path: Path) -> None:
+    """The planted fault: what `json.dump` into a file opened for appending does."""
+    with writers(tmp_path, "pieces", number=4, count=500, size=20_000) as running:
+        assert [writer.finish() for writer in running] == [499] * 4
+    found = judged(tmp_path / FILE, 20_000)
+    assert found["torn"] > 0
+    assert found["written"] < 4 * 500
+
+
+def judged(path: Path, size: int) -> Counter[str]:
+    """How many records are there as they were written, one after another; and what is wrong."""
+    found: Counter[str] = Counter()
+    next_number: Counter[str] = Counter()
+    for number, line in enumerate(each_line(path), 1):
+        try:
+            record = decode(line.text or b"")
+        except BadLine:
+            found["torn"] += 1
+            continue
+        is_next = record.value == value(record.key, next_number[record.key], size)
+        found["written" if is_next else "lost before"] += 1
+        found["misnumbered"] += record.seq != number
+        next_number[record.key] = int(record.value.split(":")[1]) + 1
+    return +found
 
 
 async def read_beside(folder: Path, running: Sequence[Writer], size: int) -> tuple[int, list[int]]:

@@ -1,6 +1,8 @@
-"""A process that writes to memory or documents and says what was acknowledged.
+"""A process that writes to memory and says what was acknowledged.
 
-python -m tests.faults.writer FOLDER memory|memory-always|documents NAME COUNT SIZE
+python -m tests.faults.writer FOLDER memory|pieces NAME COUNT SIZE
+
+`pieces` is wrong on purpose: it does not write a record in one go.
 """
 
 from __future__ import annotations
@@ -8,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
-from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.memory import FileMemory
+from scripts.runtime.stores.names import parse_scope
+from scripts.runtime.stores.protocol import Entry
+from scripts.runtime.stores.record import encode, encode_value
 
 SCOPE = "shared:all"
 
@@ -26,30 +31,54 @@ def say(what: object) -> None:
     os.write(1, f"{what}\n".encode())
 
 
-async def write_memory(folder: Path, name: str, count: int, size: int, *, always: bool) -> None:
-    memory = FileMemory(folder, "always" if always else "commit", history=10**9)
+def path_of(folder: Path) -> Path:
+    """The file of SCOPE, in a folder that is there."""
+    place = parse_scope(SCOPE)
+    path = folder / place.folder / place.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def time_seq() -> int:
+    """A number that rises, for writers that know of no other."""
+    return time.time_ns() // 1000
+
+
+def line(name: str, number: int, size: int, seq: int) -> bytes:
+    """The record of that value, as it stands in a file."""
+    text = value(name, number, size)
+    entry = Entry(name, text, SCOPE, "2026-01-01T00:00:00.000Z", seq)
+    return encode(entry, encode_value(text))
+
+
+async def write_memory(folder: Path, name: str, count: int, size: int) -> None:
+    memory = FileMemory(folder, history=10**9)
     for number in range(count):
         await memory.put(SCOPE, name, value(name, number, size))
         say(number)
     await memory.close()
 
 
-async def write_documents(folder: Path, name: str, count: int, size: int) -> None:
-    documents = FileDocuments(folder)
-    for number in range(count):
-        await documents.put("prd", value(name, number, size))
-        say(number)
+def write_pieces(folder: Path, name: str, count: int, size: int) -> None:
+    """As `json.dump` does: what stands before a long text goes out with it, the rest behind it."""
+    with path_of(folder).open("a") as file:
+        for number in range(count):
+            text = line(name, number, size, time_seq()).decode()
+            file.write(text[:-20])
+            file.write(text[-20:])
+            file.flush()
+            say(number)
 
 
 def main() -> None:
-    folder, kind, name, count, size = sys.argv[1:]
+    folder, kind, name = Path(sys.argv[1]), *sys.argv[2:4]
+    count, size = map(int, sys.argv[4:])
     say("ready")
     sys.stdin.readline()
-    if kind == "documents":
-        asyncio.run(write_documents(Path(folder), name, int(count), int(size)))
+    if kind == "memory":
+        asyncio.run(write_memory(folder, name, count, size))
     else:
-        always = kind == "memory-always"
-        asyncio.run(write_memory(Path(folder), name, int(count), int(size), always=always))
+        write_pieces(folder, name, count, size)
 
 
 if __name__ == "__main__":

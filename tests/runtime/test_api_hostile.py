@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 import time
@@ -15,6 +14,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Response
 
+from tests.faults.rounds import ROUNDS
+
 from . import hostile, wire
 from .api import Served, application, serve
 
@@ -22,7 +23,7 @@ SECRET = "canary-of-a-file-outside"
 MARKDOWN = ("content-type", b"text/markdown")
 JSON = ("content-type", b"application/json")
 PLAIN = {"content-type": "text/plain"}
-STEP = max(1, 16 // int(os.environ.get("BMAD2PF_FAULT_ROUNDS", "1")))
+STEP = max(1, 16 // ROUNDS)  # of the corpus, so that sixteen rounds ask for all of it
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,19 @@ def test_every_operation_says_what_it_does_and_answers(document: dict[str, Any])
             assert "401" in operation["responses"], where
 
 
+@pytest.mark.parametrize("path", ["/run", "/agent/{id}/run"])
+def test_whatever_becomes_of_a_run_is_documented(document: dict[str, Any], path: str) -> None:
+    answers = set(document["paths"][path]["post"]["responses"])
+    refused = {400, 401, 403, 404, 406, 409, 413, 414, 415, 422, 431}
+    assert answers == {str(each) for each in {200, 402, 500, 502, 503, 504, 507} | refused}
+
+
+def test_a_store_that_cannot_be_reached_is_documented(document: dict[str, Any]) -> None:
+    for _, path, operation in operations(document):
+        if path.startswith(("/memory", "/doc")):
+            assert "503" in operation["responses"], path
+
+
 def test_problems_are_documented_as_problems(document: dict[str, Any]) -> None:
     text = json.dumps(document)
     assert "HTTPValidationError" not in text

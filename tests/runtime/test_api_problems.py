@@ -85,6 +85,21 @@ def test_configured_origins_may_call_from_a_browser(tmp_path: Path) -> None:
     assert all("access-control-allow-origin" not in other.headers for other in others)
 
 
+def test_a_stream_allows_the_origin_that_asks_and_nobody_after_it(tmp_path: Path) -> None:
+    allowed = ("https://one.example.com", "https://two.example.com")
+    body = {"input": "an idea", "story_id": "S-1", "flow": "one"}
+    with serve(application(tmp_path, settings={"server": {"cors_origins": allowed}})) as served:
+        answers = [
+            served.client.post("/run", json=body, headers={"accept": accept, **headers})
+            for accept in ("text/event-stream", "application/json")
+            for headers in ({"origin": allowed[0]}, {"origin": "https://other.example.com"}, {})
+        ]
+    assert [answer.headers.get("access-control-allow-origin") for answer in answers] == [
+        *(allowed[0], None, None) * 2
+    ]
+    assert {answer.headers["vary"] for answer in answers} == {"Accept, Origin"}
+
+
 def test_no_origin_is_allowed_unless_configured(app: FastAPI) -> None:
     headers = {"access-control-request-method": "POST", "origin": "https://app.example.com"}
     with serve(app) as served:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.runtime import backupcommand, memorycommand
 from scripts.runtime.errors import StoreError
-from scripts.runtime.settings import MemorySettings, Settings
+from scripts.runtime.settings import MemorySettings, Settings, load_settings
 from scripts.runtime.stores import quarantine
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.select import make_memory
@@ -97,6 +98,47 @@ def test_strict_does_not_start_on_damage(tmp_path: Path, file: Path) -> None:
     with damaged.open("ab") as stream:
         stream.write(b'{"torn')  # was never acknowledged
     make_memory(strict)
+
+
+def test_a_backup_may_be_made_and_restored_where_strict_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BMAD_DATA_DIR", raising=False)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "runtime.yaml").write_text("memory: {strict: true}\n")
+
+    async def fill() -> None:
+        memory = FileMemory(tmp_path / "memory")
+        for number in range(3):
+            await memory.put(SCOPE, f"k{number}", {"n": number})
+        await memory.close()
+
+    asyncio.run(fill())
+    archive = str(tmp_path / "a.zip")
+    assert backupcommand.main("backup", tmp_path, [archive]) == 0
+    path = tmp_path / "memory" / NAME
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'{"n":1}', b'{"n":9}'))
+    with pytest.raises(StoreError, match="restore a backup"):
+        make_memory(load_settings(tmp_path, {}))
+    assert backupcommand.main("backup", tmp_path, [str(tmp_path / "b.zip")]) == 0
+    assert memorycommand.main("memory", tmp_path, ["export", str(tmp_path / "all.jsonl")]) == 1
+    assert backupcommand.main("restore", tmp_path, [archive]) == 0
+    assert path.read_bytes() == whole
+    quarantine.of(path).unlink()
+    make_memory(load_settings(tmp_path, {}))
+
+
+def test_reading_commands_write_nothing_to_a_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full is a reason for a backup."""
+    data = tmp_path / "data"
+    data.mkdir()
+    monkeypatch.setenv("BMAD_DATA_DIR", str(data))
+    assert backupcommand.main("backup", tmp_path, [str(tmp_path / "a.zip")]) == 0
+    assert memorycommand.main("memory", tmp_path, ["export", str(tmp_path / "all.jsonl")]) == 0
+    assert list(data.iterdir()) == []
 
 
 def test_an_edited_line_is_resealed(tmp_path: Path, file: Path) -> None:

@@ -56,6 +56,48 @@ class TestWhen:
 
         asyncio.run(main())
 
+    def test_what_a_later_visit_came_to_outlasts_a_skip_before_it(self) -> None:
+        def flow() -> AnyFlow:
+            writer = Writer(when='results.critic == "again"', max_visits=3)
+            critic = agent("critic", actions=("again", "done"))(max_visits=3)
+            last = agent("last")()
+            writer >> critic
+            critic - "again" >> writer
+            critic - "done" >> last
+            return AnyFlow(start=writer)
+
+        async def main() -> None:
+            down = ModelError("down", provider="scripted")
+            verdicts = ["again\nAction: again", "done\nAction: done"]
+            flows = executor(flow, Scripted({"critic": verdicts, "last": [down, "end"]}))
+            for status in ("error", "success"):
+                answer = await flows.start(request()).wait()
+                assert answer["status"] == status
+                assert answer["results"]["writer"] == "writer says so"
+                assert answer["skipped"] == []
+
+        asyncio.run(main())
+
+    def test_what_follows_a_step_that_was_left_out_the_second_time_sees_nothing_of_it(self) -> None:
+        def flow() -> AnyFlow:
+            critic, last = Gate("critic", actions=("again", "done"), max_visits=3), agent("last")()
+            writer = Writer(when="results.critic.action == null", max_visits=3)
+            writer >> critic
+            critic - "again" >> writer
+            critic - "done" >> last
+            return AnyFlow(start=writer)
+
+        async def main() -> None:
+            model = Scripted()
+            flows = executor(flow, model)
+            for action in ("", "again", "done"):
+                decision = Decision("critic", action) if action else None
+                answer = await flows.start(request(decision=decision)).wait()
+            assert answer["status"] == "success", answer["error"]
+            assert "writer says so" not in model.asked[-1].messages[0].content
+
+        asyncio.run(main())
+
     def test_a_skipped_member_of_a_group_holds_nobody_up(self) -> None:
         model = Scripted()
         heir = agent("heir", wait_for_agents=("writer",))
@@ -165,6 +207,83 @@ class TestSubflow:
             assert answer["pending_gates"][0]["gate"] == "publish.ok"
             decided = request(decision=Decision("publish.ok", "approve"))
             assert (await flows.start(decided).wait())["status"] == "success"
+
+        asyncio.run(main())
+
+    def test_a_loop_that_comes_back_to_it_is_continued_in_its_second_round(self) -> None:
+        def flow() -> AnyFlow:
+            publish = Subflow("publish", lambda: chain(agent("draft")()), max_visits=3)
+            critic = agent("critic", actions=("again", "done"))(max_visits=3)
+            publish >> critic
+            critic - "again" >> publish
+            critic - "done" >> End()
+            return AnyFlow(start=publish)
+
+        async def main() -> None:
+            down = ModelError("down", provider="scripted")
+            drafts = ["first", down, "second"]
+            verdicts = ["Action: again", "Action: done"]
+            model = Scripted({"publish.draft": drafts, "critic": verdicts})
+            flows = executor(flow, model)
+            assert (await flows.start(request()).wait())["status"] == "error"
+            answer = await flows.start(request()).wait()
+            assert answer["status"] == "success"
+            assert answer["results"]["publish"] == "second"
+            assert model.steps() == ["publish.draft", "critic", *["publish.draft"] * 2, "critic"]
+
+        asyncio.run(main())
+
+    def test_a_gate_inside_asks_again_in_the_second_round(self) -> None:
+        def flow() -> AnyFlow:
+            publish = Subflow("publish", lambda: chain(Gate("ok")), max_visits=3)
+            critic = agent("critic", actions=("again", "done"))(max_visits=3)
+            publish >> critic
+            critic - "again" >> publish
+            critic - "done" >> End()
+            return AnyFlow(start=publish)
+
+        async def main() -> None:
+            model = Scripted({"critic": ["Action: again", "Action: done"]})
+            flows = executor(flow, model)
+            decision = Decision("publish.ok", "approve")
+            assert (await flows.start(request()).wait())["status"] == "pending"
+            for _ in range(2):  # the second asks without a decision
+                answer = await flows.start(request(decision=decision)).wait()
+                assert answer["pending_gates"][0]["gate"] == "publish.ok"
+                decision = None
+            answer = await flows.start(request(decision=Decision("publish.ok", "reject"))).wait()
+            assert answer["results"]["publish.ok"]["action"] == "reject"
+            assert answer["status"] == "success"
+
+        asyncio.run(main())
+
+    def test_a_step_that_was_added_inside_runs_when_the_run_goes_on(self) -> None:
+        steps = [agent("draft")]
+
+        async def main() -> None:
+            down = ModelError("down", provider="scripted")
+            model = Scripted({"writer": [down, "fine"]})
+            inside = lambda: chain(*(step() for step in steps))  # noqa: E731
+            flows = executor(lambda: chain(Subflow("publish", inside), Writer()), model)
+            assert (await flows.start(request()).wait())["status"] == "error"
+            steps.append(agent("polish"))
+            answer = await flows.start(request()).wait()
+            assert answer["results"]["publish"] == "publish.polish says so"
+            assert model.steps() == ["publish.draft", "writer", "publish.polish", "writer"]
+
+        asyncio.run(main())
+
+    def test_what_it_created_is_there_when_the_run_goes_on(self) -> None:
+        def flow() -> AnyFlow:
+            made = lambda: chain(agent("maker", creates="prd")())  # noqa: E731
+            return chain(Subflow("make", made), Writer(), agent("reader", wait_for_docs=("prd",))())
+
+        async def main() -> None:
+            down = ModelError("down", provider="scripted")
+            flows = executor(flow, Scripted({"writer": [down, "fine"]}), on_missing_doc="error")
+            assert (await flows.start(request()).wait())["status"] == "error"
+            answer = await flows.start(request()).wait()
+            assert answer["status"] == "success", answer["error"]
 
         asyncio.run(main())
 

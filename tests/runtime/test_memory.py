@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from scripts.runtime.errors import InvalidName, StoreError
 from scripts.runtime.stores import memory as memory_module
+from scripts.runtime.stores import turn
 from scripts.runtime.stores.journal import Journal
 from scripts.runtime.stores.lines import CHUNK
 from scripts.runtime.stores.memory import Durability, FileMemory
@@ -276,6 +277,21 @@ def test_more_scopes_than_open_files(tmp_path: Path) -> None:
             entry = await memory.get(scope, "k")
             assert entry is not None
             assert (entry.value, entry.seq) == (scope, 2)
+
+    using(tmp_path, use, max_open=3)
+
+
+def test_what_is_not_there_closes_no_file(tmp_path: Path) -> None:
+    async def use(memory: FileMemory) -> None:
+        other = FileMemory(tmp_path)
+        await memory.put("a:S-1", "k", 1)
+        for number in range(2, 20):
+            assert await memory.get(f"a:S-{number}", "k") is None
+            assert await memory.entries(f"a:S-{number}") == []
+        assert open_files_below(tmp_path) == 1
+        await other.put("a:S-2", "k", "theirs")
+        assert [entry.value for entry in await memory.entries("a:S-2")] == ["theirs"]
+        await other.close()
 
     using(tmp_path, use, max_open=3)
 
@@ -553,6 +569,30 @@ def test_the_loop_is_free_while_others_hold_the_lock(tmp_path: Path, file: Path)
             await memory.put("b:S-1", "k", "other files are free")
             fcntl.flock(holder, fcntl.LOCK_UN)
             assert (await waiting).seq == 2
+
+    using(tmp_path, use)
+
+
+def test_who_has_waited_for_long_goes_first(tmp_path: Path, file: Path) -> None:
+    """One that writes without pause would keep the others out: `flock` has no queue."""
+    write(tmp_path, 1)
+
+    async def use(memory: FileMemory) -> None:
+        with file.open("ab") as holder:
+            fcntl.flock(holder, fcntl.LOCK_EX)
+            waiting = asyncio.create_task(memory.put("a:S-1", "k", 2))
+            while not turn.is_anothers(str(file.parent)):
+                await asyncio.sleep(0)
+            fcntl.flock(holder, fcntl.LOCK_UN)
+        busy = Journal(file, "a:S-1")
+        busy.refresh()
+        assert busy.append("k", 3, "3", "set", None, patient=False) is None
+        assert (await waiting).seq == 2
+        assert not turn.is_anothers(str(file.parent))
+        while not busy.refresh():
+            pass
+        assert busy.append("k", 3, "3", "set", None, patient=False) is not None
+        busy.close()
 
     using(tmp_path, use)
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.runtime.recall import Found, Recall
-from scripts.runtime.recall_text import words_of
+from scripts.runtime.recall.indexes import Found, Recall
+from scripts.runtime.recall.words import words_of
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry, MemoryStore
 from tests.faults.test_store_memory import file_size_limit

@@ -13,7 +13,7 @@ import pytest
 from scripts.runtime.context import FlowContext
 from scripts.runtime.errors import StoreUnavailable
 from scripts.runtime.group import ParallelGroup
-from scripts.runtime.recall import Recall
+from scripts.runtime.recall.indexes import Recall
 from scripts.runtime.services import Services
 from scripts.runtime.settings import RedisSettings
 from scripts.runtime.stores.redismemory import RedisMemory

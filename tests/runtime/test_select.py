@@ -28,7 +28,7 @@ CHOOSE = """
 import sys
 from pathlib import Path
 {before}
-from scripts.runtime.settings import load_settings
+from scripts.runtime.configuration import load_settings
 from scripts.runtime.models.select import make_model
 from scripts.runtime.stores.select import make_documents, make_memory
 from scripts.runtime.errors import SettingsError

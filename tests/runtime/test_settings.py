@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from scripts.runtime.configuration import load_settings
 from scripts.runtime.environment import NAMES
 from scripts.runtime.errors import SettingsError
 from scripts.runtime.secrets import parse_secrets
-from scripts.runtime.settings import Settings, load_settings
+from scripts.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 CANARY = "canary-9f3c"

@@ -263,3 +263,41 @@ class TestFlowsForEach:
             assert model.steps().count("cycle.1.editor") == 2
 
         asyncio.run(main())
+
+    @pytest.mark.parametrize("item", [1, 2])
+    def test_what_follows_runs_again_whichever_item_was_made_anew(self, item: int) -> None:
+        def flow() -> AnyFlow:
+            planner = agent("planner", output=LIST)()
+            each = Subflow("cycle", story, for_each=("planner", "stories"), max_items=2)
+            return chain(planner, each, agent("last")())
+
+        async def main() -> None:
+            model = Scripted({"planner": json.dumps(STORIES)})
+            flows = executor(flow, model)
+            await flows.start(request()).wait()
+            asked = len(model.asked)
+            answer = await flows.start(request(changed=(f"story__{item}",))).wait()
+            assert answer["status"] == "success"
+            assert model.steps()[asked:] == [f"cycle.{item}.editor", "last"]
+
+        asyncio.run(main())
+
+    def test_a_list_that_was_made_anew_has_new_items(self) -> None:
+        def flow() -> AnyFlow:
+            planner = agent("planner", output=LIST, wait_for_docs=("brief",))()
+            each = Subflow("cycle", story, for_each=("planner", "stories"), max_items=2)
+            return chain(planner, agent("between", wait_for_agents=("nobody",))(), each)
+
+        async def main() -> None:
+            lists = [json.dumps({"stories": ["one", "two"]}), json.dumps({"stories": ["three"]})]
+            model = Scripted({"planner": lists})
+            flows = executor(flow, model)
+            await flows.start(request(documents={"brief": "B"})).wait()
+            asked = len(model.asked)
+            again = request(documents={"brief": "C"}, changed=("brief",))
+            answer = await flows.start(again).wait()
+            assert answer["results"]["cycle"] == ["cycle.1.editor says so"]
+            assert model.steps()[asked:] == ["planner", "cycle.1.writer", "cycle.1.editor"]
+            assert "three" in model.asked[asked + 1].messages[0].content
+
+        asyncio.run(main())

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from scripts.runtime.deadline import Waiting, deadlines_of
 from scripts.runtime.waiting import Places, together, within
+
+from .virtual import VirtualLoop, clock
+from .virtual import run as run_virtually
 
 
 async def at_once() -> str:
@@ -186,3 +191,98 @@ class TestTogether:
             assert len(asyncio.all_tasks()) == 1
 
         asyncio.run(run())
+
+
+class CountingLoop(VirtualLoop):
+    """Counts the timers that are set."""
+
+    timers = 0
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        self.timers += 1
+        return super().call_at(when, callback, *args, context=context)
+
+
+class TestDeadlines:
+    def test_waits_of_one_length_share_a_timer(self) -> None:
+        async def main() -> int:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, CountingLoop)
+            found = await asyncio.gather(*(within(60, later(3)) for _ in range(200)))
+            assert found == ["done"] * 200
+            return loop.timers
+
+        with asyncio.Runner(loop_factory=CountingLoop) as runner:
+            assert runner.run(main()) == 1
+
+    def test_each_ends_at_its_own_time(self) -> None:
+        async def late(start: float, seconds: float) -> float:
+            await asyncio.sleep(start)
+            with pytest.raises(TimeoutError):
+                await within(seconds, never())
+            return clock()
+
+        async def main() -> list[float]:
+            waits = [(0, 8), (1, 8), (2, 8), (3, 4), (0, 32), (40, 8)]
+            return await asyncio.gather(*(late(*each) for each in waits))
+
+        assert run_virtually(main()) == [8, 9, 10, 7, 32, 48]
+
+    def test_what_ended_in_time_leaves_the_others_theirs(self) -> None:
+        async def one(number: int) -> float:
+            if number % 2:
+                await within(8, asyncio.sleep(4 + number / 4))
+            else:
+                with pytest.raises(TimeoutError):
+                    await within(8, never())
+            return clock()
+
+        async def main() -> list[float]:
+            return await asyncio.gather(*map(one, range(6)))
+
+        assert run_virtually(main()) == [8, 4.25, 8, 4.75, 8, 5.25]
+
+    def test_the_task_goes_on_after_its_time_is_over(self) -> None:
+        async def stubborn() -> str:
+            try:
+                await never()
+            except asyncio.CancelledError:
+                return "last words"
+            return "never"
+
+        async def main() -> None:
+            assert await within(1, stubborn()) == "last words"
+            task = asyncio.current_task()
+            assert task is not None
+            assert task.cancelling() == 0
+            await asyncio.sleep(1)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):
+                    await within(2, never())
+            assert task.cancelling() == 0
+
+        run_virtually(main())
+
+    def test_cancelled_by_others_at_the_same_moment_is_no_time_out(self) -> None:
+        async def main() -> None:
+            task = asyncio.create_task(within(1, never()))
+            asyncio.get_running_loop().call_later(1, task.cancel)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        run_virtually(main())
+
+    def test_nothing_is_left_behind(self) -> None:
+        async def main() -> Waiting:
+            for call in (later(2), fails(2)):
+                with suppress(KeyError):
+                    await within(5, call)
+            task = asyncio.create_task(within(5, never()))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            with pytest.raises(TimeoutError):
+                await within(5, never())
+            return deadlines_of(asyncio.get_running_loop())[5]
+
+        assert run_virtually(main()).deadlines == {}

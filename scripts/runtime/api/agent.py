@@ -78,7 +78,7 @@ async def agent_ready(id: str, request: Request) -> Response:
 @router.post(
     "/agent/{id}/run",
     response_model=None,
-    responses={**run_answers(409, 500, 502, 503, 504), **problems(404)},
+    responses=run_answers(),
 )
 async def run_agent(
     id: str, body: AgentRunBody, request: Request, idempotency_key: IdempotencyKey = None

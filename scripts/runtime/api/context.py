@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import NotFound
-from ..recall import Found
+from ..recall.indexes import Found
 from .memory import entry_json
 from .names import name_of, story_id
 from .openapi import answer, problems
@@ -53,7 +53,7 @@ class ContextBody(BaseModel):
 @router.post(
     "/memory/context",
     response_model=None,
-    responses={200: answer("MemoryContext"), **problems(404)},
+    responses={200: answer("MemoryContext"), **problems(404, 503)},
 )
 async def ask_memory(body: ContextBody, request: Request) -> Response:
     """The entries that fit a question best, of the scopes that the agent may see."""

@@ -63,7 +63,7 @@ Story = Annotated[str | None, Query(description="Only the documents of this stor
 
 
 @router.get("/doc/", response_model=None, include_in_schema=False)
-@router.get("/doc", response_model=None, responses={200: _LIST, **problems(406, 422)})
+@router.get("/doc", response_model=None, responses={200: _LIST, **problems(406, 422, 503)})
 async def list_documents(
     request: Request,
     story_id: Story = None,
@@ -103,7 +103,7 @@ def _zipped(documents: DocumentStore, infos: Sequence[DocumentInfo], story: str 
     )
 
 
-@router.get("/doc/{id}", response_model=None, responses={**_TEXT, **problems(404, 422)})
+@router.get("/doc/{id}", response_model=None, responses={**_TEXT, **problems(404, 422, 503)})
 async def read_document(
     id: str,
     request: Request,
@@ -181,7 +181,7 @@ async def delete_document(id: str, request: Request, if_match: IfMatch = None) -
 @router.get(
     "/doc/{id}/status",
     response_model=None,
-    responses={200: answer("Existence"), **problems(422)},
+    responses={200: answer("Existence"), **problems(422, 503)},
 )
 async def document_status(id: str, request: Request) -> Response:
     """Whether a document is there."""

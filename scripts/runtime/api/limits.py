@@ -6,6 +6,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .linger import Linger, may_be_cut
 from .problems import Problem, respond
 
 MAX_HEAD: Final = 16_384
@@ -28,8 +29,11 @@ class Limits:
         if refusal is not None:
             status, code, detail = refusal
             response = respond(scope, status, code, detail, headers={"connection": "close"})
-            await response(scope, receive, send)
+            await response(scope, receive, Linger(receive, send).send)
             return
+        if may_be_cut(scope):
+            linger = Linger(receive, send)
+            receive, send = linger.receive, linger.send
         await self.app(scope, self._bounded(receive), send)
 
     def _declared_problem(self, scope: Scope) -> tuple[int, str, str] | None:

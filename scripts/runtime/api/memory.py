@@ -35,7 +35,7 @@ Only = Annotated[str | None, Query(description=f"Only entries about this. {_CATE
 @router.get(
     "/memory/{scope}",
     response_model=None,
-    responses={200: answer("MemoryScope"), **problems(422)},
+    responses={200: answer("MemoryScope"), **problems(422, 503)},
 )
 async def read_scope(scope: str, request: Request, category: Only = None) -> Response:
     """The newest value of each key of a scope, newest first."""
@@ -47,7 +47,7 @@ async def read_scope(scope: str, request: Request, category: Only = None) -> Res
 @router.get(
     "/memory/{scope}/{key}",
     response_model=None,
-    responses={200: answer("MemoryEntry"), **problems(404, 422)},
+    responses={200: answer("MemoryEntry"), **problems(404, 422, 503)},
 )
 async def read_memory(
     scope: str,
@@ -72,7 +72,7 @@ async def read_memory(
 @router.put(
     "/memory/{scope}/{key}",
     response_model=None,
-    responses={200: answer("Written"), **problems(400, 413, 415, 422, 507)},
+    responses={200: answer("Written"), **problems(400, 413, 415, 422, 503, 507)},
     openapi_extra=_VALUE,
 )
 async def write_memory(scope: str, key: str, request: Request, category: About = None) -> Response:
@@ -88,7 +88,7 @@ async def write_memory(scope: str, key: str, request: Request, category: About =
 @router.delete(
     "/memory/{scope}/{key}",
     response_model=None,
-    responses={200: answer("Success"), **problems(404, 422)},
+    responses={200: answer("Success"), **problems(404, 422, 503, 507)},
 )
 async def delete_memory(scope: str, key: str, request: Request) -> Response:
     """Remove a key; its history stays."""

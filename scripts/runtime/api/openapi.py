@@ -19,8 +19,10 @@ _TEXTS: Final = {
     409: "The same run is going on, or the key is in use",
     412: "The state is not the one that If-Match names",
     413: "The body is too large",
+    414: "The path and query are too long",
     415: "The content type is not accepted here",
     422: "A name or a field does not fit",
+    431: "The head is too large",
     500: "The service failed",
     503: "Starting or stopping; try again after Retry-After",
     507: "There is no room",
@@ -98,7 +100,7 @@ def _answer_schemas() -> dict[str, Any]:
 
 def _complete_operation(operation: dict[str, Any], *, guarded: bool) -> None:
     responses = operation["responses"]
-    common = [500]
+    common = [414, 431, 500]
     if guarded:
         common += [401, 403]
         operation["security"] = [{"bearer": []}, {"key": []}]

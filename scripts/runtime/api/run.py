@@ -18,7 +18,7 @@ from ..runner import Decision
 from .accept import choose
 from .auth import CALLER
 from .names import document_id, name_of, story_id
-from .openapi import answer
+from .openapi import answer, problems
 from .problems import Problem
 from .route import Route
 from .service import Service, service_of
@@ -77,8 +77,8 @@ _STREAM: Final[dict[str, Any]] = {
 }
 
 
-def run_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How OpenAPI documents the answers that are a run's JSON rather than a problem."""
+def run_answers() -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI documents what becomes of a run: its JSON, or a problem where none began."""
     described = {
         402: "The budget is used up",
         409: "A document is missing, the same run is going on, or its sources have changed",
@@ -86,10 +86,12 @@ def run_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
         502: "The model failed",
         503: "Cancelled while the service stops, or not begun",
         504: "Time ran out",
+        507: "There is no room to keep what was done",
     }
     answers: dict[int | str, dict[str, Any]] = {
-        status: answer("RunAnswer", described[status]) for status in statuses
+        status: answer("RunAnswer", text) for status, text in described.items()
     }
+    answers |= problems(404, 406)
     answers[200] = answer("RunAnswer", "The run's answer, or the stream of its events")
     answers[200]["content"][SSE] = _STREAM
     return answers
@@ -100,7 +102,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.post("/run", response_model=None, responses=run_answers(402, 409, 500, 502, 503, 504))
+@router.post("/run", response_model=None, responses=run_answers())
 async def start_run(
     body: RunBody, request: Request, idempotency_key: IdempotencyKey = None
 ) -> Response:

@@ -21,7 +21,7 @@ from ..metrics import Metrics
 from ..models.select import make_model
 from ..node import AgentNode
 from ..nodes import agents_in
-from ..recall import Recall
+from ..recall.indexes import Recall
 from ..services import Services
 from ..settings import Settings
 from ..stores.counted import counted

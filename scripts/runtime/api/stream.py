@@ -106,7 +106,7 @@ class StreamResponse(RunResponse):
         self._touched = asyncio.get_running_loop().time()
         beat = asyncio.create_task(self._beat(send))
         try:
-            await send(_START)
+            await send({**_START})  # what stands around may add headers of its own
             if self._batches is None:
                 await send(_body(frame(self.run.events(), self.run.run_id)))
             else:

@@ -25,6 +25,7 @@ from .index import HISTORY, Index, Place
 from .lines import CHUNK, Line, Lines
 from .protocol import Entry
 from .record import MAX_LINE, BadLine, decode, encode, glance
+from .turn import LOOK_SECONDS, is_anothers
 
 SPINS: Final = 10  # others hold the lock for microseconds
 SETTLED_NS: Final = 50_000_000
@@ -41,16 +42,16 @@ Write = tuple[str, Any, str, str, str | None]
 class Journal:
     """The file of one scope. No method waits, and none returns with the file's lock."""
 
-    def __init__(self, path: Path, scope: str, history: int = HISTORY) -> None:
+    def __init__(self, path: Path | str, scope: str, history: int = HISTORY) -> None:
         """`history` is how many of the last writes a compaction keeps."""
-        self.path = path
         self.scope = scope
         self.users = 0
         self.is_new = False
         self.torn_tails = 0
         self._name = str(path)
-        self._folder = str(path.parent)
+        self._folder = self._name.rpartition("/")[0] or "."
         self._unchanged = -1  # the folder's time of change when the path was looked at
+        self._look_at = 0.0  # when to see next whether someone has waited for long
         self._history = history
         self._fd = -1
         self._size = 0
@@ -66,6 +67,11 @@ class Journal:
         self._sure_until = 0.0
         self._lost = 0  # damaged lines at the end: their numbers are not given again
         self._distrusts = False  # a value was no JSON, so values are looked at when indexing
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return Path(self._name)
 
     @property
     def end(self) -> int:
@@ -93,11 +99,11 @@ class Journal:
     def append(
         self, key: str, value: Any, text: str, op: str, category: str | None, *, patient: bool
     ) -> Entry | None:
-        """Append a Write; None when others hold the lock, or wrote much that is to be read first.
+        """Append a Write; None when it is others' turn, or they wrote much to be read first.
 
-        Whoever is `patient` reads that now, however much it is.
+        Whoever is `patient` has waited: reads that now, however much, and lets nobody go first.
         """
-        if not self._try_lock():
+        if not (patient or self._is_our_turn()) or not self._try_lock():
             return None
         try:
             if self._size != self._lines.end:
@@ -127,6 +133,15 @@ class Journal:
             os.close(self._fd)
             self._fd = -1
             self._forget()
+
+    def _is_our_turn(self) -> bool:
+        moment = monotonic()
+        if moment < self._look_at:
+            return True
+        if is_anothers(self._folder):
+            return False
+        self._look_at = moment + LOOK_SECONDS
+        return True
 
     def _try_lock(self) -> bool:
         """Whether the lock of the file, which is created if need be, could be had at once."""

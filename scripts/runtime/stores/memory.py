@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,6 +25,7 @@ from .protocol import Entry
 from .reading import first_scope, writes
 from .record import check_entry, encode, encode_value
 from .rewrite import replace, sweep
+from .turn import PAUSE, Turn
 from .verify import refuse_damage
 
 FOLDERS: Final = ("isolated", "shared")
@@ -57,7 +58,7 @@ class FileMemory:
     ) -> None:
         """A compaction keeps the newest value of each key and the last `history` writes."""
         self._folder = folder
-        self._folders = {name: folder / name for name in FOLDERS}
+        self._folders = {name: f"{folder / name}/" for name in FOLDERS}
         self._durable = durability == "always"
         self._max_open = max_open
         self._history = history
@@ -90,14 +91,18 @@ class FileMemory:
     async def get(self, scope: str, key: str) -> Entry | None:
         """The newest value of a key."""
         check_key(key)
-        journal = self._journal(scope)
+        journal = self._found(scope)
+        if journal is None:
+            return None
         if not journal.refresh():
             await self._read_on(journal)
         return journal.get(key)
 
     async def entries(self, scope: str) -> list[Entry]:
         """The newest value of each key, newest first."""
-        journal = self._journal(scope)
+        journal = self._found(scope)
+        if journal is None:
+            return []
         if not journal.refresh():
             await self._read_on(journal)
         keys = journal.keys()
@@ -212,16 +217,28 @@ class FileMemory:
         self._compactor.consider(journal)
         return entry
 
-    def _path(self, scope: str) -> Path:
+    def _name(self, scope: str) -> str:
         place = parse_scope(scope)
-        return self._folders[place.folder] / place.file
+        return self._folders[place.folder] + place.file
+
+    def _path(self, scope: str) -> Path:
+        return Path(self._name(scope))
+
+    def _found(self, scope: str) -> Journal | None:
+        """The journal of a scope; None when it has no file: nothing is kept open for that.
+
+        Many new stories at once would otherwise close each other's files all the time.
+        """
+        if scope not in self._journals and _is_missing(self._name(scope)):
+            return None
+        return self._journal(scope)
 
     def _journal(self, scope: str) -> Journal:
         journal = self._journals.get(scope)
         if journal is not None:
             self._journals.move_to_end(scope)
             return journal
-        journal = Journal(self._path(scope), scope, self._history)
+        journal = Journal(self._name(scope), scope, self._history)
         self._journals[scope] = journal
         if len(self._journals) > self._max_open:
             self._close_oldest(scope)
@@ -256,18 +273,21 @@ class FileMemory:
 
     async def _wait_and_append(self, journal: Journal, write: Write) -> Entry:
         deadline = time.monotonic() + LOCK_SECONDS
-        pause = 0.0
-        with _used(journal):
+        pause = PAUSE
+        with _used(journal), closing(Turn(str(journal.path.parent))) as turn:
             while True:
-                await self._settle(journal)
+                await asyncio.sleep(pause)  # first of all: it may be another's turn
+                insists = turn.insist()
+                if not journal.refresh():
+                    pause = 0.0
+                    continue
                 entry = journal.append(*write, patient=True)
                 if entry is not None:
                     return entry
                 if time.monotonic() > deadline:
                     message = "the memory file stays locked by others"
                     raise StoreError(message, store="memory", status=503)
-                await asyncio.sleep(pause)
-                pause = min(pause + 0.0002, 0.01)
+                pause = PAUSE if insists else min(pause + PAUSE, 0.01)
 
     async def _sync(self, journal: Journal) -> None:
         group = self._syncs.get(journal.scope)
@@ -299,6 +319,16 @@ def _used(journal: Journal) -> Iterator[None]:
         yield
     finally:
         journal.users -= 1
+
+
+def _is_missing(name: str) -> bool:
+    try:
+        os.lstat(name)  # a Path costs more
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # whoever opens it tells what is wrong
+    return False
 
 
 def _mark(status: os.stat_result) -> str:

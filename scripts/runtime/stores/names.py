@@ -8,6 +8,7 @@ same file name. Names keep their case, as people type it: on a file system that 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from ..errors import InvalidName
@@ -27,6 +28,7 @@ class Scope(NamedTuple):
     file: str
 
 
+@lru_cache(4096)  # a step asks for its own twice, a crowd's other steps between
 def parse_scope(text: str) -> Scope:
     """`analyst:S-1` or `shared:requirements`. Raises InvalidName."""
     owner, colon, rest = text.partition(":")

@@ -14,13 +14,14 @@ import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from ..errors import StoreError
 from .files import store_fault, sync_folder
 from .record import BadLine, glance
+from .turn import PAUSE, Turn
 
 LOCK_SECONDS: Final = 5.0
 CHUNK: Final = 2**20
@@ -150,16 +151,7 @@ def _take_place(name: Path, path: Path, new: int, old: int) -> None:
 
 def _lock(path: Path, descriptor: int, identity: Identity | None) -> None:
     """Wait for the lock of the file behind `descriptor`. Raises Abandoned when it is another."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, _NOW)
-            break
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                message = "the memory file stays locked by others"
-                raise StoreError(message, store="memory", status=503) from None
-            time.sleep(0.0002)
+    _wait_for_lock(str(path.parent), descriptor)
     ours = os.fstat(descriptor)
     try:
         status = os.lstat(path)
@@ -167,6 +159,21 @@ def _lock(path: Path, descriptor: int, identity: Identity | None) -> None:
         raise Abandoned from None
     if not os.path.samestat(status, ours) or identity not in (None, (ours.st_dev, ours.st_ino)):
         raise Abandoned
+
+
+def _wait_for_lock(folder: str, descriptor: int) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    with closing(Turn(folder)) as turn:
+        while True:
+            try:
+                fcntl.flock(descriptor, _NOW)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    message = "the memory file stays locked by others"
+                    raise StoreError(message, store="memory", status=503) from None
+            turn.insist()
+            time.sleep(PAUSE)
 
 
 def _copy_records(

@@ -26,29 +26,31 @@ MEMORY: Final = Shape(
 _WHERE: Final = "memory.backend"
 
 
-def make_memory(settings: Settings) -> MemoryStore:
+def make_memory(settings: Settings, *, serving: bool = True) -> MemoryStore:
     """The memory that `memory.backend` names: files, Redis, or an object of the user's own class.
 
     Raises StoreError when the data folder cannot be written, or `memory.strict` finds damage,
-    SettingsError without the package
-    of Redis or for a class that is no memory. Redis itself may be down: it is not asked.
+    unless it is not for `serving`: a full disk or a damaged file is what a backup, an export or a
+    restore may be wanted for. Raises SettingsError without the package of Redis or for a class
+    that is no memory. Redis itself may be down: it is not asked.
     """
     backend = settings.memory.backend
-    try_folder(settings.memory_dir, store="memory")  # runs are kept there in any case
+    if serving:
+        try_folder(settings.memory_dir, store="memory")  # runs are kept there in any case
     if backend == "redis":
         return _redis(settings)
     if backend not in BACKENDS:
         return _own(settings, backend)
-    return _files(settings)
+    return _files(settings, strict=settings.memory.strict and serving)
 
 
-def _files(settings: Settings) -> MemoryStore:
+def _files(settings: Settings, *, strict: bool) -> MemoryStore:
     asked = settings.memory
     compactor = Compactor(asked.compact_above, asked.compact_ratio)
     memory = FileMemory(
         settings.memory_dir, asked.durability, history=asked.history, compactor=compactor
     )
-    memory.prepare(strict=asked.strict)
+    memory.prepare(strict=strict)
     return memory
 
 
@@ -73,9 +75,13 @@ def _own(settings: Settings, path: str) -> MemoryStore:
     return memory
 
 
-def make_documents(settings: Settings) -> DocumentStore:
-    """Documents as Markdown files. Raises StoreError when their folder cannot be written."""
-    try_folder(settings.documents_dir, store="documents")
+def make_documents(settings: Settings, *, serving: bool = True) -> DocumentStore:
+    """Documents as Markdown files.
+
+    Raises StoreError when their folder cannot be written, unless it is not for `serving`.
+    """
+    if serving:
+        try_folder(settings.documents_dir, store="documents")
     return FileDocuments(
         settings.documents_dir,
         settings.memory.durability,

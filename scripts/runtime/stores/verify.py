@@ -108,7 +108,8 @@ def refuse_damage(folder: Path) -> None:
     reports = [report for report in map(verify, memory_files(folder)) if not report.is_whole]
     if reports:
         told = "\n".join(map(_told, reports))
-        raise StoreError(f"memory.strict: memory is damaged\n{told}", store="memory")
+        hint = "memory verify says more; repair it, or restore a backup, and remove the quarantine"
+        raise StoreError(f"memory.strict: memory is damaged\n{told}\n{hint}", store="memory")
 
 
 def _told(report: FileReport) -> str:

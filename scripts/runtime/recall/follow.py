@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, TypeVarTuple, Unpack, cast
 
-from .stores.protocol import MemoryStore, Noticing
+from ..stores.protocol import MemoryStore, Noticing
 
 if TYPE_CHECKING:
-    from .recall_index import Index, Known
+    from .index import Index, Known
 
 MAX_SEQ: Final = 2**63 - 1
 PIECE: Final = 500  # entries that are taken in before others are served

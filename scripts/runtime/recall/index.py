@@ -14,8 +14,8 @@ from copy import copy
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from .recall_text import TOKENS, text_of
-from .stores.protocol import Entry
+from ..stores.protocol import Entry
+from .words import TOKENS, text_of
 
 VERSION: Final = 2
 MAX_WORDS: Final = 32  # the rarest of them, by which is searched

@@ -18,11 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, TypeVarTuple, Unpack
 
-from .recall_follow import Work, catch_up
-from .stores.protocol import Entry, MemoryStore
+from ..stores.protocol import Entry, MemoryStore
+from .follow import Work, catch_up
 
 if TYPE_CHECKING:
-    from .recall_index import Hit, Index
+    from .index import Hit, Index
 
 MAX_OPEN: Final = 32  # indexes that are kept open
 
@@ -105,7 +105,7 @@ class Recall:
 
     async def _on_index(self, name: str, use: Callable[[Index], T]) -> T:
         """`use` of an index that knows all that is written."""
-        from .recall_index import Damaged, Unusable
+        from .index import Damaged, Unusable
 
         held = self._hold(name)
         async with held.lock:
@@ -130,7 +130,7 @@ class Recall:
         return held
 
     async def _open(self, held: _Held) -> Index:
-        from .recall_index import Index  # SQLite is not loaded before anyone asks
+        from .index import Index  # SQLite is not loaded before anyone asks
 
         if held.index is None:
             held.index = await self._work(Index, held.path, held.name)
@@ -190,7 +190,7 @@ class Frozen:
 
 
 def _search(index: Index, question: str, categories: Collection[str], limit: int) -> list[Hit]:
-    from .recall_text import words_of
+    from .words import words_of
 
     return index.search(words_of(question), categories, limit)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from .context import FlowContext
-from .prompt import Sight, as_text, standing
-from .stores.protocol import Entry
+from ..context import FlowContext
+from ..prompt import Sight, as_text, standing
+from ..stores.protocol import Entry
 
 MAX_PART: Final = 5_000  # characters of each thing seen that are part of the question
 
