@@ -63,7 +63,7 @@ class Journal:
         self.bad_lines = 0
         self.is_safe = True  # damaged lines, if any, have been copied to the quarantine
         self._lines = Lines()
-        self._sure_size = -1  # what it was when we gave the lock back
+        self._sure_size = -1  # what it was when we looked, or gave the lock back
         self._sure_until = 0.0
         self._lost = 0  # damaged lines at the end: their numbers are not given again
         self._distrusts = False  # a value was no JSON, so values are looked at when indexing
@@ -83,7 +83,10 @@ class Journal:
         if self._fd >= 0:
             size = lseek(self._fd, 0, SEEK_END)
             if self._is_current(size):
-                return size == self._lines.end or self._catch_up(size)
+                if size == self._lines.end:
+                    self._sure_size, self._sure_until = size, monotonic() + SURE_SECONDS
+                    return True
+                return self._catch_up(size)
             self.close()
         return not self._open(create=False) or self._catch_up(os.fstat(self._fd).st_size)
 
@@ -95,6 +98,13 @@ class Journal:
     def keys(self) -> list[str]:
         """All keys that have a value, the newest first."""
         return list(reversed(self.index.latest))
+
+    def entries(self) -> list[Entry]:
+        """The newest value of each key, newest first."""
+        found = [place[3] for place in reversed(self.index.latest.values())]
+        if not all(found):  # longer texts and other values are read
+            found = [self.get(key) for key in self.keys()]
+        return [entry for entry in found if entry is not None]
 
     def append(
         self, key: str, value: Any, text: str, op: str, category: str | None, *, patient: bool

@@ -105,11 +105,10 @@ class FileMemory:
             return []
         if not journal.refresh():
             await self._read_on(journal)
-        keys = journal.keys()
-        if len(keys) <= SLICE:
-            return [entry for entry in map(journal.get, keys) if entry is not None]
+        if len(journal.index.latest) <= SLICE:
+            return journal.entries()
         with _used(journal):
-            return await _in_slices(journal, keys)
+            return await _in_slices(journal, journal.keys())
 
     async def history(self, scope: str, key: str) -> list[Entry]:
         """The kept writes of a key, oldest first, deletions included."""

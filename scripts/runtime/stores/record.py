@@ -88,7 +88,10 @@ def _is_shallow(value: Any) -> bool:
 
 def seal(text: str) -> bytes:
     """The line of a JSON object that has fields and is ASCII: its checksum is added, and the LF."""
-    body = text[:-1].encode("ascii")
+    return _sealed(text[:-1].encode("ascii"))
+
+
+def _sealed(body: bytes) -> bytes:
     return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(b"}", zlib.crc32(body)))
 
 
@@ -127,7 +130,7 @@ def encode(entry: Entry, value: str) -> bytes:
         f'{{"key":"{entry.key}","value":{value},"scope":"{entry.scope}",'
         f'"timestamp":"{entry.timestamp}","op":"{entry.op}",{category}"seq":{entry.seq}'
     )
-    return seal(f"{body}}}")
+    return _sealed(body.encode("ascii"))
 
 
 def glance(line: bytes) -> Head:
