@@ -66,7 +66,7 @@ def personas(folder: Path) -> list[Persona]:
     found = []
     for path in sorted(folder.rglob("agents/*.md")):
         for block in _FENCE.findall(path.read_text("utf-8")):
-            about = _parsed(block)
+            about = _parsed(block) or _by_lines(block)
             if isinstance(about.get("agent"), dict):
                 found.append(_persona(path, about))
                 break
@@ -82,6 +82,12 @@ def _persona(path: Path, about: dict[str, Any]) -> Persona:
     }
     own, name = str(agent.get("id") or path.stem), str(agent.get("name") or "")
     return Persona(path, own, name, str(persona.get("role") or ""), files)
+
+
+def _by_lines(text: str) -> dict[str, Any]:
+    """The agent of a block that is no YAML, as those of v4.0.0: by the lines that say it."""
+    found = dict(re.findall(r"^[ ]{2}(id|name|role): *(.*\S)", text, re.MULTILINE))
+    return {"agent": found, "persona": found} if "agent:\n" in text and found else {}
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .diagnostics import Diagnostics, Position
 from .dialects.draft import Account, Draft, Origin
 from .dialects.writing import Written, write
 from .place import Misuse, understood
-from .summary import Style, many
+from .summary import Style, many, tally
 
 NOTE: Final = ".import.sha256"
 _HEAD: Final = "# What bmad2pf import wrote, so that it never overwrites what was edited since.\n"
@@ -220,5 +220,7 @@ def _say(
     ]
     agents, flows = len(result.draft.agents), len(result.draft.flows)
     counts = f"{many(agents, 'agent')}, {many(flows, 'flow')} to {to.as_posix()}"
-    lines.append(f"{counts}: {', '.join(parts) or 'nothing'} ({seconds:.2f} s)")
+    told = tally((each.severity for each in result.found), strict=False)
+    done = f"{', '.join(parts) or 'nothing'}{'; ' if told else ''}{told}"
+    lines.append(f"{counts}: {done} ({seconds:.2f} s)")
     sys.stdout.write("\n".join(lines) + "\n")

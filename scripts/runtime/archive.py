@@ -186,19 +186,20 @@ def read_archive(path: Path) -> Iterator[Reader]:
         file = zipfile.ZipFile(path)
     with file:
         with _damage(str(path)):
-            archive = _manifest(file)
+            archive = _manifest(file, path)
             names = sorted(file.namelist())
         if names != sorted([MANIFEST, *(item.path for item in archive.items)]):
             raise ArchiveError(f"{path} does not hold the files that its {MANIFEST} names")
         yield Reader(file, archive)
 
 
-def _manifest(file: zipfile.ZipFile) -> Archive:
+def _manifest(file: zipfile.ZipFile, path: Path) -> Archive:
     if MANIFEST not in file.namelist() or file.getinfo(MANIFEST).file_size > MAX_MANIFEST:
-        raise ArchiveError(f"it is no backup of this service: {MANIFEST} is missing")
+        raise ArchiveError(f"{path} is no backup of this service: {MANIFEST} is missing")
     found = json.loads(file.read(MANIFEST))
     if found["format"] != FORMAT:
-        raise ArchiveError(f"its format is {found['format']!r}: this service reads {FORMAT}")
+        has = found["format"]
+        raise ArchiveError(f"{path} has the format {has!r}: this service reads {FORMAT}")
     items = tuple(_item(Item(**item)) for item in found["items"])
     return Archive(found["made_at"], found["version"], found["backend"], items)
 

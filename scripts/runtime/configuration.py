@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
@@ -44,7 +44,11 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
     config = read_config(root, CONFIG_FILE)
     given, warnings = _given(root, environ)
     overriding = overrides(given)
-    data = {name: section for name, section in config.data.items() if section is not None}
+    data = {
+        name: section
+        for name, section in config.data.items()
+        if section is not None and name in SECTIONS
+    }
     for path, (value, _) in overriding.items():
         _put(data, path, value)
 
@@ -52,11 +56,10 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
         found = overriding.get(tuple(map(str, path)))
         return found[1] if found else f"{CONFIG_FILE}:{config.line(path)}"
 
-    _refuse_foreign(config.data, where)
-    _refuse_not_yet(data, where)
+    faults = [*_foreign(config.data, where), *_take_not_yet(data, where)]
     root = root.absolute()
     data |= {"root": root, "data_dir": root / _data_dir(data, where)}
-    settings = _validated(data, where)
+    settings = _validated(data, where, faults)
     _check_provider(settings, where)
     _check_documents(settings, where)
     _check_connections(settings, where)
@@ -101,34 +104,43 @@ def _put(data: dict[str, Any], path: Sequence[str], value: object) -> None:
     data[path[-1]] = value
 
 
-def _refuse_foreign(config: Mapping[str, Any], where: Where) -> None:
+def _foreign(config: Mapping[str, Any], where: Where) -> Iterator[SettingsError]:
     """A configuration file has sections only: no keys, folders or log level at its top."""
     for name in config:
-        if name in ("secrets", *Settings.model_fields) and name not in SECTIONS:
+        if name in SECTIONS:
+            continue
+        if name in ("secrets", *Settings.model_fields):
             hint: str | None = f"set it in the environment or in {SECRETS_FILE}"
         else:
             hint = _near(name, SECTIONS)
-        if name not in SECTIONS:
-            raise SettingsError(f"unknown key {_shown(name)}", where=where((name,)), hint=hint)
+        yield SettingsError(f"unknown key {_shown(name)}", where=where((name,)), hint=hint)
 
 
-def _refuse_not_yet(data: Mapping[str, Any], where: Where) -> None:
+def _take_not_yet(data: dict[str, Any], where: Where) -> Iterator[SettingsError]:
+    """What is not built yet, taken out of `data` so that it is told once."""
     for (section, key), is_later in LATER.items():
         values = data.get(section)
-        value = values.get(key) if isinstance(values, dict) else None
-        if value is not None and is_later(value):
+        if not isinstance(values, dict) or values.get(key) is None:
+            continue
+        if is_later(values[key]):
+            data[section] = {name: each for name, each in values.items() if name != key}
             message = f"this value of {section}.{key} is not supported yet"
-            raise SettingsError(message, where=where((section, key)))
+            yield SettingsError(message, where=where((section, key)))
 
 
-def _validated(data: Mapping[str, Any], where: Where) -> Settings:
+def _validated(data: Mapping[str, Any], where: Where, faults: list[SettingsError]) -> Settings:
+    """The settings. Raises SettingsError for `faults`, found before, and all others."""
+    settings = None
     try:
-        return Settings.model_validate(data)
+        settings = Settings.model_validate(data)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-    # A misspelt key explains why the right one is missing.
-    faults.sort(key=lambda each: each["type"] != "extra_forbidden")
-    raise SettingsError.of([_told(fault, data, where) for fault in faults[:_MAX_TOLD]])
+        found = error.errors(include_url=False, include_input=False)
+        # A misspelt key explains why the right one is missing.
+        found.sort(key=lambda each: each["type"] != "extra_forbidden")
+        faults = [*faults, *(_told(fault, data, where) for fault in found)]
+    if settings is None or faults:
+        raise SettingsError.of(faults[:_MAX_TOLD])
+    return settings
 
 
 def _told(fault: ErrorDetails, data: Mapping[str, Any], where: Where) -> SettingsError:

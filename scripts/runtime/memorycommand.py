@@ -182,7 +182,7 @@ async def _import(settings: Settings, file: str, *, replace: bool) -> int:
 
 def _only_files(settings: Settings) -> None:
     if settings.memory.backend != "file":
-        message = "it is not files that keep memory: there is nothing to verify or compact"
+        message = "only memory in files is verified and compacted"
         raise SettingsError(message, where=f"memory.backend is {settings.memory.backend}")
 
 

@@ -13,6 +13,13 @@ from .subflow import Subflow
 
 def agents_in(graph: AnyFlow) -> Iterator[AgentNode]:
     """Each place once, in no particular order."""
+    for node in places_in(graph):
+        if isinstance(node, AgentNode):
+            yield node
+
+
+def places_in(graph: AnyFlow) -> Iterator[AgentNode | Subflow]:
+    """As `agents_in`, with the flows that stand as a step."""
     todo: list[Any] = [graph.start_node]
     seen: set[int] = set()
     while todo:
@@ -23,7 +30,7 @@ def agents_in(graph: AnyFlow) -> Iterator[AgentNode]:
         todo += node.successors.values()
         if isinstance(node, ParallelGroup):
             todo += node.members
-        elif isinstance(node, Subflow):
-            yield from agents_in(node.build())
-        elif isinstance(node, AgentNode):
+        elif isinstance(node, AgentNode | Subflow):
             yield node
+            if isinstance(node, Subflow):
+                yield from places_in(node.build())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .api.auth import access
+from .flow import Flow
+from .nodes import places_in
 from .redisurl import address
 from .restoring import unfinished
 from .settings import Settings
+from .subflow import Subflow
 
-_EXAMPLE: Final = '{"input": "A shopping list for two", "story_id": "S-1"}'
+_EXAMPLE: Final = {"input": "A shopping list for two", "story_id": "S-1"}
+_MAX_NAMES: Final = 12
 _KEY_HEADER: Final = ' -H "X-API-Key: …"'
 _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  (named, not bound)
 
@@ -26,20 +32,46 @@ def report(service: Any, listener: socket.socket) -> str:
     allowed, *short = access(settings)
     has_keys = settings.secrets.api_keys is not None
     header = _KEY_HEADER if has_keys else ""
-    request = f"curl {address}/run{header} -H 'content-type: application/json' -d '{_EXAMPLE}'"
+    body = f"-H 'content-type: application/json' -d '{_example(service.flows)}'"
     lines = [
         f"bmad2pf   serving {where}",
         f"access    {allowed}",
         *(() if has_keys else (f"manual    {address}/docs",)),
-        f"agents    {', '.join(sorted(service.agents)) or 'none'}",
-        f"flows     {', '.join(service.flows) or 'none'}",
+        f"agents    {_listed(sorted(service.agents))}",
+        f"flows     {_listed(list(service.flows))}",
         f"model     {_model(settings, service.services.model)}",
         f"memory    {_memory(settings)}",
         f"documents {settings.documents_dir}",
         *(f"warning   {warning}" for warning in (*settings.warnings, *short, *_left(settings))),
-        f"try       {request}",
+        f"try       curl {address}/run{header} {body}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """All of a few names; of many, the first and how many more."""
+    if len(names) <= _MAX_NAMES:
+        return ", ".join(names) or "none"
+    first = names[: _MAX_NAMES - 2]
+    return f"{', '.join(first)} and {len(names) - len(first)} more"
+
+
+def _example(flows: Mapping[str, Flow]) -> str:
+    """A body that `/run` takes: with several flows and no `default` it has to name one."""
+    if "default" in flows or len(flows) < 2:
+        return json.dumps(_EXAMPLE)
+    return json.dumps({**_EXAMPLE, "flow": _outermost(flows)})
+
+
+def _outermost(flows: Mapping[str, Flow]) -> str:
+    """The first flow that runs others and is run by none; else the first that none runs."""
+    runs = {
+        name: {node.build for node in places_in(flow.build()) if isinstance(node, Subflow)}
+        for name, flow in flows.items()
+    }
+    inner = set().union(*runs.values())
+    outer = [name for name, flow in flows.items() if flow.build not in inner]
+    return next((name for name in outer if runs[name]), (outer or list(flows))[0])
 
 
 def _left(settings: Settings) -> list[str]:

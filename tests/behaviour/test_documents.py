@@ -415,6 +415,27 @@ def _anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
+def test_the_changelog_has_each_section_once_and_in_order() -> None:
+    order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    for version in (ROOT / "CHANGELOG.md").read_text("utf-8").split("\n## ")[1:]:
+        sections = re.findall(r"^### (.+)$", version, re.MULTILINE)
+        assert sections == [name for name in order if name in sections], version.split("\n")[0]
+
+
+@pytest.mark.parametrize("folder", [GUIDE, GUIDE / "diagnostics"], ids=lambda path: path.name)
+def test_an_index_lists_all_pages(folder: Path) -> None:
+    text = (folder / "README.md").read_text("utf-8")
+    listed = re.findall(r"^- \[.+\]\(([^./]+\.md)\): .", text, re.MULTILINE)
+    assert sorted(listed) == sorted({path.name for path in folder.glob("*.md")} - {"README.md"})
+
+
+def test_the_index_of_findings_has_their_headings() -> None:
+    lines = (GUIDE / "diagnostics" / "README.md").read_text("utf-8").splitlines()
+    for path in (GUIDE / "diagnostics").glob("BMAD*.md"):
+        title = path.read_text("utf-8").splitlines()[0].removeprefix(f"# {path.stem}: ")
+        assert f"- [{path.stem}]({path.name}): {title}" in lines
+
+
 @pytest.mark.parametrize("name", ["development.md", "decisions.md"])
 def test_named_files_are_there(name: str) -> None:
     text = (GUIDE / name).read_text("utf-8")

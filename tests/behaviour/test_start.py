@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -142,6 +143,23 @@ def test_with_keys_the_report_says_who_may_call(compiled: Project, service: Star
     assert '-H "X-API-Key: …"' in running.log
     assert "/docs" not in running.log.replace(str(compiled.root / "docs"), "")
     assert "the key of alice has fewer than 16 characters" in running.log
+
+
+def test_the_request_to_try_names_a_flow_where_it_must(
+    project: MakeProject, service: StartService
+) -> None:
+    flows = "flows: {chapter: {sequence: [a1]}, page: {sequence: [a1]}, book: {sequence: [%s]}}"
+    files = {f"agents/a{number}.md": "Write.\n" for number in range(1, 14)}
+    made = project({**files, "workflow.yaml": flows % "{flow: chapter}, {flow: page}"})
+    made.generate()
+    running = service(made.root)
+    assert "\nagents    a1, a10, a11, a12, a13, a2, a3, a4, a5, a6 and 3 more\n" in running.log
+    assert "\nflows     chapter, page, book\n" in running.log
+    said = re.search(r"^try .* -d '(.*)'$", running.log, re.MULTILINE)
+    assert said is not None
+    body = json.loads(said[1])
+    assert body["flow"] == "book"
+    assert running.client.post("/run", json=body).status_code == 200
 
 
 def test_a_5xx_answer_is_an_error_with_its_code(compiled: Project, service: StartService) -> None:

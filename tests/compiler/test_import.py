@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -125,6 +126,10 @@ def test_the_report_names_every_construct_with_its_place(project: Project) -> No
     assert done.returncode == 0
     assert "theirs/shop-skills/agents/shop-agent-keeper/SKILL.md:1: carried agent " in done.stdout
     assert "constructs carried over as they stand" in done.stdout
+    found = len(re.findall(r": (?:warning|note) BMAD\d+ ", done.stdout))
+    assert found
+    counted = re.findall(r"(\d+) (?:warning|note)s?\b", done.stdout.splitlines()[-1])
+    assert sum(map(int, counted)) == found
     done = _import(project, "--report=report.json", "--output-format", "json")
     told = json.loads((project.root / "report.json").read_text(encoding="utf-8"))
     assert told["dialect"] == "bmad-v6"

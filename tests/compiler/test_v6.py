@@ -284,6 +284,19 @@ def test_step_files_are_steps_of_whoever_has_the_workflow_on_the_menu() -> None:
     assert (buy.steps[0].keys["agent"], buy.steps[0].keys["reads"]) == ("shop-buy", ["plan.md"])
 
 
+def test_settings_that_are_more_than_a_text_are_told_to_each_step() -> None:
+    said = "Ask each of {workflow.tasters}, at most {workflow.rounds} times.\n"
+    own = '[workflow]\nrounds = 3\nmotto = "Rye first."\n[[workflow.tasters]]\nname = "Bo"\n'
+    files = {"s/shop-buy/SKILL.md": SHOP["s/shop-buy/SKILL.md"] + said}
+    draft, _ = drafted({**SHOP, **files, "s/shop-buy/customize.toml": own})
+    flow = next(flow for flow in draft.flows if flow.name == "shop-buy")
+    assert "motto: Rye first." in flow.steps[0].keys["note"]
+    assert "tasters:\n  - name: Bo" in flow.steps[0].keys["note"]
+    assert "rounds" not in flow.steps[0].keys["note"], "the text says it"
+    text = draft.files["tasks/shop-buy/SKILL.md"].data.decode()
+    assert "Ask each of what stands under tasters in the settings, at most 3 times." in text
+
+
 def test_the_order_of_files_does_not_matter() -> None:
     one = write(drafted(SHOP)[0]).files
     other = write(drafted(dict(reversed(SHOP.items())))[0]).files

@@ -205,7 +205,15 @@ def test_an_archive_of_another_format_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as target:
         target.writestr("backup.json", '{"format": "bmad2pf-backup/2", "items": []}')
-    with pytest.raises(ArchiveError, match="bmad2pf-backup/2"):
+    with pytest.raises(ArchiveError, match=r"a\.zip has the format 'bmad2pf-backup/2'"):
+        asyncio.run(check(path, silent))
+
+
+def test_a_zip_of_something_else_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        target.writestr("S-1/prd.md", "# A document")
+    with pytest.raises(ArchiveError, match=r"a\.zip is no backup"):
         asyncio.run(check(path, silent))
 
 

@@ -57,6 +57,14 @@ def test_an_unforeseen_fault_is_500_and_shows_nothing(
     assert "test_api_problems.py" in fault
 
 
+def test_a_route_that_is_not_there_says_where_routes_are_told(app: FastAPI) -> None:
+    with serve(app) as served:
+        answers = [served.client.get(path) for path in ("/", "/memory", "/doc/a/b/c")]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert "/docs" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("status", [500, 503, 507])
 def test_a_store_without_room_or_reach_says_so(app: FastAPI, status: int) -> None:
     break_documents(app, StoreError("there is no room", store="documents", status=status))

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from scripts.runtime import backupcommand, memorycommand
+from scripts.runtime.configuration import load_settings
 from scripts.runtime.errors import StoreError
-from scripts.runtime.settings import MemorySettings, Settings, load_settings
+from scripts.runtime.settings import MemorySettings, Settings
 from scripts.runtime.stores import quarantine
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.select import make_memory

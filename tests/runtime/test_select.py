@@ -94,7 +94,7 @@ def test_without_the_sdk_the_start_says_what_to_install(
 ) -> None:
     said, _ = choose(tmp_path, f"{variable}=k", before=f"sys.modules[{module!r}] = None")
     assert f"needs the package {package}" in said
-    assert f"pip install -r requirements-{extra}.txt" in said
+    assert f"pip install -r generated/requirements-{extra}.txt" in said
 
 
 @pytest.mark.parametrize("base_url", [None, "http://127.0.0.1:9/v1"])

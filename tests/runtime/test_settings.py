@@ -311,6 +311,15 @@ class TestFaults:
         assert error.where == f"config/runtime.yaml:{line}"
         assert says in str(error)
 
+    def test_all_at_once(self, root: Path) -> None:
+        yaml = (
+            "memroy: {}\nlog_level: debug\nllm:\n  timout: 3\n  retries: many\n"
+            "runs: {database_url: postgres, timeout: 0}\n"
+        )
+        told = str(refused(root, yaml)).splitlines()
+        assert [line.split(": ")[0].rpartition(":")[2] for line in told] == list("126456")
+        assert sum("not supported yet" in line for line in told) == 1
+
     @pytest.mark.parametrize(
         "yaml",
         [

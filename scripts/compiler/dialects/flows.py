@@ -75,14 +75,17 @@ def _read_entries(file: FlowFile, flow: Fields, node: Node) -> list[Entry]:
 def _read_group(fields: Fields) -> list[Entry]:
     fields.check_keys(("parallel",), (), "beside parallel")
     entries = []
-    for node in fields.items("parallel"):
+    nodes = fields.items("parallel")
+    for node in nodes:
         if isinstance(node, Mapping) and _stands_in_no_group(fields, node):
             continue
         step = read_step(fields, node)
         if step is not None:
             entries.append(Entry(step, beside=True))
-    if not entries and "parallel" not in fields.values:
-        fields.add("BMAD109", fields.node, '"parallel" is empty', "list the agents of the group")
+    listed = fields.values.get("parallel")
+    if not nodes and (listed is None or isinstance(listed, Sequence)):
+        at = listed or fields.node
+        fields.add("BMAD109", at, '"parallel" is empty', "list the agents of the group")
     return entries
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from .. import __version__
 from ..series import BOUNDS, Family, Sample
 from .openapi import problems
-from .problems import Problem
+from .problems import NO_ROUTE, Problem
 from .route import Route
 from .service import Service, service_of
 
@@ -35,7 +35,7 @@ async def metrics(request: Request) -> Response:
     """What the service has done and what it is doing, for Prometheus."""
     service = service_of(request)
     if service.settings.server.metrics == "off":
-        raise Problem(404, "not_found", "there is no such route")
+        raise Problem(404, "not_found", NO_ROUTE)
     families = [*service.metrics.families(), *_present(service)]
     accepted = request.headers.get("accept", "")
     # In a thread: the first look imports the library, and there may be thousands of lines.

@@ -55,7 +55,7 @@ header, main { max-width: 46rem; margin: 0 auto; padding: 0 1.25rem; overflow-wr
 header { display: flex; flex-wrap: wrap; gap: .2rem 1rem; justify-content: space-between;
   padding-top: 1.1rem; padding-bottom: .6rem; border-bottom: 1px solid var(--line);
   color: var(--soft); font-size: .85rem }
-main { padding-bottom: 5rem }
+main { padding-top: 1.4rem; padding-bottom: 5rem } main > :first-child { margin-top: 0 }
 h1, h2, h3, h4, h5, h6 { line-height: 1.25; margin: 1.8em 0 .5em; font-weight: 650 }
 h1 { font-size: 1.9rem; margin-top: 1.1em } h2 { font-size: 1.4rem; padding-bottom: .25em;
   border-bottom: 1px solid var(--line) } h3 { font-size: 1.15rem } h4, h5, h6 { font-size: 1rem }
@@ -69,7 +69,7 @@ pre { padding: .8rem 1rem; overflow-x: auto; line-height: 1.5; border: 1px solid
   border-radius: .5rem; background: var(--card) }
 pre code { padding: 0; background: none; font-size: 1em }
 pre.plain { white-space: pre-wrap }
-pre.front { color: var(--soft); margin-top: 1.4rem }
+pre.front { color: var(--soft) }
 blockquote > :last-child { margin-bottom: 0 }
 blockquote { padding: .3em 1em; color: var(--soft); border-left: .25em solid var(--line) }
 table { display: block; overflow-x: auto; border-collapse: collapse }

@@ -33,6 +33,7 @@ _CODES: Final = {
     415: "unsupported_media_type",
     422: "invalid",
 }
+NO_ROUTE: Final = "there is no such route; /docs shows those there are"
 MAX_ERRORS: Final = 50
 MAX_TEXT: Final = 200
 
@@ -86,9 +87,9 @@ async def on_http_exception(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101  (registered for this class only)
     code = exc.code if isinstance(exc, Problem) else _CODES.get(exc.status_code, "http_error")
     errors = exc.errors if isinstance(exc, Problem) else ()
-    return respond(
-        request.scope, exc.status_code, code, exc.detail, headers=exc.headers, errors=errors
-    )
+    is_of_routing = exc.status_code == 404 and not isinstance(exc, Problem)
+    detail = NO_ROUTE if is_of_routing else exc.detail
+    return respond(request.scope, exc.status_code, code, detail, headers=exc.headers, errors=errors)
 
 
 async def on_bmad_error(request: Request, exc: Exception) -> Response:

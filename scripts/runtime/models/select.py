@@ -119,7 +119,7 @@ def open_model(settings: Settings, provider: str, model: str = "auto") -> Model:
             raise
         message = f"the provider {provider} needs the package {_PACKAGES[provider]}"
         extra = "openai" if provider in _FAMILY else provider
-        hint = f"pip install -r requirements-{extra}.txt"
+        hint = f"pip install -r generated/requirements-{extra}.txt"
         raise SettingsError(message, where=_WHERE, hint=hint) from None
     return make(settings, provider, _own_name(model, provider))
 

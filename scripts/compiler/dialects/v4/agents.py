@@ -36,6 +36,7 @@ INTERACTIVE: Final = frozenset(
     }
 )
 _KNOWN: Final = frozenset({"agent", "persona", "core_principles", "commands", "dependencies"})
+_ABOUT: Final = frozenset({"id", "name", "title", "whenToUse", "customization"})
 _PERSONA: Final[tuple[str, ...]] = ("role", "style", "identity", "focus")
 _PLACES: Final = {
     "tasks": "task",
@@ -111,8 +112,15 @@ class AgentReader:
         title, name = _text(about.get("title")), _text(about.get("name"))
         found.draft.description = one_line(_text(about.get("whenToUse")) or title or name)
         self._fill(found, path, root, keys, about)
-        self.draft.account(at, "agent", own, "carried")
+        self._leave(path, keys.get("agent"))
         return found
+
+    def _leave(self, path: str, node: Node | None) -> None:
+        """What an agent says of itself that only an editor shows."""
+        for key, value in node.entries if isinstance(node, Mapping) else ():
+            if key.text not in _ABOUT and not _is_null(value):
+                why = "only an editor shows it" if key.text == "icon" else "it has no meaning here"
+                self._account(path, key, "agent key", "left", why)
 
     def _check_id(self, found: Found, stem: str, node: Node | None, path: str) -> None:
         own = found.own_id

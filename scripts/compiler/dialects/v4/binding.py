@@ -60,7 +60,7 @@ class Binding:
     def _used(self, text: str, agent: Found, source: Source, found: Files) -> None:
         """What `uses` names: of several in one text all that are there."""
         names = [word for word in re.split(r"\s+OR\s+|\s+", text) if word]
-        taken = False
+        taken, left = False, []
         for name in names:
             folder, _, bare = name.rpartition("/")
             kinds = (folder,) if folder else ("checklists", "templates", "tasks", "data")
@@ -69,6 +69,11 @@ class Binding:
             if path and key:
                 found.setdefault(key, []).append(path)
                 taken = True
+            elif name != "OR":
+                left.append(name)
+        if taken and left:
+            why = "there is no such file"
+            self.crew.draft.account(source.at, "uses", " ".join(left), "left", why)
         if not taken:
             message = f"there is no task, template or checklist {quoted(text)}"
             self.crew.find("BMAD605", source.at, message, "add the file, or remove its name")

@@ -63,6 +63,13 @@ class Ledger:
                 self.made.append(Made(created, agent.draft.id, sure and not makes.is_perhaps))
         self._tell_documents(source, [*needs.remarks, *makes.remarks, *changes.remarks], reads)
         others = [*makes.names, *changes.names, *makes.symbols, *changes.symbols][1:]
+        self._tell_rest(source, others, needs)
+
+    def _tell_rest(self, source: Source, others: list[str], needs: documents.Named) -> None:
+        """What a step says of documents beside those that it is shown and makes."""
+        if needs.everything:
+            why = "every document that was made so far"
+            self.crew.draft.account(source.at, "document", "all", "carried", why)
         if others:
             message = f"a step makes one document: not kept as documents: {', '.join(others)}"
             self.crew.find("BMAD610", source.at, message)

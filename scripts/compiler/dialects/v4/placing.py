@@ -97,7 +97,8 @@ class Placing:
         name = source.label or source.action or "step"
         draft = self.crew.draft
         if source.ends or source.repeats_before:
-            draft.account(source.at, "marker", name, "carried")
+            why = "the flow goes so by itself; what is said beside the mark is told to nobody"
+            draft.account(source.at, "marker", name, "approximated", why)
             return
         text = joined(sentence(source), source.note)
         when = f"If {words(source.condition)}: " if source.condition else ""

@@ -6,7 +6,7 @@ from ....runtime import spec
 from ....runtime.yamltext import Scalar, Sequence
 from ...diagnostics import Diagnostics, quoted
 from .. import lenient
-from ..draft import Draft, Origin
+from ..draft import Draft, DraftAgent, Origin
 from ..tree import ForeignTree
 from . import homes, settings
 from .agents import AgentReader, Found
@@ -100,11 +100,12 @@ class _Project:
             message = f"the id {quoted(draft.id)} is taken by {first.path}"
             at = self.tree.at(draft.at.path, draft.at.line, draft.at.column)
             self.diagnostics.add("BMAD615", at, message, "give one of them another id")
+            self._leave(draft, message)
             return
         own[key] = found
         if key in self.by_id and home.is_copy:
             why = f"an editor's copy of {self.by_id[key].draft.at.path}"
-            self.draft.account(draft.at, "agent", draft.id, "left", why)
+            self._leave(draft, why)
             at = self.tree.at(draft.at.path, draft.at.line, draft.at.column)
             self.diagnostics.add("BMAD611", at, f"{quoted(draft.id)} is left out: {why}")
             return
@@ -113,6 +114,13 @@ class _Project:
         self.by_id[spec.id_key(draft.id)] = found
         self.agents.append(found)
         self.draft.agents.append(draft)
+        self.draft.account(draft.at, "agent", found.own_id, "carried")
+
+    def _leave(self, draft: DraftAgent, why: str) -> None:
+        """Leave an agent out, with all that was carried over for it."""
+        path, accounts = draft.at.path, self.draft.accounts
+        self.draft.accounts = [each for each in accounts if each.at.path != path]
+        self.draft.account(draft.at, "agent", draft.id, "left", why)
 
     def _tell_strangers(self, home: Home) -> None:
         """Files beside agents that are none."""

@@ -28,7 +28,8 @@ def read(tree: ForeignTree, path: str, agents: list[Found], draft: Draft) -> Non
         always = _ALWAYS.match(key.text)
         if always and isinstance(value, Sequence):
             _stand(always[1], value, path, [a for a in agents if _is_of(a, folder)], draft)
-            draft.account(at, "setting", key.text, "carried")
+            why = "shown to the agent as documents, by their names and without their folders"
+            draft.account(at, "setting", key.text, "approximated", why)
         else:
             why = "documents are kept by their names, and folders are the service's own"
             draft.account(at, "setting", key.text, "approximated", why)

@@ -72,6 +72,10 @@ def routes(flow: Placing, source: Source) -> None:
         on[names[route.name]] = step.keys["id"]
     flow.open += [(on, names[route.name], len(flow.placed)) for route in plain]
     before["on"] = on
-    before["note"] = joined(before.get("note", ""), source.note)
+    told = [f"{names[route.name]}: {route.note}" for route in plain if route.note]
+    before["note"] = joined(before.get("note", ""), source.note, *told)
     flow.routed |= {route.name for route in plain}
     flow.crew.draft.account(source.at, "routes", source.label, "carried")
+    if source.condition:
+        why = f"the step {before['id']} chooses by the names of the ways"
+        flow.crew.draft.account(source.at, "condition", source.condition, "approximated", why)

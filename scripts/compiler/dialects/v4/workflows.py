@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ....runtime.yamltext import Mapping, Node
+from ....runtime.yamltext import Mapping, Node, Scalar
 from .. import lenient
 from ..draft import DraftFlow, Origin
 from . import commands, documents, steps, stories
@@ -15,7 +15,8 @@ from .homes import Home
 from .placing import Handoffs, Placing
 from .steps import Source
 
-_ABOUT: Final = frozenset({"id", "name", "title", "description", "handoff_prompts"})
+_ABOUT: Final = frozenset({"id", "description", "handoff_prompts"})
+_NAMES: Final = frozenset({"name", "title"})
 
 
 class WorkflowReader:
@@ -82,10 +83,14 @@ class WorkflowReader:
 
     def _leftovers(self, path: str, root: Mapping) -> None:
         left = []
+        keys = {key.text for key, _ in root.entries}
         for key, _ in root.entries:
             name = key.text
             is_list = name in (*steps.SEQUENCES, "phases") or name.endswith(steps.SUFFIX)
             if name in _ABOUT or is_list:
+                continue
+            if name in _NAMES:
+                self._name(path, key, is_told="description" not in keys)
                 continue
             left.append(key)
             why = "it is for people who choose or read a workflow"
@@ -94,6 +99,14 @@ class WorkflowReader:
             names = ", ".join(key.text for key in left)
             at = Origin(path, left[0].line, left[0].column)
             self.crew.find("BMAD611", at, f"left out, since they are for people: {names}")
+
+    def _name(self, path: str, key: Scalar, *, is_told: bool) -> None:
+        at = Origin(path, key.line, key.column)
+        if is_told and key.text == "name":
+            self.draft.account(at, "section", key.text, "carried", "the flow's description")
+        else:
+            why = "a flow has an id and a description, and no further name"
+            self.draft.account(at, "section", key.text, "left", why)
 
 
 def _made(sources: list[Source]) -> set[str]:

@@ -115,6 +115,8 @@ class AgentWriter:
         self.dropped += persona.dropped
         self.first = self.first or (persona.at if persona.dropped else None)
         self.draft.account(persona.at, "agent", persona.id, "carried")
+        for at, name, why in persona.left:
+            self.draft.account(at, "agent key", name, "left", why)
         self._keep(agent)
 
     def _command(

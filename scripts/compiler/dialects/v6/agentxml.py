@@ -134,10 +134,12 @@ def _persona(tree: ForeignTree, path: str, root: Element) -> Persona:
     )
     _who(persona, root.find("persona"))
     prompts = _prompts(root)
+    if about.get("icon"):
+        persona.left.append((persona.at, "icon", "only an editor shows it"))
     _actions(persona, root.find("critical-actions", "critical_actions"))
     for child in root.children:
         if child.name in _INTERACTIVE:
-            persona.dropped += 1
+            persona.drop(Origin(path, child.line), child.name)
         elif child.name in ("menu", "cmds"):
             _menu(tree, path, persona, child, prompts)
         elif child.name not in ("persona", "prompts", "critical-actions", "critical_actions"):
@@ -173,9 +175,13 @@ def _prompts(root: Element) -> dict[str, str]:
 
 
 def _actions(persona: Persona, element: Element | None) -> None:
-    texts = [child.whole() for child in element.children] if element else []
-    kept = [text for text in texts if not _CONFIG.search(text)]
-    persona.dropped += len(texts) - len(kept)
+    kept = []
+    for child in element.children if element else ():
+        text = child.whole()
+        if _CONFIG.search(text):
+            persona.drop(Origin(persona.at.path, child.line), child.name)
+        else:
+            kept.append(text)
     if kept:
         persona.sections.append(("Always", "\n".join(f"- {text}" for text in kept)))
 
@@ -187,7 +193,7 @@ def _menu(
     for child in menu.children:
         name = triggers_name(child.attributes.get("cmd") or child.attributes.get("trigger") or "")
         if not name or name in INTERACTIVE:
-            persona.dropped += 1
+            persona.drop(Origin(path, child.line), name or child.name)
         elif name in seen:
             at = tree.at(path, child.line)
             message = f"the command {quoted(name)} stands twice; the first is read"

@@ -56,6 +56,7 @@ class _Reader:
         self.tree = tree
         self.path = path
         self.prompts: dict[str, str] = {}
+        self.asked: set[str] = set()  # the prompts that menu items name
 
     def read(self, root: Mapping, agent: Mapping) -> Persona:
         self.check(root, ("agent",), "beside agent:")
@@ -70,7 +71,19 @@ class _Reader:
                 words = title.replace("_", " ").capitalize()
                 persona.sections.append((words, text_of(keys[title])))
         self.menu(persona, agent, keys.get("menu"))
+        self.leave(persona, keys)
         return persona
+
+    def leave(self, persona: Persona, keys: dict[str, Node]) -> None:
+        """Say what no part of an agent is made of: its icon, and prompts that nothing asks for."""
+        icon = keys_of(keys.get("metadata")).get("icon")
+        if icon is not None and text_of(icon):
+            persona.left.append((origin(self.path, icon), "icon", "only an editor shows it"))
+        for item in items_of(keys.get("prompts")):
+            name = text_of(keys_of(item).get("id"))
+            if name not in self.asked:
+                why = "no menu item asks for it"
+                persona.left.append((origin(self.path, item), f"prompt {name}", why))
 
     def warn(self, node: Node, message: str, hint: str = HINT) -> None:
         at = self.tree.at(self.path, node.line, node.column)
@@ -135,9 +148,13 @@ class _Reader:
         if node is not None and not isinstance(node, Sequence):
             self.warn(node, '"critical_actions" is no list')
         self.filled(node, "critical_actions")
-        texts = texts_of(node)
-        kept = [text for text in texts if not _CONFIG.search(text)]
-        persona.dropped += len(texts) - len(kept)
+        kept = []
+        for item in items_of(node):
+            text = text_of(item)
+            if _CONFIG.search(text):
+                persona.drop(origin(self.path, item), "critical_actions")
+            elif text:
+                kept.append(text)
         if kept:
             lines = "\n".join(f"- {text}" for text in kept)
             persona.sections.append(("Always", lines))
@@ -150,10 +167,11 @@ class _Reader:
             for item in self.items(entry):
                 if item.name in seen:
                     self.warn(entry, f"the trigger {quoted(item.name)} stands twice")
+                    persona.left.append((item.at, item.name, "the trigger stands twice"))
+                elif item.name in INTERACTIVE:
+                    persona.drop(item.at, item.name)
                 seen.setdefault(item.name, item)
-        persona.dropped += sum(name in INTERACTIVE for name in seen)
-        seen = {name: item for name, item in seen.items() if name not in INTERACTIVE}
-        persona.menu = list(seen.values())
+        persona.menu = [item for name, item in seen.items() if name not in INTERACTIVE]
 
     def items(self, entry: Node) -> Iterator[Item]:
         keys = keys_of(entry)
@@ -199,6 +217,7 @@ class _Reader:
         if not value.startswith("#"):
             return value
         found = self.prompts.get(value[1:])
+        self.asked.add(value[1:])
         if found is None:
             self.warn(node, f"there is no prompt {quoted(value)}", near_match(value, self.prompts))
         return found or ""

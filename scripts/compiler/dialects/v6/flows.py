@@ -7,9 +7,11 @@ from typing import Any
 
 from ....runtime import spec
 from ...diagnostics import near_match, quoted
+from .. import yamlform
 from ..draft import Draft, DraftFlow, DraftStep, Origin
 from ..placeholders import Placeholders
 from ..tree import ForeignTree
+from . import layers
 from .emit import Emitter, home_of, kind_of
 from .helptable import Row
 from .paths import Paths, folder_of, leaves
@@ -282,6 +284,9 @@ class FlowWriter:
             parts.append(
                 "Facts that hold all the time:\n" + "\n".join(f"- {f}" for f in workflow.facts)
             )
+        if workflow.settings:
+            lines = yamlform.mapping(layers.plain(workflow.settings))
+            parts.append("Its settings:\n\n" + "\n".join(line.text for line in lines))
         if first and workflow.before:
             parts.append("First:\n" + "\n".join(f"- {each}" for each in workflow.before))
         if last and workflow.after:

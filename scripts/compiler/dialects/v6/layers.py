@@ -113,6 +113,27 @@ def line_of(text: str, key: str, value: str = "") -> int:
     return text.count("\n", 0, found.start()) + 1 if found else 1
 
 
+def short(value: Any) -> str | None:
+    """A value as part of a sentence, empty for nothing; None for tables and lists of them."""
+    if isinstance(value, dict):
+        return None
+    if isinstance(value, list):
+        parts = [short(item) for item in value]
+        return None if None in parts else "; ".join(part for part in parts if part)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value).strip()
+
+
+def plain(value: Any) -> Any:
+    """A value in words of YAML: dates and times as text, no lines left empty at an end."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value if isinstance(value, (bool, int, float)) else str(value).strip()
+
+
 def texts(value: Any) -> list[str]:
     """The texts of a list, or one text by itself."""
     if isinstance(value, str):

@@ -38,7 +38,8 @@ class Item:
 class Persona:
     """`id` is its author's, `sections` are further parts of the prompt: heading and text.
 
-    `documents` are those that it always wants to see.
+    `documents` are those that it always wants to see. `left` is what was left out: where, what
+    and why; `dropped` counts those of them that are for a conversation.
     """
 
     id: str
@@ -56,7 +57,13 @@ class Persona:
     documents: list[str] = field(default_factory=list)
     has_sidecar: bool = False
     dropped: int = 0
+    left: list[tuple[Origin, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def drop(self, at: Origin, name: str) -> None:
+        """Leave out what is for a conversation."""
+        self.dropped += 1
+        self.left.append((at, name, "it is for a conversation"))
 
 
 def slug(text: str) -> str:

@@ -79,6 +79,7 @@ class Settings:
         for key, value in root.entries:
             inner = keys_of(value)
             if key.text in _ABOUT or not ("prompt" in inner or "default" in inner):
+                self._about(path, key)
                 continue
             default = text_of(inner.get("default"))
             result = text_of(inner.get("result")) or "{value}"
@@ -90,6 +91,19 @@ class Settings:
             if about.get("code"):
                 self.roster[about["code"]] = about
 
+    def _about(self, path: str, key: Scalar) -> None:
+        """What a module says of itself."""
+        if key.text == "code":
+            return  # the module's own account
+        if key.text == "agents":
+            why = "agents are what their own files say; titles are taken from here where they lack"
+            self.draft.account(origin(path, key), "module key", key.text, "approximated", why)
+        elif key.text == "name":
+            self.draft.account(origin(path, key), "module key", key.text, "carried", "its title")
+        else:
+            why = "it is for an installer and who chooses modules there"
+            self.draft.account(origin(path, key), "module key", key.text, "left", why)
+
     def _config(self, path: str) -> None:
         root = self._read(path)
         if root is None or not any(isinstance(value, Scalar) for _, value in root.entries):
@@ -98,4 +112,5 @@ class Settings:
         self.modules.setdefault(folder_of(path), path.split("/")[-2] if "/" in path else "")
         for key, value, at in scalars(root, path):
             self.answers[key] = value
-            self.draft.account(at, "setting", key, "carried")
+            why = f"it stands where a text says {{{key}}}"
+            self.draft.account(at, "setting", key, "carried", why)

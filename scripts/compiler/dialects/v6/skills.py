@@ -94,6 +94,10 @@ class Skills:
             principles=layers.texts(about.get("principles"))
             or lines_of(manifest.get("principles", "")),
         )
+        if manifest.get("capabilities"):
+            at = Origin(f"{folder_of(path)}/bmad-skill-manifest.yaml".lstrip("/"))
+            why = "the skill's own description stands instead"
+            persona.left.append((at, "capabilities", why))
         body, persona.dropped = without(found.body, _FOR_AGENTS)
         persona.sections += _body_sections(body)
         self._facts(persona, about, path, persona.id)
@@ -174,9 +178,7 @@ class Skills:
         if forward and forward[1] in self.names and "deprecated" in workflow.description.lower():
             workflow.forward = forward[1]
         workflow.values = {"skill-name": name, "skill-root": "."}
-        for key, value in about.items():
-            texts = layers.texts(value)
-            workflow.values[f"workflow.{key}"] = "; ".join(texts) if texts else "(none)"
+        self._settings(workflow, about)
         workflow.facts, workflow.requires = self.facts(about, path, name)
         workflow.before = layers.texts(about.get("activation_steps_prepend"))
         workflow.before += layers.texts(about.get("activation_steps_append"))
@@ -184,6 +186,23 @@ class Skills:
         self._templates(workflow, about)
         self.files.follow(workflow, found.keys, found.body, found.line)
         return workflow
+
+    def _settings(self, workflow: Workflow, about: Table) -> None:
+        """Values for the texts that name them; what no text names, or can hold, is told as it is.
+
+        A list of tables is told beside the text, which says where to find it.
+        """
+        texts = [self.tree.text(path) or "" for path in workflow.files if path.endswith(".md")]
+        for key, value in about.items():
+            name = f"workflow.{key}"
+            short = layers.short(value)
+            workflow.values[name] = f"what stands under {key} in the settings"
+            if short is not None:
+                workflow.values[name] = short or "(none)"
+            is_told = short is not None and any(f"{{{name}}}" in text for text in texts)
+            if key not in _KNOWN and value not in ("", [], {}) and not is_told:
+                workflow.settings[key] = value
+                self.draft.account(Origin(workflow.entry), "workflow setting", key, "carried")
 
     def _templates(self, workflow: Workflow, about: Table) -> None:
         for key, value in about.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from ....runtime import spec
 from ..draft import Origin
@@ -32,7 +32,8 @@ class Workflow:
     """`entry` is the file it begins with, `parts` its steps in order (none: the entry is all).
 
     `shown` are templates and the like that every step sees, `files` all that may be read.
-    `forward` names another workflow that stands for this one.
+    `forward` names another workflow that stands for this one. `settings` are its author's own
+    that no text names, or that are more than a text.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Workflow:
     inputs: list[str] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
     facts: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
     forward: str = ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ....runtime.yamltext import Mapping, Node
+from ....runtime.yamltext import Mapping, Node, Scalar
 from ...diagnostics import near_match, quoted
 from .. import lenient
-from ..draft import Draft, Origin
+from ..draft import Draft, Fate, Origin
 from ..tree import ForeignTree
 from .fields import keys_of, origin, scalars, text_of
 from .markdown import page
@@ -22,7 +22,26 @@ _CONFIGURED: Final = re.compile(r"^(?:instructions|installed_path):", re.MULTILI
 _STEP_FILE: Final = re.compile(r"step-(?:[a-z]-)?(\d+)([a-z]?)(?:[-.]|$)")
 _MENTION: Final = re.compile(r"[\w{}./-]*step-[\w-]+\.md\b")
 _NEXT: Final = ("nextStepFile", "nextStep", "firstStepFile", "firstStep")
+_FILES: Final = ("instructions", "template", "validation", "checklist", "default_output_file")
 _SPLIT: Final = re.compile(r"\s*\|\|\s*")
+
+
+def _fate_of(key: str, value: Node) -> tuple[Fate, str]:
+    """What becomes of a key of `workflow.yaml`."""
+    if key in ("name", "description"):
+        return "carried", ""
+    if key in _FILES:
+        return "carried", "the file that it names is what the flow's steps are made of"
+    if key == "input_file_patterns":
+        why = "whole documents are shown when a client supplies them; how to load them is left"
+        return "approximated", why
+    if key == "date":
+        return "approximated", "the model is told no date of its own"
+    if isinstance(value, Scalar):
+        return "carried", "a value of its own for the texts that name it in braces"
+    if isinstance(value, Mapping) and all(isinstance(v, Scalar) for _, v in value.entries):
+        return "carried", "values of its own for the texts that name them in braces"
+    return "left", "it tells an editor how to carry out the workflow, which the service does"
 
 
 def is_configuration(text: str) -> bool:
@@ -77,7 +96,14 @@ class WorkflowFiles:
                 workflow.files.append(checklist)
         self._creates(workflow, keys.get("default_output_file"))
         self._inputs(workflow, keys)
+        self._account_keys(path, root)
         return workflow
+
+    def _account_keys(self, path: str, root: Mapping) -> None:
+        """Say of each key what is made of it; of a file that is not there it was said."""
+        for key, value in root.entries:
+            fate, why = _fate_of(key.text, value)
+            self.draft.account(origin(path, key), "workflow key", key.text, fate, why)
 
     def _values(self, path: str, root: Mapping) -> dict[str, str]:
         """Its own settings; of `a || b` the first that is known."""

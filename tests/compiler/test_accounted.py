@@ -1,0 +1,160 @@
+"""Whatever an author wrote is in what is made of it, or the report says that it is not.
+
+Real projects are read here by plain parsers, value by value: each has to stand in the draft, or
+the report has to name it (or what holds it) with a reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from bench.declared import squashed
+from scripts.compiler import importing
+from scripts.compiler.diagnostics import Diagnostics
+from scripts.compiler.dialects.draft import Account, Draft
+from tests.project import ROOT
+
+CORPUS = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corpus")
+PROJECTS = sorted(path.name for path in CORPUS.glob("*") if path.is_dir())
+FENCE = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILLED = re.compile(
+    r"\{\{?[^{}\n]*\}\}?(?::\w+)?|^\[[\w -]{1,8}\]|\.(?:md|ya?ml)\b|\w+ or fuzzy match on "
+)
+PATH = re.compile(r"(?:[^\s/]*/)+([^\s/]+)/?([^\s/]*)")
+TABLES = ("module-help.csv", "agent-manifest.csv")
+WHOLE = ("file", "team", "test data", "agent", "workflow", "table", "directives")
+
+
+class Value(NamedTuple):
+    """A plain value: its keys, and the lines of all that holds it; none where not known."""
+
+    keys: tuple[str, ...]
+    lines: tuple[int, ...]
+    text: str
+
+
+def values_of(path: Path, text: str) -> Iterator[Value]:
+    if path.suffix in (".yaml", ".yml"):
+        yield from _yaml(text, 1)
+    elif path.suffix == ".md":
+        for block in FENCE.finditer(text):
+            if re.search(r"^agent:", block[1], re.MULTILINE):
+                yield from _yaml(block[1], 1 + text.count("\n", 0, block.start(1)))
+    elif path.name == "customize.toml":
+        yield from _toml(tomllib.loads(text), ())
+    elif path.name in TABLES:
+        rows = csv.reader(io.StringIO(text))
+        header = next(rows, [])
+        for row in rows:
+            yield from (
+                Value((key,), (rows.line_num,), cell)
+                for key, cell in zip(header, row, strict=False)
+            )
+
+
+def _yaml(text: str, begin: int) -> Iterator[Value]:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return
+    todo: list[tuple[Any, tuple[str, ...], tuple[int, ...]]] = [(root, (), ())]
+    while todo:
+        node, keys, lines = todo.pop()
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                here = (*lines, begin + key.start_mark.line)
+                todo.append((value, (*keys, str(key.value)), here))
+        elif isinstance(node, yaml.SequenceNode):
+            todo += [(i, keys, (*lines, begin + i.start_mark.line)) for i in node.value]
+        elif isinstance(node, yaml.ScalarNode) and node.value not in ("null", "~"):
+            yield Value(keys, lines, str(node.value))
+
+
+def _toml(node: Any, keys: tuple[str, ...]) -> Iterator[Value]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _toml(value, (*keys, key))
+    elif isinstance(node, list):
+        for item in node:
+            yield from _toml(item, keys)
+    else:
+        yield Value(keys, (), str(node))
+
+
+def everything(draft: Draft) -> str:
+    """All words that the draft holds, squashed."""
+    words: list[str] = []
+    for agent in draft.agents:
+        words += [agent.id, agent.description, agent.persona, agent.prompt, *_texts(agent.keys)]
+    for flow in draft.flows:
+        words += [flow.name, flow.description, *_texts(flow.keys)]
+        for step in flow.steps:
+            words += [*step.notes, *_texts(step.keys)]
+    words += [f"{path} {file.data.decode(errors='replace')}" for path, file in draft.files.items()]
+    return squashed("\n".join(words))
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield str(key)
+            yield from _texts(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _texts(item)
+    else:
+        yield str(node)
+
+
+def is_told(value: Value, accounts: list[Account]) -> bool:
+    """Whether the report names a value, or what holds it, and says what became of it."""
+    for account in accounts:
+        if account.construct in WHOLE and account.fate != "carried":
+            return True
+        said = (
+            account.fate != "carried" or account.why or account.construct in ("step", "table row")
+        )
+        if account.at.line in value.lines and said:
+            return True
+        if account.name in (*value.keys, value.text) and (said or not value.lines):
+            return True
+    return False
+
+
+def is_kept(value: Value, words: str) -> bool:
+    """Whether all that stands between placeholders is there, with an id's dots and such aside."""
+    path = PATH.fullmatch(value.text)  # of a path its last folder and the file
+    texts = path.groups() if path else (value.text,)
+    pieces = (squashed(piece) for text in texts for piece in FILLED.split(text))
+    return all(piece in words for piece in pieces)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_every_value_is_carried_over_or_told(name: str) -> None:
+    src = CORPUS / name
+    draft, _ = importing.translated(src, Diagnostics())
+    words = everything(draft)
+    accounts: dict[str, list[Account]] = {}
+    for account in draft.accounts:
+        accounts.setdefault(account.at.path, []).append(account)
+    assets = {file.at.path for file in draft.files.values()}
+    lost = []
+    for path in sorted(src.rglob("*")):
+        own = path.relative_to(src).as_posix()
+        if not path.is_file() or own in assets:
+            continue
+        for value in values_of(path, path.read_bytes().decode(errors="replace")):
+            if not is_kept(value, words) and not is_told(value, accounts.get(own, [])):
+                lines = value.lines or ("?",)
+                lost.append(f"{own}:{lines[-1]}: {'.'.join(value.keys)}: {value.text[:80]!r}")
+    assert not lost, f"{len(lost)}\n" + "\n".join(lost[:60])
