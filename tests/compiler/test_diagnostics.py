@@ -18,7 +18,8 @@ SHOWN_IN_WORDS = {"BMAD101", "BMAD102", "BMAD113"} | {code for code in CODES if 
 
 
 def test_every_code_has_a_page() -> None:
-    assert sorted(path.name for path in PAGES.iterdir()) == sorted(f"{code}.md" for code in CODES)
+    pages = {path.name for path in PAGES.iterdir()} - {"README.md"}
+    assert sorted(pages) == sorted(f"{code}.md" for code in CODES)
 
 
 @pytest.mark.parametrize("code", CODES)
