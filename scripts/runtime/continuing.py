@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import Conflict, DecisionError, SourcesChanged
-from .group import ParallelGroup
-from .node import AgentNode
+from .nodes import own_places
 from .run import RunRequest
 from .runner import Decision
 from .spec import document_name, story_document
@@ -125,17 +124,8 @@ def changed_names(request: RunRequest) -> Iterator[str]:
 
 def readings(graph: AnyFlow, path: str = "") -> Iterator[tuple[str, frozenset[str]]]:
     """Each step of a flow and of those inside it, with the documents that it requires."""
-    todo: list[Any] = [graph.start_node]
-    seen: set[int] = set()
-    while todo:
-        node = todo.pop()
-        if node is None or id(node) in seen:
-            continue
-        seen.add(id(node))
-        todo += node.successors.values()
-        if isinstance(node, ParallelGroup):
-            todo += node.members
-        elif isinstance(node, Subflow):
+    for node in own_places(graph):
+        if isinstance(node, Subflow):
             yield from readings(node.build(), f"{path}{node.step}.")
-        elif isinstance(node, AgentNode):
+        else:
             yield f"{path}{node.step}", frozenset(map(document_name, node.required))

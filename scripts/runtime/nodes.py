@@ -20,6 +20,14 @@ def agents_in(graph: AnyFlow) -> Iterator[AgentNode]:
 
 def places_in(graph: AnyFlow) -> Iterator[AgentNode | Subflow]:
     """As `agents_in`, with the flows that stand as a step."""
+    for node in own_places(graph):
+        yield node
+        if isinstance(node, Subflow):
+            yield from places_in(node.build())
+
+
+def own_places(graph: AnyFlow) -> Iterator[AgentNode | Subflow]:
+    """As `places_in`, without what stands in the flows inside."""
     todo: list[Any] = [graph.start_node]
     seen: set[int] = set()
     while todo:
@@ -32,5 +40,3 @@ def places_in(graph: AnyFlow) -> Iterator[AgentNode | Subflow]:
             todo += node.members
         elif isinstance(node, AgentNode | Subflow):
             yield node
-            if isinstance(node, Subflow):
-                yield from places_in(node.build())
