@@ -299,8 +299,7 @@ class FileMemory:
             with _used(journal):
                 await group.wait()
         except OSError as error:
-            message = f"memory cannot be written to the disk: {error.strerror}"
-            raise StoreError(message, store="memory") from error
+            raise store_fault(error, store="memory", done="written to the disk") from error
 
     def _scopes(self) -> list[str]:
         folders = (self._folder / folder for folder in FOLDERS)
