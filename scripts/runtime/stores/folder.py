@@ -17,9 +17,7 @@ LOOK_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 1.0
 PROBE: Final = ".probe"
 _PAGE: Final = b"x" * 4096  # less may find room where nothing else does
-_FLAGS: Final = (
-    os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def try_folder(path: Path, *, store: str) -> None:
