@@ -113,7 +113,9 @@ class Journal:
 
         Whoever is `patient` has waited: reads that now, however much, and lets nobody go first.
         """
-        if not (patient or self._is_our_turn()) or not self._try_lock():
+        if not (patient or monotonic() < self._look_at or self._is_our_turn()):
+            return None
+        if not self._try_lock():
             return None
         try:
             if self._size != self._lines.end:
@@ -145,12 +147,9 @@ class Journal:
             self._forget()
 
     def _is_our_turn(self) -> bool:
-        moment = monotonic()
-        if moment < self._look_at:
-            return True
         if is_anothers(self._folder):
             return False
-        self._look_at = moment + LOOK_SECONDS
+        self._look_at = monotonic() + LOOK_SECONDS
         return True
 
     def _try_lock(self) -> bool:
