@@ -205,7 +205,7 @@ _NOTES = (
     "All by plain uvicorn, one worker, no access log; the base keeps nothing.",
     "Ours keeps run records and memory in files, on a story for each connection.",
     "`new stories`: one for each run, with ten new files. `log lines`: at `info`, not `warning`.",
-    "`ten documents`: the same texts again. `ten new documents`: each synced before it has its name.",
+    "`ten documents`: the same texts again. `ten new documents`: each is synced before its name.",
     f"The load generator shares the {os.cpu_count()} cores: gate on CPU, read rates as ratios.",
 )
 
