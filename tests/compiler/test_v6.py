@@ -279,7 +279,9 @@ def test_step_files_are_steps_of_whoever_has_the_workflow_on_the_menu() -> None:
         ("keeper", "step-02-b"),
     ]
     assert flow.steps[1].keys["task"] == ["shop-plan/SKILL.md", "shop-plan/steps/step-02-b.md"]
-    assert [step.keys.get("creates") for step in flow.steps] == [None, "plan.md"]
+    assert [step.keys.get("creates") for step in flow.steps] == ["plan.md", "plan.md"]
+    assert [step.keys.get("requires") for step in flow.steps] == [None, ["plan.md"]]
+    assert "as the steps before left it" in flow.steps[1].keys["note"]
     buy = next(flow for flow in draft.flows if flow.name == "shop-buy")
     assert (buy.steps[0].keys["agent"], buy.steps[0].keys["reads"]) == ("shop-buy", ["plan.md"])
 
