@@ -123,7 +123,7 @@ def rows(folder: Path) -> list[Row]:
 
 
 def body(text: str, left_out: frozenset[str]) -> str:
-    """A text without front-matter, without where paths lead, and without sections of these titles."""
+    """A text without front-matter, where paths lead, and the sections of these titles."""
     text = _LEADS.sub("", MATTER.sub("", text))
     starts = [*_HEADING.finditer(text)]
     ends = [*(each.start() for each in starts), len(text)][1:]

@@ -153,10 +153,9 @@ def lacking(skill: Skill, owner: Skill | None, prompt: Prompt) -> Iterator[str]:
         for each in skills.pieces(skills.body(skill.text, FOR_AN_EDITOR))
         if each not in prompt.words
     )
-    settings = {key: value for key, value in skill.about.items() if key != "persistent_facts"}
     yield from (
         f"setting {each}"
-        for text in skills.leaves(settings)
+        for text in skills.leaves(settings_of(skill))
         for each in skills.pieces(text)
         if each not in prompt.words
     )
@@ -171,6 +170,11 @@ def lacking(skill: Skill, owner: Skill | None, prompt: Prompt) -> Iterator[str]:
         is_shown = all(piece in prompt.words for piece in skills.pieces(text))
         if not is_shown and squashed(f"{skill.id}/{name}") not in known:
             yield f"file {name}"
+
+
+def settings_of(skill: Skill) -> dict[str, Any]:
+    """What a skill's author may set; facts are looked for by themselves."""
+    return {key: value for key, value in skill.about.items() if key != "persistent_facts"}
 
 
 def lacking_of_persona(owner: Skill, prompt: Prompt) -> Iterator[str]:
@@ -228,12 +232,85 @@ def test_each_step_of_each_workflow_is_sent_what_its_author_wrote(
     assert not wrong, f"{len(wrong)}\n" + "\n".join(wrong)
 
 
-def test_only_what_is_for_an_editor_is_left_out(sent: Sent, every: dict[str, Skill]) -> None:
-    """The sections that the test above does not look for are really those, and go away."""
-    for skill in every.values():
-        if skill.is_agent or skill.forwards:
-            continue
-        kept = skills.body(skill.text, FOR_AN_EDITOR)
-        left = {*skills.pieces(skill.text)} - {*skills.pieces(kept)}
-        words = sent.flows[skill.id][0].words
-        assert not [each for each in left if each in words and "resolve" in each], skill.id
+def test_what_is_for_an_editor_is_left_out(sent: Sent) -> None:
+    """What the test above does not look for is not there: a service does all that by itself."""
+    titles = "|".join(FOR_AN_EDITOR)
+    heading = re.compile(rf"^#+ (?:Step \d+: )?(?:{titles})$", re.MULTILINE)
+    leads = re.compile(r"^- (?:Bare paths?|`[\w.-]+`).*? resolves? (?:from|to) .*$", re.MULTILINE)
+    told = {
+        found[0]
+        for prompts in sent.flows.values()
+        for prompt in prompts
+        for pattern in (heading, leads)
+        for found in pattern.finditer(prompt.message)
+    }
+    assert not told
+
+
+def test_the_modules_flow_goes_by_its_table(sent: Sent, source: Path) -> None:
+    table = [row for row in skills.rows(source) if row.module == "BMad Method"]
+    order = list(dict.fromkeys(step.partition(".")[0] for step, *_ in sent.flows[MODULE]))
+    assert sorted(order) == sorted({row.skill for row in table})
+    for row in table:
+        assert not row.after or order.index(row.after) < order.index(row.skill), row
+        assert not row.before or order.index(row.skill) < order.index(row.before), row
+    plan, ship = (
+        {order.index(row.skill) for row in table if (row.phase == "ship") is is_ship}
+        for is_ship in (False, True)
+    )
+    assert max(plan) < min(ship)
+
+
+def test_each_step_of_the_module_sees_what_all_before_it_have_made(
+    sent: Sent, source: Path
+) -> None:
+    makes = {row.skill: row.makes for row in skills.rows(source) if row.makes}
+    made: dict[str, str] = {}
+    assert makes["bmad-create-epics-and-stories"] == "epics-and-stories"
+    for prompt in sent.flows[MODULE]:
+        workflow = prompt.step.partition(".")[0]
+        for name, step in made.items():
+            assert f"### {name}\n\nOf {step}." in prompt.message, (prompt.step, name)
+        shown = re.findall(r"^### ([\w-]+)\n\nOf ", prompt.message, re.MULTILINE)
+        assert set(shown) - set(made) <= {"step-01-gather-context", *sent_before(sent, prompt)}
+        if workflow in makes:
+            made[makes[workflow]] = prompt.step
+    assert len(made) == 11
+
+
+def sent_before(sent: Sent, prompt: Prompt) -> set[str]:
+    """The steps before one in the module's flow: their results may be shown."""
+    names = [each.step for each in sent.flows[MODULE]]
+    return {part for name in names[: names.index(prompt.step)] for part in name.split(".")}
+
+
+def test_every_item_of_a_menu_is_a_command_with_its_skill(
+    sent: Sent, every: dict[str, Skill]
+) -> None:
+    wrong = []
+    for (name, code), prompt in sent.commands.items():
+        agent = every[name]
+        asked, skill = agent.menu[code]
+        wrong += [f"{name} {code}: {each}" for each in lacking_of_persona(agent, prompt)]
+        texts = [asked, skills.body(every[skill].text, FOR_AN_EDITOR)]
+        texts += skills.leaves(settings_of(every[skill]))
+        wrong += [
+            f"{name} {code}: {each[:120]}"
+            for text in texts
+            for each in skills.pieces(text)
+            if each not in prompt.words
+        ]
+    assert len(sent.commands) == sum(len(each.menu) for each in every.values() if each.is_agent)
+    assert len(sent.commands) > 20
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_fixed_prompt_is_too_long(sent: Sent) -> None:
+    """What comes of earlier steps is left out; what the compiler puts there is counted."""
+    lengths = {
+        f"{flow}: {prompt.step}": (len(prompt.system) + len(VARIES.split(prompt.message)[0])) // 4
+        for flow, prompts in sent.flows.items()
+        for prompt in prompts
+    }
+    worst = max(lengths, key=lambda step: lengths[step])
+    assert lengths[worst] <= TOKENS, f"{worst} has {lengths[worst]} tokens"

@@ -292,9 +292,9 @@ def test_settings_that_are_more_than_a_text_are_told_to_each_step() -> None:
     files = {"s/shop-buy/SKILL.md": SHOP["s/shop-buy/SKILL.md"] + said}
     draft, _ = drafted({**SHOP, **files, "s/shop-buy/customize.toml": own})
     flow = next(flow for flow in draft.flows if flow.name == "shop-buy")
-    assert "motto: Rye first." in flow.steps[0].keys["note"]
-    assert "tasters:\n  - name: Bo" in flow.steps[0].keys["note"]
-    assert "rounds" not in flow.steps[0].keys["note"], "the text says it"
+    assert flow.steps[0].keys["data"] == "shop-buy/settings.yaml"
+    settings = draft.files["data/shop-buy/settings.yaml"].data.decode()
+    assert settings == "motto: Rye first.\ntasters:\n  - name: Bo\n", "the text says the rounds"
     text = draft.files["tasks/shop-buy/SKILL.md"].data.decode()
     assert "Ask each of what stands under tasters in the settings, at most 3 times." in text
 

@@ -39,6 +39,7 @@ class Emitter:
         self.native: dict[str, str] = {}  # by foreign path: `tasks/create-prd/workflow.md`
         self.values: dict[str, Placeholders] = {}
         self.homes: dict[str, str] = {}  # by foreign path: the folder of the workflow it belongs to
+        self.made: dict[str, tuple[Origin, str, Placeholders]] = {}  # by native name
         self.left: dict[str, Origin] = {}
         self.count = 0
         self.dropped = 0
@@ -69,6 +70,9 @@ class Emitter:
 
     def write(self) -> None:
         """All named files into the draft, with placeholders and names of files filled in."""
+        for native, (at, text, values) in self.made.items():
+            filled = self.fill(at.path, text, values)
+            self.draft.files[native] = DraftFile(filled.encode(), at)
         for path, native in self.native.items():
             text, values = self.tree.text(path) or "", self.values[path]
             skipped = 0

@@ -1,10 +1,9 @@
-"""The flows of a v6 project: one for each workflow, and one for each module's table."""
+"""The flows of a v6 project: one for each workflow."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from ....runtime import spec
 from ...diagnostics import near_match, quoted
 from ..draft import Draft, DraftFlow
 from ..tree import ForeignTree
@@ -14,7 +13,6 @@ from .paths import Paths, folder_of, leaves
 from .persona import Item, Persona, one_line, slug
 from .settings import Settings
 from .steps import StepWriter, write_document
-from .tables import Tables
 from .workflow import MISSING, Workflow, add, document_of
 
 
@@ -40,7 +38,6 @@ class FlowWriter:
         self.by_entry: dict[str, Workflow] = {}
         self.by_name: dict[str, Workflow] = {}
         self.of_row: dict[int, Workflow] = {}
-        self.tables = Tables(self)
         self.steps = StepWriter(tree, draft, emitter, settings)
 
     # -- who and what
@@ -63,20 +60,16 @@ class FlowWriter:
         for number, row in enumerate(rows):
             self._row(number, row, personas)
         self._requires()
-        for module in dict.fromkeys(row.module for row in rows):
-            self.tables.order(module)
-        for workflow in workflows:
-            if self.target_of(workflow) is workflow:
-                self.names(workflow)
 
     def _own(self, personas: list[Persona]) -> None:
         for persona in personas:
             for item in persona.menu:
-                found = self._workflow(item, persona)
+                found = self.workflow_of(item, persona)
                 if found is not None and not found.owner:
                     found.owner = self.ids[id(persona)]
 
-    def _workflow(self, item: Item, persona: Persona) -> Workflow | None:
+    def workflow_of(self, item: Item, persona: Persona) -> Workflow | None:
+        """The workflow that a menu item stands for; None when it stands for none."""
         if item.skill:
             return self.by_name.get(item.skill)
         for target in item.targets:
@@ -137,6 +130,12 @@ class FlowWriter:
 
     # -- files
 
+    def name_files(self) -> None:
+        """Give every file of every workflow its native name."""
+        for workflow in self.workflows:
+            if self.target_of(workflow) is workflow:
+                self.names(workflow)
+
     def names(self, workflow: Workflow) -> list[str]:
         """The native names of all its files."""
         values = self.steps.values(workflow)
@@ -154,6 +153,7 @@ class FlowWriter:
             native = self.emitter.name(path, workflow.id, workflow.folder, kind, values)
             if native:
                 found.append(native)
+        found += self.steps.settings_of(workflow)
         return list(dict.fromkeys(found))
 
     def target(self, name: str, persona: Persona, item: Item) -> str:
@@ -162,6 +162,7 @@ class FlowWriter:
         place = self.tree.at(*item.at)
         if item.skill:
             workflow = self.by_name.get(name)
+            workflow = self.target_of(workflow) if workflow else None
             path = workflow.entry if workflow else None
         elif leaves(name, base):
             message = f"{quoted(name)} leads out of the project"
@@ -184,15 +185,20 @@ class FlowWriter:
         kind = kind_of(path, path if path.endswith((".md", ".xml")) else "")
         return self.emitter.name(path, home, folder_of(path), kind, self.settings.placeholders)
 
+    def told(self, workflow: Workflow) -> str:
+        """What whoever carries a workflow out as a command is told beside its files."""
+        return self.steps.told(workflow, self.target_of(workflow))
+
+    def settings_of(self, workflow: Workflow) -> list[str]:
+        """The native file of its settings, if it has one."""
+        return self.steps.settings_of(self.target_of(workflow))
+
     # -- flows
 
     def write(self) -> None:
-        """Every workflow as a flow, then every module's table as one of flows."""
+        """Every workflow as a flow."""
         for workflow in self.workflows:
             self._flow(workflow)
-        self.tables.taken = {spec.id_key(flow.name) for flow in self.draft.flows}
-        for module in dict.fromkeys(row.module for row in self.rows):
-            self.tables.write(module)
 
     def _flow(self, workflow: Workflow) -> None:
         flow = DraftFlow(workflow.flow, workflow.at, workflow.description)

@@ -27,6 +27,7 @@ _FOR_A_PERSON: Final = (
     "configuration loading",
 )
 # Where names in braces lead, which are filled in: "- `{skill-root}` resolves to this folder."
+_RULES: Final = ("conventions", "resolution rules")
 _LEADS: Final = re.compile(
     r"^[-*] +(?:Bare paths? |`\{[\w-]+\}`)[^\n]*?\bresolves? (?:from|to)\b[^\n]*\n?", re.MULTILINE
 )
@@ -109,7 +110,7 @@ def without(body: str, more: Container[str] = ()) -> tuple[str, int]:
             below = section.level
             dropped += 1
             continue
-        text = _LEADS.sub("", section.text) if title == "conventions" else section.text
+        text = _LEADS.sub("", section.text) if title in _RULES else section.text
         if text is not section.text and not text.partition("\n")[2].strip():
             dropped += 1
             continue

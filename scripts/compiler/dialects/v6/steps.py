@@ -76,6 +76,20 @@ class StepWriter:
         if tasks:
             names = [task.partition("/")[2] for task in tasks]
             keys["task"] = names[0] if len(names) == 1 else names
+        templates = self._templates(workflow, name)
+        if templates:
+            keys["template"] = templates[0] if len(templates) == 1 else templates
+        if workflow.requires:
+            keys["reads"] = [f"{name}.md" for name in workflow.requires]
+        if own_settings := self.settings_of(workflow):
+            keys["data"] = own_settings[0].partition("/")[2]
+        note = self._note(workflow, first=first, last=last)
+        if note:
+            keys["note"] = note
+        return DraftStep(keys, at)
+
+    def _templates(self, workflow: Workflow, name: str) -> list[str]:
+        """The workflow's own, and those that the text of this step names."""
         shown = [
             self.emitter.native[path] for path in workflow.shown if path in self.emitter.native
         ]
@@ -85,15 +99,23 @@ class StepWriter:
         if not shown and len(workflow.parts) == 0:
             shown = self.emitter.mentioned(workflow.entry, "templates")
         own = dict.fromkeys(path for path in shown if path.startswith("templates/"))
-        templates = [path.partition("/")[2] for path in own]
-        if templates:
-            keys["template"] = templates[0] if len(templates) == 1 else templates
-        if workflow.requires:
-            keys["reads"] = [f"{name}.md" for name in workflow.requires]
-        note = self._note(workflow, first=first, last=last)
-        if note:
-            keys["note"] = note
-        return DraftStep(keys, at)
+        return [path.partition("/")[2] for path in own]
+
+    def settings_of(self, workflow: Workflow) -> list[str]:
+        """The native name of the file of its author's settings that no text can hold, if any."""
+        if not workflow.settings:
+            return []
+        native = f"data/{workflow.id}/settings.yaml"
+        while native in self.emitter.native.values():
+            native = f"{native.removesuffix('.yaml')}-own.yaml"
+        self.emitter.made[native] = (workflow.at, _as_yaml(workflow), self.values(workflow))
+        return [native]
+
+    def told(self, workflow: Workflow, target: Workflow) -> str:
+        """What a command of a workflow is told: all that its steps are, but for files."""
+        said = "" if target is workflow else self._forwarding(workflow)
+        note = self._note(target, first=True, last=True)
+        return "\n\n".join(part for part in (said, note) if part)
 
     def _note(self, workflow: Workflow, *, first: bool, last: bool) -> str:
         parts = []
@@ -101,9 +123,6 @@ class StepWriter:
             parts.append(
                 "Facts that hold all the time:\n" + "\n".join(f"- {f}" for f in workflow.facts)
             )
-        if workflow.settings:
-            lines = yamlform.mapping(layers.plain(workflow.settings))
-            parts.append("Its settings:\n\n" + "\n".join(line.text for line in lines))
         if first and workflow.before:
             parts.append("First:\n" + "\n".join(f"- {each}" for each in workflow.before))
         if last and workflow.after:
@@ -113,16 +132,27 @@ class StepWriter:
 
     def forward(self, workflow: Workflow, steps: list[DraftStep]) -> None:
         """Tell another workflow's steps what the one says that forwards to it."""
-        text, dropped = without(page(self.tree, workflow.entry).body)
-        self.emitter.dropped += dropped
-        said = self.emitter.fill(workflow.entry, text, self.values(workflow))
-        told = "\n\n".join(p for p in (said, self._note(workflow, first=True, last=True)) if p)
+        told = self._forwarding(workflow)
         for step in steps:
             tell(step, told)
             reads = dict.fromkeys(step.keys.get("reads", ()))
             reads |= dict.fromkeys(f"{name}.md" for name in workflow.requires)
             if reads:
                 step.keys["reads"] = list(reads)
+
+    def _forwarding(self, workflow: Workflow) -> str:
+        text, dropped = without(page(self.tree, workflow.entry).body)
+        self.emitter.dropped += dropped
+        if workflow.settings:
+            text += f"\n\nIts settings:\n\n{_as_yaml(workflow)}"
+        said = self.emitter.fill(workflow.entry, text.rstrip(), self.values(workflow))
+        note = self._note(workflow, first=True, last=True)
+        return "\n\n".join(part for part in (said, note) if part)
+
+
+def _as_yaml(workflow: Workflow) -> str:
+    lines = yamlform.mapping(layers.plain(workflow.settings))
+    return "".join(f"{line.text}\n" for line in lines)
 
 
 def write_document(workflow: Workflow, steps: list[DraftStep]) -> None:
