@@ -82,7 +82,7 @@ class AgentWriter:
         for persona in personas:
             self._write(persona, flows)
         for workflow in flows.workflows:
-            if not workflow.owner and not workflow.forward:
+            if not workflow.owner and flows.target_of(workflow) is workflow:
                 self._write_own(workflow, flows)
 
     def _write(self, persona: Persona, flows: FlowWriter) -> None:
