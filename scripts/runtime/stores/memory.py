@@ -295,8 +295,7 @@ class FileMemory:
         try:
             await group.wait()
         except OSError as error:
-            message = f"memory cannot be written to the disk: {error.strerror}"
-            raise StoreError(message, store="memory") from error
+            raise store_fault(error, store="memory", done="written to the disk") from error
 
     def _new_group(self, journal: Journal) -> GroupSync:
         if self._threads is None:

@@ -109,13 +109,18 @@ def unseal(line: bytes) -> Any:
         raise BadLine("it is not JSON") from error
 
 
+def is_time(text: str) -> bool:
+    """Whether it has the form of RFC 3339 in UTC."""
+    return _TIME.fullmatch(text) is not None
+
+
 def check_entry(entry: Entry, scope: str) -> None:
     """What came from outside is a write of `scope`, whose key is checked. Raises InvalidName."""
     if entry.scope != scope or entry.op not in ("set", "delete"):
         raise InvalidName("entries", "should be writes of this scope, op set or delete")
     if type(entry.seq) is not int or not 1 <= entry.seq < 10**18:
         raise InvalidName("seq", "should be a whole number from 1")
-    if not _TIME.fullmatch(entry.timestamp):
+    if not is_time(entry.timestamp):
         raise InvalidName("timestamp", "should be RFC 3339 in UTC, as 2026-01-02T03:04:05.678Z")
     if entry.category is not None and entry.category not in CATEGORIES:
         raise InvalidName("category", f"should be one of {', '.join(CATEGORIES)}")
