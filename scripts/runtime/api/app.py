@@ -90,7 +90,8 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
         lifespan=_lifespan,
         middleware=_middleware(settings),
-        telemetry={"logs": False},  # they would carry the texts of faults
+        # Ours know the short ways too; the framework's would carry the texts of faults and queries.
+        telemetry={"logs": False, "metrics": False, "tracing": False},
     )
     app.state.service = service
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
