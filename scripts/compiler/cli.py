@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from .. import __version__
 from .arguments import FORMATS, OUT, SRC, Options
 from .diagnostics import one_line
-from .main import MISUSED
+from .exitcode import MISUSED
 
 app: Final = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False

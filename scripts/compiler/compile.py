@@ -13,6 +13,7 @@ from . import report, summary
 from .arguments import Options
 from .diagnostics import Diagnostics, Position
 from .difference import Change, changes, unified
+from .exitcode import FOUND, MISUSED, SUCCESS
 from .generation import Inputs, generation, inputs_of
 from .load import load
 from .lock import Busy, locked
@@ -33,8 +34,6 @@ from .place import (
 from .scopes import check_scopes
 from .stages import Stages
 from .tree import Tree, read
-
-SUCCESS, FOUND, MISUSED = 0, 1, 2
 
 
 def compile_project(options: Options, started: float | None = None) -> int:

@@ -10,7 +10,8 @@ from typer.exceptions import TyperException
 
 from .arguments import FORMATS
 from .diagnostics import one_line
-from .importing import MISUSED, ImportOptions
+from .exitcode import MISUSED
+from .importing import ImportOptions
 
 TO: Final = "./bmad"
 app: Final = typer.Typer(

@@ -14,6 +14,7 @@ from . import digest, importreport, report
 from .diagnostics import Diagnostics, Position
 from .dialects.draft import Account, Draft, Origin
 from .dialects.writing import Written, write
+from .exitcode import FOUND, MISUSED, SUCCESS
 from .place import Misuse, understood
 from .summary import Style, many, tally
 
@@ -21,7 +22,6 @@ NOTE: Final = ".import.sha256"
 _HEAD: Final = "# What bmad2pf import wrote, so that it never overwrites what was edited since.\n"
 _PART: Final = ".bmad2pf-part"
 Notes = dict[str, set[str]]
-SUCCESS, FOUND, MISUSED = 0, 1, 2
 
 
 @dataclass(slots=True)

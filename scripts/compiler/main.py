@@ -10,11 +10,10 @@ from os.path import normpath
 from time import perf_counter
 
 from .arguments import Options, not_yet, plain
+from .exitcode import FOUND, MISUSED, SUCCESS
 from .fresh import is_fresh
 from .manifest import Manifest
 from .summary import Style, as_json, finding, tally, unchanged
-
-FOUND, MISUSED = 1, 2
 
 
 def main() -> None:
@@ -72,7 +71,7 @@ def run(options: Options) -> int:
     if options.verbose:
         sys.stderr.write(f"hashes    {spent * 1000:7.1f} ms\n")
     sys.stdout.write(_said(options, known, spent) + "\n")
-    return FOUND if options.strict and any(each[0] == "warning" for each in known.told) else 0
+    return FOUND if options.strict and any(each[0] == "warning" for each in known.told) else SUCCESS
 
 
 def _said(options: Options, known: Manifest, spent: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from .ask import Conversation
 from .budget import Budget, Payer
@@ -22,9 +22,6 @@ from .step import StepNode, listed
 from .stores.protocol import DocumentStore, Entry
 from .tool import Tool
 
-if TYPE_CHECKING:
-    from .group import ParallelGroup
-
 _tuple = tuple.__new__
 
 DONE: Final = "task_completion"  # the category of what a step leaves in memory
@@ -34,6 +31,13 @@ PLACE_SETTINGS: Final = frozenset(
     | {"timeout", "retries", "memory_scope", "memory_recall", "budget"}
     | {"note", "shows", "template"}
 )
+
+
+class Group(Protocol):
+    """What a member asks of the group that it stands in."""
+
+    def added(self, member: AgentNode, context: FlowContext) -> Mapping[str, Any]:
+        """What those that `member` waited for wrote into its scope since the group started."""
 
 
 class AgentNode(StepNode):
@@ -75,7 +79,7 @@ class AgentNode(StepNode):
     system: str = ""
     prompt_digest: str = ""
     # What a group tells its members; class attributes as long as nobody does.
-    group: ParallelGroup | None = None
+    group: Group | None = None
     reserved: Ticket | None = None
 
     def __init__(

@@ -54,23 +54,6 @@ def _imported(module: str, node: ast.stmt) -> Iterator[str]:
             yield inner if inner in MODULES else base
 
 
-def _is_for_types(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-
-
-def _at_import_time(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run when the module is imported, without those for types only."""
-    for node in body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
-            if _is_for_types(node):
-                assert isinstance(node, ast.If)
-                inner = node.orelse
-            yield from _at_import_time(inner)
-
-
 def _all_imports(module: str) -> set[str]:
     nodes = ast.walk(_tree(MODULES[module]))
     return {
@@ -101,15 +84,11 @@ def test_compiler_knows_only_three_leaves_of_the_runtime(module: str) -> None:
     assert of_runtime <= LEAVES_FOR_THE_COMPILER
 
 
-def test_no_two_modules_import_each_other() -> None:
+def test_no_two_modules_know_each_other() -> None:
+    """Imports for types and those inside of functions count: who knows whom is what matters."""
     graph = {
-        module: {
-            name
-            for node in _at_import_time(_tree(path).body)
-            for name in _imported(module, node)
-            if name in MODULES and name != module
-        }
-        for module, path in MODULES.items()
+        module: {name for name in _all_imports(module) if name in MODULES and name != module}
+        for module in MODULES
     }
     try:
         graphlib.TopologicalSorter(graph).prepare()

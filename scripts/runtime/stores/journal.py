@@ -11,7 +11,7 @@ import fcntl
 import logging
 import os
 from fcntl import LOCK_UN, flock
-from os import SEEK_END, lseek, lstat, stat
+from os import SEEK_END, lseek, lstat
 from pathlib import Path
 from stat import S_ISREG
 from time import monotonic, time_ns
@@ -25,7 +25,7 @@ from .index import HISTORY, Index, Place
 from .lines import CHUNK, Line, Lines
 from .protocol import Entry
 from .record import MAX_LINE, BadLine, decode, encode, glance
-from .turn import LOOK_SECONDS, is_anothers
+from .turn import Folder
 
 SPINS: Final = 10  # others hold the lock for microseconds
 SETTLED_NS: Final = 50_000_000
@@ -42,16 +42,21 @@ Write = tuple[str, Any, str, str, str | None]
 class Journal:
     """The file of one scope. No method waits, and none returns with the file's lock."""
 
-    def __init__(self, path: Path | str, scope: str, history: int = HISTORY) -> None:
-        """`history` is how many of the last writes a compaction keeps."""
+    def __init__(
+        self,
+        path: Path | str,
+        scope: str,
+        history: int = HISTORY,
+        folder: Folder | None = None,
+    ) -> None:
+        """`history` is how many of the last writes a compaction keeps; `folder` may be shared."""
         self.scope = scope
         self.users = 0
         self.is_new = False
         self.torn_tails = 0
         self._name = str(path)
-        self._folder = self._name.rpartition("/")[0] or "."
+        self._folder = folder or Folder(self._name.rpartition("/")[0] or ".")
         self._unchanged = -1  # the folder's time of change when the path was looked at
-        self._look_at = 0.0  # when to see next whether someone has waited for long
         self._history = history
         self._fd = -1
         self._size = 0
@@ -82,7 +87,7 @@ class Journal:
         """Read what was appended since, one block of it; False while there is more."""
         if self._fd >= 0:
             size = lseek(self._fd, 0, SEEK_END)
-            if self._is_current(size):
+            if self._is_current(size, now=True):
                 if size == self._lines.end:
                     self._sure_size, self._sure_until = size, monotonic() + SURE_SECONDS
                     return True
@@ -113,7 +118,7 @@ class Journal:
 
         Whoever is `patient` has waited: reads that now, however much, and lets nobody go first.
         """
-        if not (patient or self._is_our_turn()) or not self._try_lock():
+        if not (patient or self._folder.is_free()) or not self._try_lock():
             return None
         try:
             if self._size != self._lines.end:
@@ -144,15 +149,6 @@ class Journal:
             self._fd = -1
             self._forget()
 
-    def _is_our_turn(self) -> bool:
-        moment = monotonic()
-        if moment < self._look_at:
-            return True
-        if is_anothers(self._folder):
-            return False
-        self._look_at = moment + LOOK_SECONDS
-        return True
-
     def _try_lock(self) -> bool:
         """Whether the lock of the file, which is created if need be, could be had at once."""
         for _ in range(SPINS):
@@ -167,13 +163,13 @@ class Journal:
             self._size = size = lseek(self._fd, 0, SEEK_END)
             if size == self._sure_size and monotonic() < self._sure_until:
                 return True
-            if self._is_current(size):
+            if self._is_current(size, now=False):
                 self._sure_size, self._sure_until = size, monotonic() + SURE_SECONDS
                 return True
             self.close()
         return False
 
-    def _is_current(self, size: int) -> bool:
+    def _is_current(self, size: int, *, now: bool) -> bool:
         """Whether the path still names our file.
 
         Under its lock, whoever replaces a file here first adds a byte to it; what people do
@@ -181,7 +177,7 @@ class Journal:
         Linux since 6.13 a `stat` makes the next write of a file several times as dear.
         """
         try:
-            changed = stat(self._folder).st_mtime_ns  # noqa: PTH116 - a Path costs more
+            changed = self._folder.changed(now=now)
             if changed == self._unchanged and size == self._lines.end:
                 return True
             is_settled = time_ns() - changed > SETTLED_NS

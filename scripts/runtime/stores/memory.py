@@ -25,7 +25,7 @@ from .protocol import Entry
 from .reading import first_scope, writes
 from .record import check_entry, encode, encode_value
 from .rewrite import replace, sweep
-from .turn import PAUSE, Turn
+from .turn import PAUSE, Folder, Turn
 from .verify import refuse_damage
 
 FOLDERS: Final = ("isolated", "shared")
@@ -58,7 +58,7 @@ class FileMemory:
     ) -> None:
         """A compaction keeps the newest value of each key and the last `history` writes."""
         self._folder = folder
-        self._folders = {name: f"{folder / name}/" for name in FOLDERS}
+        self._folders = {name: Folder(str(folder / name)) for name in FOLDERS}
         self._durable = durability == "always"
         self._max_open = max_open
         self._history = history
@@ -216,19 +216,20 @@ class FileMemory:
         self._compactor.consider(journal)
         return entry
 
-    def _name(self, scope: str) -> str:
+    def _place(self, scope: str) -> tuple[str, Folder]:
         place = parse_scope(scope)
-        return self._folders[place.folder] + place.file
+        folder = self._folders[place.folder]
+        return f"{folder.name}/{place.file}", folder
 
     def _path(self, scope: str) -> Path:
-        return Path(self._name(scope))
+        return Path(self._place(scope)[0])
 
     def _found(self, scope: str) -> Journal | None:
         """The journal of a scope; None when it has no file: nothing is kept open for that.
 
         Many new stories at once would otherwise close each other's files all the time.
         """
-        if scope not in self._journals and _is_missing(self._name(scope)):
+        if scope not in self._journals and _is_missing(self._place(scope)[0]):
             return None
         return self._journal(scope)
 
@@ -237,7 +238,8 @@ class FileMemory:
         if journal is not None:
             self._journals.move_to_end(scope)
             return journal
-        journal = Journal(self._name(scope), scope, self._history)
+        name, folder = self._place(scope)
+        journal = Journal(name, scope, self._history, folder)
         self._journals[scope] = journal
         if len(self._journals) > self._max_open:
             self._close_oldest(scope)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import suppress
+from os import stat
 from time import monotonic
 from typing import Final
 
@@ -44,6 +45,39 @@ class Turn:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class Folder:
+    """The folder of some memory files, as their writers in this process share what they see of it.
+
+    So a process that writes to many files asks no more often than one that writes to one.
+    """
+
+    __slots__ = ("_changed", "_free_until", "_seen_until", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._free_until = 0.0
+        self._seen_until = 0.0
+        self._changed = 0
+
+    def is_free(self) -> bool:
+        """Whether nobody had waited for long when we looked, LOOK_SECONDS ago at most."""
+        moment = monotonic()
+        if moment < self._free_until:
+            return True
+        if is_anothers(self.name):
+            return False
+        self._free_until = moment + LOOK_SECONDS
+        return True
+
+    def changed(self, *, now: bool) -> int:
+        """When it was changed, in ns; unless `now`, what that was LOOK_SECONDS ago at most."""
+        moment = monotonic()
+        if now or moment >= self._seen_until:
+            self._changed = stat(self.name).st_mtime_ns  # noqa: PTH116 - a Path costs more
+            self._seen_until = moment + LOOK_SECONDS
+        return self._changed
 
 
 def is_anothers(folder: str) -> bool:

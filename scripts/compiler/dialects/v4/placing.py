@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ....runtime import spec
 from ...diagnostics import quoted
 from ..draft import DraftFlow, DraftStep, Origin
-from . import commands, documents, spread
+from . import commands, documents
 from .agents import Found, one_line
 from .binding import Binding
 from .crew import Crew
@@ -18,7 +18,7 @@ from .ledger import Ledger
 from .steps import Source
 from .words import id_of, is_meant, joined, sentence, words
 
-_NOBODY: Final = frozenset({"various", "any", "system", "multiple", "all"})
+NOBODY: Final = frozenset({"various", "any", "system", "multiple", "all"})
 _ALTERNATIVES: Final = re.compile(r"\s*[/|]\s*|\s+or\s+")
 _ISSUES: Final = re.compile(r"_issues$")
 _PATH: Final = re.compile(r"_path$")
@@ -55,11 +55,6 @@ class Placing:
         self.routed: set[str] = set()
         self.open: list[tuple[dict[str, str], str, int]] = []  # actions that lead to what follows
 
-    def place_all(self, sources: list[Source]) -> None:
-        """Several steps, in order."""
-        for number, source in enumerate(sources):
-            self.place(source, sources[number + 1 :])
-
     def finish(self) -> None:
         """Tie up what was left open, and put the steps into the flow."""
         if self.pending and self.placed:
@@ -71,48 +66,6 @@ class Placing:
             on[action] = id_of(self.placed[place].draft.keys) if place < len(self.placed) else "end"
         self.flow.steps = [placed.draft for placed in self.placed]
 
-    def place(self, source: Source, following: list[Source]) -> None:
-        """One more step, or several, as it says; `following` are those that come after it."""
-        if source.routes:
-            if source.agent:
-                self.place(replace(source, routes=[]), following)
-            spread.routes(self, source)
-            return
-        if not source.agent:
-            self._take_guidance(source)
-            return
-        what = documents.read(source.updates)
-        if what.flagged and source.agent.lower() in _NOBODY:
-            spread.fixes(self, source)
-            return
-        agent = self.agent(source, following)
-        if agent is None:
-            self.gate(source)
-            return
-        self.add(source, agent)
-        self.crew.draft.account(source.at, "step", self.placed[-1].draft.keys["id"], "carried")
-
-    def _take_guidance(self, source: Source) -> None:
-        """A step that nobody does: told to whoever comes next."""
-        name = source.label or source.action or "step"
-        draft = self.crew.draft
-        if source.ends or source.repeats_before:
-            why = "the flow goes so by itself; what is said beside the mark is told to nobody"
-            draft.account(source.at, "marker", name, "approximated", why)
-            return
-        text = joined(sentence(source), source.note)
-        when = f"If {words(source.condition)}: " if source.condition else ""
-        if text:
-            self.pending = joined(self.pending, f"{when}{text}")
-        why = "no agent does it: the next step is told"
-        draft.account(source.at, "step", name, "approximated", why)
-        self.crew.find(
-            "BMAD608",
-            source.at,
-            f"the step {quoted(name)} has no agent: the next step is told",
-            "write agent: <id>, if one shall do it",
-        )
-
     def agent(self, source: Source, following: list[Source]) -> Found | None:
         """Who does a step; of several the first that is there, for `any` whoever comes next."""
         name = source.agent
@@ -122,9 +75,11 @@ class Placing:
         names = [part for part in _ALTERNATIVES.split(name) if part]
         if len(names) > 1:
             found = next(filter(None, (self.crew.agent(self.home, part) for part in names)), None)
-        elif name.lower() in _NOBODY:
+        elif name.lower() in NOBODY:
             later = (self.crew.agent(self.home, each.agent) for each in following if each.agent)
             found = next(filter(None, later), None)
+        else:
+            found = self.crew.nearest(self.home, name)
         taken = f"{quoted(found.draft.id)} does it" if found else "a person decides"
         hint = "write the id of one agent of the project"
         self.crew.find("BMAD608", source.at, f"{quoted(name)} is no agent: {taken}", hint)

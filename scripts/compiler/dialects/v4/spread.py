@@ -1,21 +1,70 @@
-"""One step of a workflow that becomes several: mending what was found, and ways to choose."""
+"""What a step of a workflow becomes: one step, several, a gate, or a word to the next."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import Final
 
 from ...diagnostics import quoted
-from . import commands
+from . import commands, documents
+from .placing import NOBODY, Placing
 from .steps import Source
-from .words import joined
-
-if TYPE_CHECKING:
-    from .placing import Placing
+from .words import joined, sentence, words
 
 _UNCHANGED: Final = "If nothing was found against this document, give it back unchanged."
 
 
-def fixes(flow: Placing, source: Source) -> None:
+def place_all(flow: Placing, sources: list[Source]) -> None:
+    """Several steps, in order."""
+    for number, source in enumerate(sources):
+        _place(flow, source, sources[number + 1 :])
+
+
+def _place(flow: Placing, source: Source, following: list[Source]) -> None:
+    """One more step, or several, as it says; `following` are those that come after it."""
+    if source.routes:
+        if source.agent:
+            _place(flow, replace(source, routes=[]), following)
+        _routes(flow, source)
+        return
+    if not source.agent:
+        _take_guidance(flow, source)
+        return
+    what = documents.read(source.updates)
+    if what.flagged and source.agent.lower() in NOBODY:
+        _fixes(flow, source)
+        return
+    agent = flow.agent(source, following)
+    if agent is None:
+        flow.gate(source)
+        return
+    flow.add(source, agent)
+    flow.crew.draft.account(source.at, "step", flow.placed[-1].draft.keys["id"], "carried")
+
+
+def _take_guidance(flow: Placing, source: Source) -> None:
+    """A step that nobody does: told to whoever comes next."""
+    name = source.label or source.action or "step"
+    draft = flow.crew.draft
+    if source.ends or source.repeats_before:
+        why = "the flow goes so by itself; what is said beside the mark is told to nobody"
+        draft.account(source.at, "marker", name, "approximated", why)
+        return
+    text = joined(sentence(source), source.note)
+    when = f"If {words(source.condition)}: " if source.condition else ""
+    if text:
+        flow.pending = joined(flow.pending, f"{when}{text}")
+    why = "no agent does it: the next step is told"
+    draft.account(source.at, "step", name, "approximated", why)
+    flow.crew.find(
+        "BMAD608",
+        source.at,
+        f"the step {quoted(name)} has no agent: the next step is told",
+        "write agent: <id>, if one shall do it",
+    )
+
+
+def _fixes(flow: Placing, source: Source) -> None:
     """`various` mend what was found fault with: each document by the agent that made it."""
     ids = []
     for made in [each for each in flow.ledger.made if each.agent]:
@@ -48,7 +97,7 @@ def fixes(flow: Placing, source: Source) -> None:
         flow.gate(source)
 
 
-def routes(flow: Placing, source: Source) -> None:
+def _routes(flow: Placing, source: Source) -> None:
     """The step before chooses a way; each way with an agent is a step that ends the flow."""
     before = flow.placed[-1].draft.keys if flow.placed else None
     if before is None or "agent" not in before or "on" in before or "output" in before:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ...diagnostics import quoted
 from ..draft import DraftFlow, DraftStep
-from . import commands
+from . import commands, spread
 from .ledger import Made
 from .placing import Placed, Placing
 from .steps import Source
@@ -45,14 +45,14 @@ def place(flow: Placing, sources: list[Source]) -> None:
     """All steps of a flow, those that are repeated as a flow of their own."""
     begin = next((at for at, each in enumerate(sources) if each.is_cycle), None)
     if begin is None:
-        flow.place_all(sources)
+        spread.place_all(flow, sources)
         return
-    flow.place_all(sources[:begin])
+    spread.place_all(flow, sources[:begin])
     end = next((at for at in range(begin, len(sources)) if sources[at].repeats_before), None)
     is_marked = end is not None
     end = _end_of(sources, begin) if end is None else end
     _cycle(flow, sources[begin:end], is_marked=is_marked)
-    flow.place_all(sources[end:])
+    spread.place_all(flow, sources[end:])
 
 
 def _end_of(sources: list[Source], begin: int) -> int:
@@ -67,7 +67,7 @@ def _end_of(sources: list[Source], begin: int) -> int:
 def _cycle(flow: Placing, sources: list[Source], *, is_marked: bool) -> None:
     first = sources[0]
     if not _gives_list(flow, first):
-        flow.place_all(sources)
+        spread.place_all(flow, sources)
         message = "nobody can say which stories there are: the cycle runs once"
         flow.crew.find("BMAD614", first.at, message)
         flow.crew.draft.account(first.at, "loop", first.repeats, "approximated", message)
@@ -77,7 +77,7 @@ def _cycle(flow: Placing, sources: list[Source], *, is_marked: bool) -> None:
     inner = Placing(flow.crew, flow.home, about, flow.handoffs, flow.created)
     inner.ledger.makers = {name: set(who) for name, who in flow.ledger.makers.items()}
     inner.ledger.made = [Made(made.name, made.agent, made.is_sure) for made in flow.ledger.made]
-    inner.place_all(sources)
+    spread.place_all(inner, sources)
     loop_reviews(inner)
     inner.finish()
     if not inner.placed:

@@ -1,11 +1,10 @@
-"""The flows of a v6 project: one for each workflow, and one for each module's table."""
+"""The flows of a v6 project: one for each workflow."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ....runtime import spec
 from ...diagnostics import near_match, quoted
 from .. import yamlform
 from ..draft import Draft, DraftFlow, DraftStep, Origin
@@ -17,7 +16,6 @@ from .helptable import Row
 from .paths import Paths, folder_of, leaves
 from .persona import Item, Persona, one_line, slug
 from .settings import Settings
-from .tables import Tables
 from .workflow import MISSING, Workflow, add, document_of
 
 
@@ -43,7 +41,6 @@ class FlowWriter:
         self.by_entry: dict[str, Workflow] = {}
         self.by_name: dict[str, Workflow] = {}
         self.of_row: dict[int, Workflow] = {}
-        self.tables = Tables(self)
 
     # -- who and what
 
@@ -65,10 +62,6 @@ class FlowWriter:
         for number, row in enumerate(rows):
             self._row(number, row, personas)
         self._requires()
-        for module in dict.fromkeys(row.module for row in rows):
-            self.tables.order(module)
-        for workflow in workflows:
-            self.names(workflow)
 
     def _own(self, personas: list[Persona]) -> None:
         for persona in personas:
@@ -138,6 +131,11 @@ class FlowWriter:
 
     # -- files
 
+    def name_files(self) -> None:
+        """Give every file of every workflow its native name."""
+        for workflow in self.workflows:
+            self.names(workflow)
+
     def names(self, workflow: Workflow) -> list[str]:
         """The native names of all its files."""
         values = self.values(workflow)
@@ -194,12 +192,9 @@ class FlowWriter:
     # -- flows
 
     def write(self) -> None:
-        """Every workflow as a flow, then every module's table as one of flows."""
+        """Every workflow as a flow."""
         for workflow in self.workflows:
             self._flow(workflow)
-        self.tables.taken = {spec.id_key(flow.name) for flow in self.draft.flows}
-        for module in dict.fromkeys(row.module for row in self.rows):
-            self.tables.write(module)
 
     def _flow(self, workflow: Workflow) -> None:
         flow = DraftFlow(workflow.flow, workflow.at, workflow.description)

@@ -20,6 +20,7 @@ from .persona import Persona, slug
 from .settings import Settings
 from .skills import NAME as SKILL
 from .skills import Skills
+from .tables import Tables
 from .workflow import Workflow
 from .workflowfiles import WorkflowFiles, is_configuration
 
@@ -106,8 +107,12 @@ class _Project:
         writer.name(self.personas)
         flows = FlowWriter(self.tree, self.draft, self.emitter, self.settings, self.paths)
         flows.take(self.workflows, self.personas, rows, writer.ids)
+        tables = Tables(flows)
+        tables.order()
+        flows.name_files()
         writer.write(self.personas, flows)
         flows.write()
+        tables.write()
         self.emitter.write()
         self.emitter.tell_left()
         self._tell_rest(writer)

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ....runtime import spec
 from ...diagnostics import quoted
 from ..draft import DraftFlow, DraftStep
+from .flows import FlowWriter
 from .helptable import Row
 from .order import Cycle, edges, ordered
 from .persona import one_line, slug
 from .workflow import MISSING, Workflow, add
 
-if TYPE_CHECKING:
-    from .flows import FlowWriter
-
 
 class Tables:
-    """Writes the tables of a project; `taken` are the flows' names, by id_key."""
+    """Orders and writes the tables of a project; `taken` are the flows' names, by id_key."""
 
     def __init__(self, flows: FlowWriter) -> None:
         self.flows = flows
         self.taken: set[str] = set()
         self.orders: dict[str, list[tuple[Row, Workflow]]] = {}
 
-    def order(self, module: str) -> None:
-        """Put a module's workflows in order; each then sees what those before it have made."""
+    def order(self) -> None:
+        """Put every module's workflows in order; each then sees what those before it have made."""
+        for module in dict.fromkeys(row.module for row in self.flows.rows):
+            self._order(module)
+
+    def _order(self, module: str) -> None:
         numbers = [number for number, row in enumerate(self.flows.rows) if row.module == module]
         every = [self.flows.rows[number] for number in numbers]
         named = {key for row in every for key in (*row.after, *row.before)}
@@ -50,11 +52,14 @@ class Tables:
             found.append((row, workflow))
         self.orders[module] = found
 
-    def write(self, module: str) -> None:
-        """A module's flow, where its table has an order."""
-        placed = self.orders.get(module)
-        if not placed:
-            return
+    def write(self) -> None:
+        """A flow for every module whose table has an order."""
+        self.taken = {spec.id_key(flow.name) for flow in self.flows.draft.flows}
+        for module, placed in self.orders.items():
+            if placed:
+                self._write(module, placed)
+
+    def _write(self, module: str, placed: list[tuple[Row, Workflow]]) -> None:
         at = placed[0][0].at
         flow = DraftFlow(self._name(module), at, self.flows.settings.titles.get(slug(module), ""))
         flow.description = flow.description or module
