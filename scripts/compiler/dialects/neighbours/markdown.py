@@ -84,6 +84,8 @@ def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
         kind = kind_of(tree, path) if path.endswith(".md") else ""
         if kind:
             reader.read(path, kind)
+        elif ".claude/agents/" in path and path.endswith(".md"):
+            reader.refuse(path, "it has no front-matter with name: and description:")
     return reader.draft
 
 
@@ -98,6 +100,9 @@ class _Reader:
         found = page(self.tree, path)
         self.draft.taken[path] = f"{path} is {_WORDS[kind]}"
         at = Origin(path)
+        if not found.body.strip():
+            self.refuse(path, "it says nothing of what is to be done")
+            return
         pointer = _POINTS.search(found.body)
         if pointer is not None and len(found.body) < _POINTER:
             why = f"it only points to {pointer[1].rstrip('.,`')}"
@@ -124,6 +129,14 @@ class _Reader:
         self.draft.account(at, "agent", agent.id, "carried")
         if kind == "prompt":
             self._flow(agent)
+
+    def refuse(self, path: str, why: str) -> None:
+        """Leave out a file that is no agent; one that is no text was reported as that."""
+        if self.tree.text(path) is not None:
+            hint = "mend it, or move it elsewhere"
+            place = self.tree.at(path)
+            self.diagnostics.add("BMAD613", place, f"this is no agent: {why}", hint)
+        self.draft.account(Origin(path), "agent", path, "left", why)
 
     def _id(self, path: str, kind: Kind, found: Page) -> str:
         folder, _, name = path.rpartition("/")
