@@ -6,7 +6,7 @@ import re
 from typing import Final, Literal
 
 from ....runtime import spec
-from ....runtime.yamltext import Node, Sequence
+from ....runtime.yamltext import Mapping, Node, Sequence
 from ...diagnostics import Diagnostics, quoted
 from ..assets import is_path
 from ..draft import Draft, DraftAgent, DraftFile, DraftFlow, DraftStep, Origin
@@ -116,7 +116,12 @@ class _Reader:
         if first is not None and not self._renamed(agent, first, kind):
             return
         self.seen[spec.id_key(agent.id)] = agent
-        agent.description = one_line(text_of(found.keys.get("description")))
+        about = found.keys.get("description")
+        if isinstance(about, Mapping):
+            place, why = origin(path, about), "it is a mapping, and no text"
+            self.diagnostics.add("BMAD611", self.tree.at(*place), f"description is left out: {why}")
+            self.draft.account(place, "description", agent.id, "left", why)
+        agent.description = one_line(text_of(about))
         agent.prompt = found.body if found.body.endswith("\n") else f"{found.body}\n"
         agent.origins["prompt"] = Origin(path, found.line)
         self._model(agent, path, found)
