@@ -30,9 +30,10 @@ class WorkflowReader:
     def read(self, home: Home, path: str) -> None:
         """Add the flows of one file to the draft."""
         text = self.tree.text(path)
+        before = len(self.tree.diagnostics)
         root = None if text is None else lenient.mapping(self.tree, path, text)
         if root is None:
-            if text is not None and not text.strip():
+            if text is not None and len(self.tree.diagnostics) == before:
                 self.crew.find("BMAD616", Origin(path), "the file is empty", "write a workflow")
             self.draft.account(Origin(path), "workflow", path, "left", "it cannot be read")
             return

@@ -41,10 +41,11 @@ HINT: Final = "it is read as well as can be; BMAD itself would refuse the file"
 def read_agent(tree: ForeignTree, path: str) -> Persona | None:
     """The agent of a file; None when there is none in it, which was reported."""
     text = tree.text(path)
+    before = len(tree.diagnostics)
     root = None if text is None else lenient.mapping(tree, path, text)
     agent = keys_of(root).get("agent")
     if root is None or not isinstance(agent, Mapping):
-        if text is not None and (root is not None or not text.strip()):
+        if text is not None and (root is not None or len(tree.diagnostics) == before):
             message = "the file holds no agent: there is no mapping below agent:"
             tree.diagnostics.add("BMAD631", tree.at(path), message, "write agent: with metadata:")
         return None
