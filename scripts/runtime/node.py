@@ -354,6 +354,8 @@ class AgentNode(StepNode):
         if self.group is None or not context.memory_at_start:
             return entries
         added = self.group.added(self, context)
+        if not added:
+            return entries
         fresh = [Entry(key, value, scope, "", 0) for key, value in added.items()]
         return [*fresh, *(entry for entry in entries if entry.key not in added)]
 
