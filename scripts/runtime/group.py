@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pocketflow import AsyncNode
 
+from .agent import Agent
 from .context import FlowContext
 from .node import AgentNode
 from .schedule import NO_WAITS, Schedule
@@ -26,7 +27,7 @@ class ParallelGroup(_Base):
     def __init__(self, *members: AgentNode) -> None:
         super().__init__()
         self.members = members
-        self._places = {member: place for place, member in enumerate(members)}
+        self._places: dict[Agent, int] = {member: place for place, member in enumerate(members)}
         for member in members:
             member.group = self
         self.waits = self._waits()
@@ -87,7 +88,7 @@ class ParallelGroup(_Base):
             member.step for member in self.members if member.step in context.results
         )
 
-    def added(self, member: AgentNode, context: FlowContext) -> Mapping[str, Any]:
+    def added(self, member: Agent, context: FlowContext) -> Mapping[str, Any]:
         """What those that a member waited for wrote into its scope since the group started."""
         place = self._places[member]
         if not self.waits[place]:
