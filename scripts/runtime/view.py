@@ -14,7 +14,7 @@ from .stores.protocol import Entry
 
 def view(agent: Agent, context: FlowContext) -> Sight:
     """What it sees, but for what stores hold."""
-    sight = Sight(context.input, head=context.opening)
+    sight = Sight(context.input, context.opening)
     previous = context.previous
     if len(previous) == 1 and not agent.wait_for_agents:
         sight.outputs = {previous[0]: context.results[previous[0]]}
