@@ -18,6 +18,8 @@ _NOT_WORDS = re.compile(r"[\W_]+")
 _SEVERAL = re.compile(r"\s*[/|]\s*")
 _ASIDE = re.compile(r"\s*\(.*?\)")
 _DOCUMENT = re.compile(r"([\w-]+)(?:\.\w+)?/?")
+_ONE_OF = re.compile(r"\s+OR\s+")
+_EVERYTHING, _FLAGGED = "all_", "flagged"
 _SAYS = ("notes", "description", "title", "action", "task")
 _CREATES, _REQUIRES = ("creates", "output", "outputs"), ("requires", "input", "inputs")
 
@@ -35,7 +37,12 @@ class Persona:
 
 @dataclass(frozen=True)
 class Step:
-    """A step that an agent does. `requires` are documents that an earlier step surely makes."""
+    """A step that an agent does, or a way that one may choose.
+
+    `requires` are the documents that an earlier step surely makes, `needs` all that are named,
+    and `needs_all` says that it is about every document so far. `is_unnamed`: what it makes is
+    told in words that name no document. `mends`: it updates what was found fault with.
+    """
 
     agent: str
     persona: Persona | None
@@ -44,6 +51,10 @@ class Step:
     updates: str
     requires: tuple[str, ...]
     uses: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    needs_all: bool = False
+    is_unnamed: bool = False
+    mends: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,13 +126,13 @@ def workflows(folder: Path, crew: list[Persona]) -> Iterator[Workflow]:
 
 
 def _with_agents(node: Any) -> Iterator[dict[str, Any]]:
-    """All mappings with an agent, in the order of the file; ways of `routes` aside."""
+    """All mappings with an agent, in the order of the file."""
     if isinstance(node, list):
         for item in node:
             yield from _with_agents(item)
     elif isinstance(node, dict) and isinstance(node.get("agent"), str):
         yield node
-    elif isinstance(node, dict) and "routes" not in node:
+    elif isinstance(node, dict):
         for value in node.values():
             yield from _with_agents(value)
 
@@ -132,22 +143,30 @@ def _steps(path: Path, raw: list[dict[str, Any]], crew: list[Persona]) -> Iterat
         sure = not step.get("condition") and not step.get("optional")
         needs = _documents(step, _REQUIRES)
         makes, changes = _documents(step, _CREATES), _documents(step, ("updates",))
+        mends = any(_FLAGGED in each for each in changes)
         persona = _who(path, str(step["agent"]), crew)
         yield Step(
             agent=str(step["agent"]),
             persona=persona,
             says=str(next((step[key] for key in _SAYS if step.get(key)), "")),
             creates=next(iter(makes), ""),
-            updates=next(iter(changes), ""),
+            updates="" if mends else next(iter(changes), ""),
             requires=tuple(each for each in needs if each in made),
             uses=tuple(f"{step.get('uses') or ''} {step.get('task') or ''}".split()),
+            needs=tuple(each for each in needs if not each.startswith(_EVERYTHING)),
+            needs_all=bool(step.get("validates")) or any(n.startswith(_EVERYTHING) for n in needs),
+            is_unnamed=any(step.get(key) for key in _CREATES) and not makes,
+            mends=mends,
         )
         if sure and persona is not None:
             made |= set(makes[:1])
 
 
 def _documents(step: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
-    """The documents that some keys name, without `.md`: `a.md, b (optional)`, or a list."""
+    """The documents that some keys name, without `.md`: `a.md, b (optional)`, or a list.
+
+    Of `a OR b` it is the first.
+    """
     values = [step[key] for key in keys if step.get(key)]
     texts = [
         part
@@ -155,7 +174,8 @@ def _documents(step: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
         for item in (value if isinstance(value, list) else [value])
         for part in str(item).split(",")
     ]
-    found = [_DOCUMENT.fullmatch(_ASIDE.sub("", text).strip().split("/")[-1]) for text in texts]
+    firsts = [_ONE_OF.split(_ASIDE.sub("", text).strip())[0] for text in texts]
+    found = [_DOCUMENT.fullmatch(text.rstrip("/").split("/")[-1]) for text in firsts]
     return [each[1] for each in found if each]
 
 

@@ -24,18 +24,18 @@ def seconds_of(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-_second: tuple[int, str] = (-1, "")
+_latest: tuple[int, str] = (-1, "")
 
 
 def now() -> str:
     """The present moment as `rfc3339` writes it."""
-    global _second  # noqa: PLW0603 - the text of a second is made once; every record has one
-    second, millis = divmod(time.time_ns() // 1_000_000, 1000)
-    known, text = _second
-    if second != known:
-        text = rfc3339(second)[:-4]
-        _second = second, text
-    return f"{text}{millis:03d}Z"
+    global _latest  # noqa: PLW0603 - every record has one, and many are of the same millisecond
+    millis = time.time_ns() // 1_000_000
+    known, text = _latest
+    if millis != known:
+        text = _written(millis)
+        _latest = millis, text
+    return text
 
 
 def uuid7() -> str:

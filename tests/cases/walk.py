@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent
 # The parts of a tree that differ from case to case; the rest has tests of its own.
 PARTS = ("agents", "flows", "graphs")
 REGISTRY = "tools/__init__.py"
+_WHERE_FROM = (b"# Generated from", b"%% Generated from")
 
 
 def names() -> list[str]:
@@ -54,6 +55,18 @@ def generated(out: Path) -> dict[str, bytes]:
     files = [path for part in PARTS for path in (out / part).glob("*") if path.is_file()]
     files.append(out / REGISTRY)
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
+
+
+def behaviour(out: Path) -> dict[str, list[bytes]]:
+    """The lines of all files that decide what a tree does, without those that say where from."""
+    files = (path for part in (*PARTS, "assets", "tools") for path in (out / part).rglob("*"))
+    return {
+        path.relative_to(out).as_posix(): [
+            line for line in path.read_bytes().splitlines() if not line.startswith(_WHERE_FROM)
+        ]
+        for path in sorted(files)
+        if path.is_file()
+    }
 
 
 def recorded(name: str) -> dict[str, bytes]:

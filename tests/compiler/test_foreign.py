@@ -293,6 +293,27 @@ def test_what_cannot_be_repaired_safely_is_an_error(text: str) -> None:
     assert [each[:7] for each in codes(source.diagnostics)] == ["BMAD604"]
 
 
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("de", '"dev" does it'),
+        ("lead-dev", '"dev" does it'),
+        ("p", "a person decides"),
+        ("dev-lead", "a person decides"),
+        ("writer", "a person decides"),
+    ],
+)
+def test_an_agent_that_is_not_there_is_the_one_that_can_only_be_meant(
+    name: str, taken: str
+) -> None:
+    files: dict[str, str | bytes] = dict(SMALL)
+    files[".bmad-core/workflows/small.yaml"] = WORKFLOW.replace("agent: dev", f"agent: {name}")
+    source = tree(files)
+    v4.read(source, source.diagnostics)
+    told = [each.message for each in source.diagnostics if each.code == "BMAD608"]
+    assert told == [f'"{name}" is no agent: {taken}']
+
+
 def test_tabs_become_blanks_where_they_must() -> None:
     source = tree({})
     assert to_data(lenient.mapping(source, "a.md", "a:\n\tb: c\n")) == {"a": {"b": "c"}}

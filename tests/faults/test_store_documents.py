@@ -96,7 +96,7 @@ class TestDetectors:
 def full_at(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the `place`-th of what a write asks of the disk fail."""
     asked = itertools.count()
-    for name in ("write", "replace", "utime", "fsync"):
+    for name in ("write", "replace", "utime", "fsync", "fdatasync"):
         real = getattr(os, name)
 
         def call(*arguments: Any, real: Any = real, **options: Any) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -242,6 +243,24 @@ class TestRefusals:
                 assert (await store.put(SCOPE, "k", 3)).seq == 2
 
         run(use())
+
+    def test_a_cluster_is_told_before_anything_is_lost(self, tmp_path: Path) -> None:
+        """One that has lost its slots, and one that takes writes of one key at a time."""
+
+        async def use(server: RedisServer, says: str) -> None:
+            async with opened(server.settings()) as store:
+                for call in (store.put(SCOPE, "k", 1), store.delete(SCOPE, "k"), store.check()):
+                    error = await refused(call)
+                    assert (error.status, error.message) == (503, f"Redis is part of a {says}")
+
+        options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+        with redis_server(tmp_path, *options) as server:
+            run(use(server, "cluster that is down"))
+            with server.client() as client:
+                client.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
+                while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+                    time.sleep(0.001)
+            run(use(server, "cluster, which is not supported"))
 
     def test_loading(self, tmp_path: Path) -> None:
         with redis_server(tmp_path) as server:

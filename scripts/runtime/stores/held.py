@@ -160,7 +160,7 @@ class Held:
         with suppress(OSError):  # the document is written, whatever becomes of its date
             history.date(made)
         self._sync()
-        if place.keep:
+        if place.keep and history.head.is_due(place.keep):
             with suppress(OSError):  # there is time until the next write
                 history.trim(place.keep, place.new, durable=place.durable)
 

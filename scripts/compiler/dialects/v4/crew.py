@@ -44,6 +44,23 @@ class Crew:
                 return found
         return None
 
+    def nearest(self, home: Home, name: str) -> Found | None:
+        """Whom a name that no agent has can only mean: of its own home first, then of the core.
+
+        Either it is short for exactly one (`game-dev`), or it ends with one's whole name
+        (`solution-architect`).
+        """
+        parts = _words(name)
+        for folder in dict.fromkeys((home.folder, *(each.home.folder for each in self.agents))):
+            among = [a for a in self.agents if a.home.folder == folder]
+            if folder != home.folder and any(found.home.pack for found in among):
+                continue
+            near = [a for a in among if _is_short(parts, _words(a.own_id))]
+            near = near or [a for a in among if parts[1:] and _words(a.own_id) == parts[-1:]]
+            if len(near) == 1:
+                return near[0]
+        return None
+
     def free(self, own: str, home: Home, at: Origin) -> str:
         """A name for a flow that no other has."""
         if spec.id_key(own) in self.names:
@@ -62,3 +79,14 @@ class Crew:
         """Tell of a place in a workflow."""
         place = self.tree.at(at.path, at.line, at.column)
         self.tree.diagnostics.add(code, place, message, hint)
+
+
+def _words(name: str) -> list[str]:
+    return commands.fitted(name).lower().split("-")
+
+
+def _is_short(parts: list[str], whole: list[str]) -> bool:
+    """Whether each word is the other's, or begins it."""
+    return len(parts) == len(whole) and all(
+        len(one) > 1 and other.startswith(one) for one, other in zip(parts, whole, strict=True)
+    )

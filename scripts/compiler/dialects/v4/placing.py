@@ -78,6 +78,8 @@ class Placing:
         elif name.lower() in NOBODY:
             later = (self.crew.agent(self.home, each.agent) for each in following if each.agent)
             found = next(filter(None, later), None)
+        else:
+            found = self.crew.nearest(self.home, name)
         taken = f"{quoted(found.draft.id)} does it" if found else "a person decides"
         hint = "write the id of one agent of the project"
         self.crew.find("BMAD608", source.at, f"{quoted(name)} is no agent: {taken}", hint)
