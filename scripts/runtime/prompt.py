@@ -74,7 +74,7 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
         return _full(head, sight, limits)
     if not outputs:
         return head
-    text = _sections([(step, as_text(output)) for step, output in outputs.items()])
+    text = _sections(_texts(outputs))
     if len(text) > limits.outputs:
         return _full(head, sight, limits)
     return f"{head[0]}\n\n## Results of earlier steps\n\n{text}", head[1]
@@ -93,7 +93,7 @@ def _full(
         parts.append(_part(f"Item ({number} of {of})", as_text(item), limits.input, cut))
     # A text stands once: as a document, else as a result, else as something remembered.
     seen = set(sight.documents.values())
-    outputs = [(step, as_text(output)) for step, output in sight.outputs.items()]
+    outputs = _texts(sight.outputs)
     if seen:
         outputs = [(step, text) for step, text in outputs if text not in seen]
     if outputs:
@@ -111,8 +111,12 @@ def _remembered(
     sight: Sight, seen: Set[str], limits: PromptSettings, cut: list[str]
 ) -> Sequence[str]:
     parts = []
-    known = [(entry.key, as_text(entry.value)) for entry in sight.memory]
-    if lines := [f"- {key}: {text}" for key, text in known if text not in seen]:
+    lines = []
+    for entry in sight.memory:
+        text = entry.value if type(entry.value) is str else as_text(entry.value)
+        if text not in seen:
+            lines.append(f"- {entry.key}: {text}")
+    if lines:
         heading = f"Memory ({sight.scope}), newest first"
         parts.append(_part(heading, "\n".join(lines), limits.memory, cut))
     if sight.recalled:
@@ -140,6 +144,13 @@ def standing(sight: Sight, limits: PromptSettings) -> frozenset[tuple[str, str]]
 def as_text(value: Any) -> str:
     """Text as it is, anything else as JSON."""
     return value if isinstance(value, str) else _json(value)
+
+
+def _texts(outputs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (step, output if type(output) is str else as_text(output))
+        for step, output in outputs.items()
+    ]
 
 
 def _json(value: Any) -> str:

@@ -34,23 +34,15 @@ def prepare(agent: Agent, talk: Conversation, sight: Sight) -> None:
     text, cut = user_text(sight, settings.prompt)
     if cut:
         talk.cut = cut
-    talk.request = _request(agent, talk, text)
-    if agent.template and agent.creates and not context.command:
-        talk.outline = context.services.assets.outline(agent.template)
-        if talk.outline is not None:
-            talk.request = talk.request._replace(headings=talk.outline.headings)
-
-
-def _request(agent: Agent, talk: Conversation, text: str) -> ModelRequest:
-    context, ticket, tools = talk.context, talk.ticket, talk.tools
+    is_plain = not (context.command or agent.assets or agent.inline)
     # What ModelRequest(…) and Message(…) do, for half of their price.
-    return _tuple(
+    talk.request = _tuple(
         ModelRequest,
         (
-            _system(agent, context),
+            agent.system if is_plain else _system(agent, context),
             (_tuple(Message, ("user", text, (), None)),),
-            ticket.step,
-            tuple(tool.spec for tool in tools.values()) if tools else (),
+            talk.ticket.step,
+            tuple(tool.spec for tool in talk.tools.values()) if talk.tools else (),
             () if context.command else agent.actions,
             agent.model,
             agent.temperature,
@@ -59,11 +51,15 @@ def _request(agent: Agent, talk: Conversation, text: str) -> ModelRequest:
             None,
             agent.id,
             context.run_id,
-            ticket.visit,
+            talk.ticket.visit,
             None,
             (),
         ),
     )
+    if agent.template and agent.creates and not context.command:
+        talk.outline = context.services.assets.outline(agent.template)
+        if talk.outline is not None:
+            talk.request = talk.request._replace(headings=talk.outline.headings)
 
 
 def _system(agent: Agent, context: FlowContext) -> str:
