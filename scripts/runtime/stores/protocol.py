@@ -154,11 +154,12 @@ class DocumentStore(Protocol):
         text: str,
         *,
         if_match: str | None = None,
+        if_none_match: str | None = None,
         author: Mapping[str, str] | None = None,
     ) -> tuple[DocumentInfo, bool]:
         """The new state, and whether it is new. The same text again changes nothing.
 
-        Raises Conflict (412) when `if_match` is not the present etag.
+        The conditions are HTTP's: `*`, or tags. Raises Conflict (412) when one does not hold.
         """
         ...
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 from weakref import WeakValueDictionary
@@ -19,6 +19,7 @@ from .held import Held, Place
 from .names import document_file, document_of
 from .protocol import DocumentInfo
 from .revisions import Head, History, stamp_of
+from .turn import PAUSE, Folder, Turn
 
 LOCK_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 3600.0
@@ -41,6 +42,7 @@ class Shelf:
         self._keep = keep
         self._durable = durable
         self._syncs = FileSyncs()
+        self._seen = Folder(str(self._histories))
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._heads: dict[str, Head] = {}
         self._is_prepared = False
@@ -153,21 +155,27 @@ class Shelf:
 
     async def _locked(self, document_id: str) -> History:
         """Hold the document against writers of this and other processes."""
-        history = self._try_lock(document_id)
-        if history is not None:
+        if self._seen.is_free() and (history := self._try_lock(document_id)):
             return history
         queue = self._queues.get(document_id) or asyncio.Lock()
         self._queues[document_id] = queue
         deadline = time.monotonic() + LOCK_SECONDS
         async with queue:
-            pause = 0.0
-            while (history := self._try_lock(document_id)) is None:
-                if time.monotonic() > deadline:
-                    message = "the document stays locked by others"
-                    raise StoreError(message, store="documents", status=503)
-                await asyncio.sleep(pause)
-                pause = min(pause + 0.0002, 0.01)
-            return history
+            with closing(Turn(str(self._histories))) as turn:
+                return await self._wait_for_lock(document_id, turn, deadline)
+
+    async def _wait_for_lock(self, document_id: str, turn: Turn, deadline: float) -> History:
+        pause = PAUSE
+        while True:
+            await asyncio.sleep(pause)  # first of all: it may be another's turn
+            insists = turn.insist()
+            history = self._try_lock(document_id)
+            if history is not None:
+                return history
+            if time.monotonic() > deadline:
+                message = "the document stays locked by others"
+                raise StoreError(message, store="documents", status=503)
+            pause = PAUSE if insists else min(pause + PAUSE, 0.01)
 
     def _try_lock(self, document_id: str) -> History | None:
         path = self._history(document_id)

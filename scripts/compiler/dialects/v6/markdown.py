@@ -26,6 +26,11 @@ _FOR_A_PERSON: Final = (
     "greet the user",
     "configuration loading",
 )
+# Where names in braces lead, which are filled in: "- `{skill-root}` resolves to this folder."
+_RULES: Final = ("conventions", "resolution rules")
+_LEADS: Final = re.compile(
+    r"^[-*] +(?:Bare paths? |`\{[\w-]+\}`)[^\n]*?\bresolves? (?:from|to)\b[^\n]*\n?", re.MULTILINE
+)
 
 
 class Page(NamedTuple):
@@ -90,7 +95,8 @@ def sections(body: str) -> list[Section]:
 def without(body: str, more: Container[str] = ()) -> tuple[str, int]:
     """The text without sections for a person (and those titled as in `more`), and their number.
 
-    A section goes with all that stands below it.
+    A section goes with all that stands below it; one of conventions if it only tells where names
+    lead.
     """
     kept: list[str] = []
     dropped = 0
@@ -104,5 +110,9 @@ def without(body: str, more: Container[str] = ()) -> tuple[str, int]:
             below = section.level
             dropped += 1
             continue
-        kept.append(section.text)
+        text = _LEADS.sub("", section.text) if title in _RULES else section.text
+        if text is not section.text and not text.partition("\n")[2].strip():
+            dropped += 1
+            continue
+        kept.append(text)
     return "\n".join(kept).strip("\n"), dropped
