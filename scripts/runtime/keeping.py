@@ -1,54 +1,60 @@
-"""Where the output of a step is kept: as a document, and in its agent's memory."""
+"""The names under which a run keeps its documents: whether they fit, before anything is paid."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-from .agent import Agent
-from .ask import Conversation
-from .prompt import as_text
-from .spec import story_document
-from .stores.protocol import DocumentStore
+from .errors import InvalidName
+from .flow import AnyFlow
+from .node import AgentNode
+from .nodes import own_places
+from .run import RunRequest
+from .spec import MAX_DOCUMENT_ID, document_name, story_document
+from .subflow import Subflow
 
-DONE: Final = "task_completion"  # the category of what a step leaves in memory
-
-
-async def keep(agent: Agent, talk: Conversation) -> None:
-    """Write the output where the settings want it. Raises StoreError."""
-    context, services = talk.context, talk.context.services
-    name = talk.ticket.step if talk.item is None else f"{talk.ticket.step}__{talk.item + 1}"
-    if services.documents is not None:
-        saved = services.settings.documents.save_outputs
-        if saved == "all" or (saved == "created" and agent.creates is not None):
-            await _keep_documents(agent, talk, services.documents, name, saved)
-    if services.memory is not None:
-        await services.memory.put(agent.scope(context), name, talk.result, category=DONE)
+_MOST_ITEMS: Final = 999_999  # of a list without a bound: more than an answer can hold
 
 
-async def _keep_documents(
-    agent: Agent, talk: Conversation, store: DocumentStore, name: str, saved: str
-) -> None:
-    context = talk.context
-    text, author = as_document(talk.result), _author(agent, talk)
-    if saved == "all":
-        await store.put(story_document(context.story_id, name), text, author=author)
-    if agent.creates is None:
-        return
-    if context.rework is None or not context.rework.withheld(talk.ticket, agent.creates):
-        created = story_document(context.story_id, agent.creates) + context.suffix
-        await store.put(created, text, author=author)
+class Keeping:
+    """The longest name of each flow and agent; looked for once, at the first run."""
 
+    def __init__(self, save_outputs: str) -> None:
+        self._outputs = save_outputs == "all"
+        self._created = save_outputs != "none"
+        self._longest: dict[str, str] = {}
 
-def _author(agent: Agent, talk: Conversation) -> dict[str, str]:
-    return {
-        "kind": "agent",
-        "agent": agent.id,
-        "step": talk.ticket.name,
-        "run_id": talk.context.run_id,
-        "prompt": agent.prompt_digest,
-    }
+    def check(self, request: RunRequest, graph: AnyFlow) -> None:
+        """Raises InvalidName for a story's id that leaves a name no room."""
+        key = request.flow if request.agent is None else f"agent:{request.agent}"
+        longest = self._longest.get(key)
+        if longest is None:
+            longest = max(self._names(graph), key=len, default="")
+            self._longest[key] = longest
+        if request.documents:
+            longest = max(longest, *map(document_name, request.documents), key=len)
+        if len(request.story_id) + len(longest) + 2 > MAX_DOCUMENT_ID:
+            room = MAX_DOCUMENT_ID - len(story_document("", longest))
+            raise InvalidName(
+                "story_id",
+                f"has at most {max(room, 0)} characters here: with it a document is named "
+                f"{story_document('…', longest)}, and a name has at most {MAX_DOCUMENT_ID}",
+            )
 
+    def _names(self, graph: AnyFlow, path: str = "", suffix: str = "") -> Iterator[str]:
+        """Without the story; those of the flows inside too, with numbers as long as can be."""
+        for node in own_places(graph):
+            item = f"{node.max_items or _MOST_ITEMS}" if node.for_each else ""
+            if isinstance(node, Subflow):
+                inner = f"{path}{node.step}." + (f"{item}." if item else "")
+                yield from self._names(node.build(), inner, suffix + (f"__{item}" if item else ""))
+            else:
+                yield from self._names_of(node, path, suffix, item)
 
-def as_document(output: Any) -> str:
-    """Text as it is; an object as a block of JSON."""
-    return output if isinstance(output, str) else f"```json\n{as_text(output)}\n```\n"
+    def _names_of(self, node: AgentNode, path: str, suffix: str, item: str) -> Iterator[str]:
+        if self._outputs:
+            yield f"{path}{node.step}" + (f"__{item}" if item else "")
+        if self._created and node.creates is not None:
+            yield document_name(node.creates) + suffix
+        for name in (*node.required, *node.reads):
+            yield document_name(name) + suffix

@@ -9,7 +9,7 @@ from .agent import Agent
 from .ask import Conversation
 from .context import FlowContext
 from .items import conversations, visit_each
-from .keeping import as_document, keep
+from .output import as_document, keep
 from .recall.recalled import recall_scopes
 from .request import prepare
 from .runner import Record
