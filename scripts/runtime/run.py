@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Mapping, Sequence
@@ -20,6 +21,7 @@ from .rework import Rework
 from .runner import Decision, Record
 from .stores.runs import HELD, Done, RunRecord, end_line, step_line
 
+_log = logging.getLogger(__name__)
 _seq = attrgetter("seq")
 
 OnChange = Literal["restart", "continue"]
@@ -140,16 +142,20 @@ class Run:
 
     def end(self, type: str, data: Mapping[str, Any], http_status: int = 200) -> None:
         """Keep how it ended, then write the last event, which carries the answer."""
-        self.http_status = http_status
         events, now = self.log.events, time.time()
         since = bisect_right(events, self.since, key=_seq) if self.since else 0
-        self._answer = answer(self.run_id, events, type, data, since=since, ended=now)
         try:
             if type == "run.completed":
                 self.record.succeed(self._done(events, now))
             else:
                 self.record.end(end_line(self.log.seq + 1, now, type, data, events[since:]))
+        except BMADError as error:
+            _log.warning("how a run ended is not kept: %s", error.message)
+            if type == "run.pending":  # whoever heard that would wait for what nobody goes on with
+                type, data, http_status = "run.failed", {"error": error_json(error)}, error.status
         finally:  # whatever a store does: who follows hears of the end
+            self.http_status = http_status
+            self._answer = answer(self.run_id, events, type, data, since=since, ended=now)
             self.log.append(type, None, {"answer": self._answer})
 
     def _done(self, events: Sequence[Event], now: float) -> Done | None:

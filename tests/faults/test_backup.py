@@ -23,8 +23,8 @@ from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.record import seal
 from scripts.runtime.stores.redismemory import RedisMemory
+from tests.faults.disk import file_size_limit
 from tests.faults.rounds import ROUNDS
-from tests.faults.test_store_memory import file_size_limit
 from tests.faults.writers import ROOT
 from tests.process import free_port
 

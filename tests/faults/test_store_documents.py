@@ -17,9 +17,9 @@ import pytest
 
 from scripts.runtime.errors import StoreError
 from scripts.runtime.stores.documents import FileDocuments
+from tests.faults.disk import file_size_limit
 from tests.faults.document_kills import faults
 from tests.faults.rounds import ROUNDS
-from tests.faults.test_store_memory import file_size_limit
 from tests.faults.writer import value
 from tests.faults.writers import ROOT
 

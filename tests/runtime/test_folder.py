@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.runtime.stores.folder import PROBE, Reach
-from tests.faults.test_store_memory import file_size_limit
+from tests.faults.disk import file_size_limit
 
 from .api import Served, application, serve
 

@@ -13,6 +13,7 @@ from ..tree import ForeignTree
 from .fields import keys_of
 
 _HEADING: Final = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*$")
+_KEYED: Final = re.compile(r"---[ \t]*\n[A-Za-z][\w-]*:(?:[ \t]|\n)")
 _FENCE: Final = re.compile(r"^[ \t]{0,3}(`{3,}|~{3,})")
 _STEP: Final = re.compile(r"^(?:step\s+)?[\d.]+[:.)]?\s*", re.IGNORECASE)
 # What a service does by itself, or has nobody to do it for.
@@ -49,6 +50,10 @@ def page(tree: ForeignTree, path: str) -> Page:
     try:
         matter = split(text)
     except NotClosed:
+        if _KEYED.match(text):
+            at = tree.at(path, 1 + skipped)
+            message = "front-matter begins here and is not closed: the file is read without it"
+            tree.diagnostics.add("BMAD601", at, message, "write --- below it")
         return Page({}, None, text, 1 + skipped)
     if matter.yaml is None:
         return Page({}, None, matter.body, 1 + skipped)

@@ -126,7 +126,7 @@ class _Project:
         elif name == SKILL:
             self.draft.taken[path] = f"{path} is a skill"
             found = self.skills.read(path)
-            if isinstance(found, Persona):
+            if found is None or isinstance(found, Persona):
                 self._add(path, found)
             else:
                 self.workflows.append(found)
