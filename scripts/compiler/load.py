@@ -14,8 +14,8 @@ from .diagnostics import Diagnostics, Position, quoted
 from .dialects import flows, native, tools
 from .dialects.fields import stray_character
 from .frontmatter import NotClosed, mistaken, split
-from .lengths import check_lengths
 from .model import Agent, Flow, Project, Tool
+from .promptlength import check_prompts
 from .referred import Named
 from .sparing import spared
 
@@ -90,7 +90,7 @@ def _load(
         flows_known = not any(path.startswith(f"{shown}/workflow") for path in wrong)
         tools_known = not broken & {"tools", "tools.yaml"}
         check(project, diagnostics, tools_known=tools_known, flows_known=flows_known)
-    check_lengths(project, diagnostics)
+    check_prompts(project, diagnostics)
     if keep_going and diagnostics.has("error"):
         project = spared(project, diagnostics)
     bounded = tuple(graph.bounded(flow, project) for flow in project.flows)
