@@ -117,6 +117,8 @@ class AgentWriter:
         self.draft.account(persona.at, "agent", persona.id, "carried")
         for at, name, why in persona.left:
             self.draft.account(at, "agent key", name, "left", why)
+        for at, name, why in persona.told:
+            self.draft.account(at, "agent key", name, "carried", why)
         self._keep(agent)
 
     def _command(

@@ -35,6 +35,10 @@ _CODE: Final = re.compile(r"^\[[A-Za-z0-9 _-]{1,8}\]\s*")
 _CONFIG: Final = re.compile(
     r"config\.yaml|user_name|communication_language|\bgreet\b", re.IGNORECASE
 )
+_TOLD: Final = {
+    "module": "it tells agents of one id apart, and whose memory a sidecar is",
+    "hasSidecar": "with a sidecar the agent works in its module's memory, else in its own",
+}
 HINT: Final = "it is read as well as can be; BMAD itself would refuse the file"
 
 
@@ -58,6 +62,7 @@ class _Reader:
         self.path = path
         self.prompts: dict[str, str] = {}
         self.asked: set[str] = set()  # the prompts that menu items name
+        self.unknown: list[Scalar] = []
 
     def read(self, root: Mapping, agent: Mapping) -> Persona:
         self.check(root, ("agent",), "beside agent:")
@@ -76,8 +81,15 @@ class _Reader:
         return persona
 
     def leave(self, persona: Persona, keys: dict[str, Node]) -> None:
-        """Say what no part of an agent is made of: its icon, and prompts that nothing asks for."""
-        icon = keys_of(keys.get("metadata")).get("icon")
+        """Say what no part of an agent is made of: its icon, keys that are not known, prompts that
+        nothing asks for; and what its module and its sidecar mean."""
+        about = keys_of(keys.get("metadata"))
+        for name, why in _TOLD.items():
+            if name in about:
+                persona.told.append((origin(self.path, about[name]), name, why))
+        for key in self.unknown:
+            persona.left.append((origin(self.path, key), key.text, "BMAD knows no such key"))
+        icon = about.get("icon")
         if icon is not None and text_of(icon):
             persona.left.append((origin(self.path, icon), "icon", "only an editor shows it"))
         for item in items_of(keys.get("prompts")):
@@ -95,6 +107,7 @@ class _Reader:
             if key.text not in known:
                 hint = near_match(key.text, known) or f"known are {', '.join(known)}"
                 self.warn(key, f"{quoted(key.text)} {where} is not known and is left out", hint)
+                self.unknown.append(key)
 
     def needed(self, node: Node, keys: dict[str, Node], names: Collection[str], what: str) -> None:
         for name in names:

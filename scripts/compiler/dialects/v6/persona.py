@@ -39,7 +39,8 @@ class Persona:
     """`id` is its author's, `sections` are further parts of the prompt: heading and text.
 
     `documents` are those that it always wants to see. `left` is what was left out: where, what
-    and why; `dropped` counts those of them that are for a conversation.
+    and why; `dropped` counts those of them that are for a conversation. `told` is what is there
+    under no name of its own, likewise.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Persona:
     has_sidecar: bool = False
     dropped: int = 0
     left: list[tuple[Origin, str, str]] = field(default_factory=list)
+    told: list[tuple[Origin, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def drop(self, at: Origin, name: str) -> None:

@@ -171,7 +171,8 @@ class _Project:
             for persona, file in manifest.read(self.tree, path):
                 found = self.paths.find(file)
                 if found in known or (found is None and self._has(persona)):
-                    self.draft.account(persona.at, "agent's entry", persona.id, "carried")
+                    why = "the agent's own file says it"
+                    self.draft.account(persona.at, "agent's entry", persona.id, "carried", why)
                     continue
                 message = f"the file of the agent {quoted(persona.id)} is not there: {quoted(file)}"
                 hint = "the agent is made of what its row says"
@@ -212,7 +213,7 @@ class _Project:
                 why = "an installer put it together from the modules' own tables"
                 self.draft.account(Origin(path), "table", path, "left", why)
                 continue
-            rows += helptable.read(self.tree, path)
+            rows += helptable.read(self.tree, path, self.draft)
         return rows
 
     def _name_workflows(self) -> None:
