@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.parsers import expat
 
 import pytest
 import yaml
@@ -29,13 +30,22 @@ CORPUS = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corp
 PROJECTS = sorted(path.name for path in CORPUS.glob("*") if path.is_dir())
 FENCE = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILLED = re.compile(
-    r"\{\{?[^{}\n]*\}\}?(?::\w+)?|^\[[\w -]{1,8}\]|\.(?:md|ya?ml)\b|\w+ or fuzzy match on "
+    r"\{\{?[^{}\n]*\}\}?(?::\w+)?|^\[[\w -]{1,8}\]|\.(?:agent\.yaml|md|ya?ml)\b|"
+    r"\w+ or fuzzy match on "
 )
 PATH = re.compile(r"(?:[^\s/]*/)+([^\s/]+)/?([^\s/]*)")
+MATTER = re.compile(r"\A---[ \t]*\n.*?^---[ \t]*\n", re.DOTALL | re.MULTILINE)
+PAGES = ("SKILL.md", "workflow.md")
+XML = re.compile(r"^[ \t]*(<agent\b[^>]*\b(?:id|name)=.*?</agent>)", re.MULTILINE | re.DOTALL)
+BARE = re.compile(r"&(?!\w+;|#)")
 ENTRY = re.compile(r"(?<=/)workflow\.(?:ya?ml|md|xml)$")  # its folder names the workflow
 TABLES = ("module-help.csv", "agent-manifest.csv")
 WHOLE = ("file", "team", "test data", "agent", "workflow", "table", "customisation")
 ASSETS = ("task", "template", "checklist", "data", "util", "workflow")
+# What is told under the name of a key: it says nothing of other keys on its line.
+BY_KEY = frozenset(
+    {"agent key", "section", "setting", "workflow key", "module key", "directives", "dependency"}
+)
 LISTED = 60
 LONG = 24  # letters and digits that no other text has by chance
 
@@ -55,6 +65,10 @@ def values_of(path: Path, text: str) -> Iterator[Value]:
         for block in FENCE.finditer(text):
             if re.search(r"^agent:", block[1], re.MULTILINE):
                 yield from _yaml(block[1], 1 + text.count("\n", 0, block.start(1)))
+        if element := XML.search(text):
+            yield from _xml(element[1], 1 + text.count("\n", 0, element.start(1)))
+        if path.name in PAGES or path.name.startswith("step-"):
+            yield from _page(text)
     elif path.name == "customize.toml":
         yield from _toml(tomllib.loads(text), ())
     elif path.name in TABLES:
@@ -65,6 +79,22 @@ def values_of(path: Path, text: str) -> Iterator[Value]:
                 Value((key,), (rows.line_num,), cell)
                 for key, cell in zip(header, row, strict=False)
             )
+
+
+def _page(text: str) -> Iterator[Value]:
+    """The lines of a page behind its front-matter, each below the headings that hold it."""
+    above: list[tuple[int, int, str]] = []  # level, line and title of headings
+    matter = MATTER.match(text)
+    begin = text.count("\n", 0, matter.end()) if matter else 0
+    is_code = False
+    for number, line in enumerate(text.split("\n")[begin:], begin + 1):
+        is_code ^= line.lstrip().startswith(("```", "~~~"))
+        heading = None if is_code else re.match(r"(#{1,6})[ \t]+(.*?)[ \t]*#*$", line)
+        if heading:
+            above = [each for each in above if each[0] < len(heading[1])]
+            above.append((len(heading[1]), number, heading[2]))
+        titles = tuple(each[2] for each in above)
+        yield Value(titles, (*(each[1] for each in above), number), line.strip())
 
 
 def _yaml(text: str, begin: int) -> Iterator[Value]:
@@ -83,6 +113,29 @@ def _yaml(text: str, begin: int) -> Iterator[Value]:
             todo += [(i, keys, (*lines, begin + i.start_mark.line)) for i in node.value]
         elif isinstance(node, yaml.ScalarNode) and node.value not in ("null", "~"):
             yield Value(keys, lines, str(node.value))
+
+
+def _xml(text: str, begin: int) -> Iterator[Value]:
+    """Attributes and texts of an element; a bare ampersand is read as one."""
+    found: list[Value] = []
+    above: list[tuple[str, int]] = []
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+
+    def take(text: str, *more: str) -> None:
+        keys = (*(each[0] for each in above), *more)
+        found.append(Value(keys, tuple(each[1] for each in above), text))
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        above.append((name, begin + parser.CurrentLineNumber - 1))
+        for key, value in attributes.items():
+            take(value, key)
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: above.pop()
+    parser.CharacterDataHandler = lambda text: take(text.strip())
+    parser.Parse(BARE.sub("&amp;", text), True)
+    yield from found
 
 
 def _toml(node: Any, keys: tuple[str, ...]) -> Iterator[Value]:
@@ -145,9 +198,12 @@ def is_told(value: Value, accounts: list[Account]) -> bool:
             return True
         if account.construct in ASSETS and account.why.startswith("it is the same as "):
             return True
-        if account.construct == "column" and account.name == value.keys[0]:
+        if account.construct == "column" and value.keys[:1] == (account.name,):
             return True
-        if account.at.line in value.lines or (not value.lines and account.name in value.keys):
+        is_named = account.name in (*value.keys, value.text)
+        if account.at.line in value.lines and (is_named or account.construct not in BY_KEY):
+            return True
+        if not value.lines and account.name in value.keys:
             return True
     return False
 

@@ -11,7 +11,7 @@ from ...diagnostics import near_match, quoted
 from .. import lenient
 from ..tree import ForeignTree
 from .fields import is_true, items_of, keys_of, origin, text_of, texts_of
-from .persona import INTERACTIVE, Item, Persona
+from .persona import INTERACTIVE, Item, Left, Persona
 
 SUFFIX: Final = ".agent.yaml"
 _AGENT: Final = (
@@ -88,15 +88,15 @@ class _Reader:
             if name in about:
                 persona.told.append((origin(self.path, about[name]), name, why))
         for key in self.unknown:
-            persona.left.append((origin(self.path, key), key.text, "BMAD knows no such key"))
+            persona.left.append(Left(origin(self.path, key), key.text, "BMAD knows no such key"))
         icon = about.get("icon")
         if icon is not None and text_of(icon):
-            persona.left.append((origin(self.path, icon), "icon", "only an editor shows it"))
+            persona.left.append(Left(origin(self.path, icon), "icon", "only an editor shows it"))
         for item in items_of(keys.get("prompts")):
             name = text_of(keys_of(item).get("id"))
             if name not in self.asked:
                 why = "no menu item asks for it"
-                persona.left.append((origin(self.path, item), f"prompt {name}", why))
+                persona.left.append(Left(origin(self.path, item), name, why, "prompt"))
 
     def warn(self, node: Node, message: str, hint: str = HINT) -> None:
         at = self.tree.at(self.path, node.line, node.column)
@@ -183,7 +183,9 @@ class _Reader:
             for item in self.items(entry):
                 if item.name in seen:
                     self.warn(entry, f"the trigger {quoted(item.name)} stands twice")
-                    persona.left.append((item.at, item.name, "the trigger stands twice"))
+                    persona.left.append(
+                        Left(item.at, item.name, "the trigger stands twice", "command")
+                    )
                 elif item.name in INTERACTIVE:
                     persona.drop(item.at, item.name)
                 seen.setdefault(item.name, item)

@@ -11,9 +11,9 @@ from ..draft import Origin
 from . import layers
 from .fields import keys_of, lines_of, text_of
 from .layers import Table
-from .markdown import Page, page, sections, without
+from .markdown import Page, page, sections, tell_dropped, without
 from .paths import folder_of
-from .persona import Item, Persona, one_line, slug
+from .persona import Item, Left, Persona, one_line, slug
 from .workflow import Workflow, document_of
 from .workflowfiles import WorkflowFiles
 
@@ -130,7 +130,8 @@ class Skills:
             or lines_of(manifest.get("principles", "")),
         )
         self._tell_manifest(persona, folder_of(path))
-        body, persona.dropped = without(found.body, _FOR_AGENTS)
+        body, dropped = without(found.body, _FOR_AGENTS)
+        persona.dropped = tell_dropped(self.draft, path, found.line, dropped)
         persona.sections += _body_sections(body)
         self._facts(persona, about, path, persona.id)
         self._steps(persona, about)
@@ -151,9 +152,11 @@ class Skills:
                 why = "the skill's folder says it" if key.text == "name" else "what the skill is"
                 persona.told.append((at, key.text, why))
             elif key.text == "capabilities" and text_of(value):
-                persona.left.append((at, key.text, "the skill's own description stands instead"))
+                persona.left.append(
+                    Left(at, key.text, "the skill's own description stands instead")
+                )
             elif key.text == "icon" and text_of(value):
-                persona.left.append((at, key.text, "only an editor shows it"))
+                persona.left.append(Left(at, key.text, "only an editor shows it"))
 
     def _facts(self, persona: Persona, about: Table, path: str, name: str) -> None:
         facts, persona.documents = self.facts(about, path, name)
