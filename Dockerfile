@@ -21,8 +21,8 @@ RUN python scripts/bmad2pf.py
 
 FROM ${PYTHON} AS packages
 # requirements.txt for the offline model alone, requirements-openai.txt for OpenAI and
-# everything that speaks its API, requirements-redis.txt for memory in Redis; several with
-# spaces between them: --build-arg REQUIREMENTS="requirements-openai.txt requirements-redis.txt"
+# everything that speaks its API, requirements-redis.txt for memory in Redis,
+# requirements-otel.txt for spans; several with spaces between them: --build-arg REQUIREMENTS="requirements-openai.txt requirements-redis.txt"
 ARG REQUIREMENTS=requirements-openai.txt
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build

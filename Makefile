@@ -64,8 +64,8 @@ bench: $(dev_stamp) ## Measure against peers (minutes; installs them into .venv-
 lock: python ## Resolve pyproject.toml anew into requirements*.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(UV)
-	@$(lock) --extra service --extra openai --extra redis --output-file requirements.txt
-	@$(lock) --extra service --extra openai --extra anthropic --extra google --extra redis --extra dev \
+	@$(lock) --extra service --extra openai --extra redis --extra otel --output-file requirements.txt
+	@$(lock) --extra service --extra openai --extra anthropic --extra google --extra redis --extra otel --extra dev \
 		--output-file requirements-dev.txt
 	@echo "requirements.txt and requirements-dev.txt are up to date"
 

@@ -21,6 +21,7 @@ from .rounds import Candidate, Samples, interleave
 from .running import Running, path_of, serve, uvicorn
 
 _BASE, _OURS, _ALL = "FastAPI + PocketFlow", "ours", "ours, ten documents"
+_WRITTEN = "ours, ten new documents"
 _NEW, _LOGS, _OWN = "ours, new stories", "ours, log lines", "ours, python -m generated"
 _AGNO, _ADK = "Agno AgentOS", "ADK api_server"
 _CONNECTIONS = 16
@@ -82,7 +83,9 @@ def _targets(stack: ExitStack, home: Path, options: Options) -> Iterator[Target]
     yield _ours(stack, _NEW, created, story="S-########")
     yield _ours(stack, _LOGS, created, level="info")
     yield _ours(stack, _OWN, created, command=module)
-    yield _ours(stack, _ALL, ten.compiled(home / "all", "all"))
+    everything = ten.compiled(home / "all", "all")
+    yield _ours(stack, _ALL, everything)
+    yield _ours(stack, _WRITTEN, everything, story="S-########")
     if options.peers:
         yield from _peers(stack, home)
 
@@ -202,6 +205,7 @@ _NOTES = (
     "All by plain uvicorn, one worker, no access log; the base keeps nothing.",
     "Ours keeps run records and memory in files, on a story for each connection.",
     "`new stories`: one for each run, with ten new files. `log lines`: at `info`, not `warning`.",
+    "`ten documents`: the same texts again. `ten new documents`: each is synced before its name.",
     f"The load generator shares the {os.cpu_count()} cores: gate on CPU, read rates as ratios.",
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 FLAGS = ("--check", "--strict", "--diff", "--force", "--keep-going", "--verbose")
 COMING = ("init", "watch", "run", "graph", "explain", "schema")
+COMMANDS = ("import", *COMING)
 FORMATS = ("text", "json")
 SRC, OUT = "./bmad", "./generated"
 

@@ -8,6 +8,7 @@ from ..runtime import spec
 from . import cycles, graph
 from .diagnostics import Diagnostics, Position, near_match, quoted
 from .flowcheck import FlowCheck
+from .lengths import LengthCheck
 from .model import Agent, AgentStep, Project
 from .subflows import Subflows
 
@@ -32,6 +33,7 @@ def check(
     circular = found.circles()
     subflows = Subflows(project)
     subflows.check(diagnostics, all_known=flows_known)
+    LengthCheck(subflows, diagnostics).run()
     creators_known = flows_known and all(agent.says("creates") for agent in project.agents)
     for flow in project.flows:
         FlowCheck(flow, subflows, circular, diagnostics, creators_known=creators_known).run()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from typer.exceptions import TyperException
 
 from .. import __version__
-from .arguments import FORMATS, OUT, SRC, Options
-from .diagnostics import one_line
+from .arguments import COMMANDS, FORMATS, OUT, SRC, Options
+from .diagnostics import near_match, one_line
 from .exitcode import MISUSED
 
 app: Final = typer.Typer(
@@ -103,6 +104,9 @@ def command(  # noqa: PLR0913  a command's options are its parameters
 def read_options(words: list[str]) -> Options:
     """What `words` ask for; ends the process for help, for the version and for mistakes."""
     chosen: list[Options] = []
+    if words and not words[0].startswith("-"):
+        sys.stderr.write(f"bmad2pf: {_no_command(words[0])} (bmad2pf --help explains)\n")
+        sys.exit(MISUSED)
     try:
         code = app(words, prog_name="bmad2pf", obj=chosen, standalone_mode=False)
     except typer.Abort:
@@ -114,3 +118,11 @@ def read_options(words: list[str]) -> Options:
     if not chosen:  # help and the version have been told
         sys.exit(code)
     return chosen[0]
+
+
+def _no_command(word: str) -> str:
+    """What is wrong with a first word that is no option."""
+    if Path(word).is_dir():
+        return one_line(f'"{word}" is no command; write --src {word} to compile that folder')
+    near = near_match(word, COMMANDS)
+    return one_line(f'there is no command "{word}"{near and "; "}{near}')

@@ -87,6 +87,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD314": ("error", "a flow that runs itself"),
     "BMAD315": ("note", "an outcome that on leaves out"),
     "BMAD316": ("error", "a flow that runs for each of a list without max_items"),
+    "BMAD317": ("error", "a document whose name leaves no room for a story's id"),
     # 4xx: tools
     "BMAD401": ("error", "a tool's module or function is not found"),
     "BMAD402": ("error", "a tool's module does not parse"),

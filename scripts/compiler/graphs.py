@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,12 @@ from . import graph
 from .model import AgentStep, Edge, Flow, Gate, Group, Project, Step, Subflow
 
 # What Mermaid would take for its own.
+_MAYBE = "stroke-dasharray: 6 4"
+# In a picture a condition is read, not run: only the names in it are of interest.
+_NAMED = re.compile(
+    r"\b(?:inputs\.optional|results)\[\"([\w-]+)\"\]|\binputs\.(?:conditions|optional)\.(\w+)"
+)
+_PARTS = re.compile(r" (?=(?:or|and) )")
 _ESCAPES = str.maketrans({character: f"#{ord(character)};" for character in "#\"'&<>`[]{}()|;\\"})
 
 
@@ -110,6 +117,9 @@ def mermaid(flow: Flow, project: Project) -> str:
             lines.append(f"    {shapes[0]}")
     lines.append("    finish([end])")
     lines += [f"    {_arrow(edge, names)}" for edge in _edges(flow, agents)]
+    maybe = [names[step.id] for step in flow.steps() if step.when is not None]
+    if maybe:
+        lines += [f"    classDef maybe {_MAYBE}", f"    class {','.join(maybe)} maybe"]
     return "\n".join(lines) + "\n"
 
 
@@ -118,7 +128,8 @@ def _shape(step: Step, name: str) -> str:
     lines = [step.id]
     opening, closing = "[", "]"
     if isinstance(step, AgentStep):
-        lines = [step.id if step.id == step.agent else f"{step.id}: {step.agent}"]
+        if step.agent != step.id:
+            lines.append(f"by {step.agent}")
         if step.for_each is not None:
             lines.append(f"for each of {step.for_each}")
     elif isinstance(step, Gate):
@@ -127,12 +138,20 @@ def _shape(step: Step, name: str) -> str:
             lines.append(step.question)
     elif isinstance(step, Subflow):
         opening, closing = "[[", "]]"
-        lines = [step.id if step.id == step.flow else f"{step.id}: {step.flow}"]
+        if step.flow != step.id:
+            lines.append(f"flow {step.flow}")
         if step.for_each is not None:
             lines.append(f"for each of {step.for_each}")
     if step.when is not None:
-        lines.append(f"when {step.when}")
+        lines += _condition(step.id, step.when)
     return f'{name}{opening}"{"<br/>".join(map(escape, lines))}"{closing}'
+
+
+def _condition(step: str, when: str) -> list[str]:
+    """A condition for people, a line for each of its parts."""
+    if when == f'inputs.optional["{step}"]':
+        return ["optional"]
+    return _PARTS.split(f"when {_NAMED.sub(lambda found: found[1] or found[2], when)}")
 
 
 def _arrow(edge: Edge, names: dict[str, str]) -> str:

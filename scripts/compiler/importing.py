@@ -84,14 +84,19 @@ def _refuse(src: Path, to: Path) -> None:
 def translated(src: Path, found: Diagnostics) -> tuple[Draft, Written]:
     """The draft with all that nobody took accounted for, and its native files."""
     sources = understood(src, src.as_posix(), found)
+    if sources.draft is None and sources.reasons:
+        shown = src.as_posix()
+        raise Misuse(f'import: "{shown}" is native already; compile it: bmad2pf --src {shown}')
     if sources.draft is None:
-        raise Misuse(f'import: "{src}" holds no agents in another form that is known')
+        raise Misuse(f'import: "{src}" holds no agents in a form that is known')
     draft = sources.draft
     known = {file.at.path for file in draft.files.values()} | set(draft.taken)
     known |= {account.at.path for account in draft.accounts}
+    native = {path for path, _ in sources.files} - sources.translated
     for path, _ in sources.scanned:
         if path not in known:
-            why = "no agent, workflow or table names it"
+            is_native = path in native
+            why = "it is native already" if is_native else "no agent, workflow or table names it"
             draft.accounts.append(Account(Origin(path), "file", path, "left", why))
     return draft, write(draft)
 

@@ -44,7 +44,7 @@ def understood(src: Path, shown: str, diagnostics: Diagnostics) -> Sources:
     try:
         return understand(src, shown, diagnostics)
     except OSError as error:
-        raise Misuse(f'--src: "{src}" cannot be listed: {error.strerror}') from None
+        raise Misuse(f'the folder "{src}" cannot be listed: {error.strerror}') from None
 
 
 def refuse_kind(out: Path, diagnostics: Diagnostics) -> bool:

@@ -22,7 +22,7 @@ TEMPLATES: Final = PACKAGE / "templates"
 RUNTIME: Final = PACKAGE / "runtime"
 COPIED: Final = (
     "requirements.txt",
-    *(f"requirements-{extra}.txt" for extra in ("anthropic", "google", "openai", "redis")),
+    *(f"requirements-{extra}.txt" for extra in ("anthropic", "google", "openai", "otel", "redis")),
 )
 
 

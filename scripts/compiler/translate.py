@@ -11,7 +11,7 @@ from . import sources
 from .diagnostics import Diagnostic, Diagnostics
 from .dialects import detect, registry, writing
 from .dialects.draft import Draft
-from .dialects.tree import ForeignTree
+from .dialects.tree import ForeignTree, is_utf_16
 from .dialects.writing import SourceMap, Written
 from .fresh import MIXED
 from .model import Project
@@ -94,7 +94,15 @@ def _read(files: dict[str, bytes], src: Path, shown: str, diagnostics: Diagnosti
         draft = reader.read(tree, diagnostics)
         files = {path: data for path, data in files.items() if path not in draft.taken}
         whole = draft if whole is None else registry.joined(whole, draft, tree, diagnostics)
+    _tell_unread(ForeignTree(files, shown, name, diagnostics))
     return whole
+
+
+def _tell_unread(tree: ForeignTree) -> None:
+    """Report files that stand where agents stand and that no reader could recognise as text."""
+    for path, data in tree.files.items():
+        if "agents" in path.split("/")[:-1] and is_utf_16(data):
+            tree.text(path)
 
 
 def _compiled(written: Written) -> list[tuple[str, bytes]]:

@@ -8,6 +8,7 @@ its name only once it is whole.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import struct
@@ -16,21 +17,24 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from . import __version__
+from .archiveline import read_revision, read_write, revision_line, write_line
 from .clock import now
 from .errors import ArchiveError, BMADError, StoreError
 from .stores.files import NO_ROOM, sync_folder
-from .stores.names import check_key, document_file, parse_scope
+from .stores.names import document_file, parse_scope
 from .stores.protocol import Entry, Revision
-from .stores.record import BadLine, decode, encode, encode_value, seal, unseal
+from .stores.record import MAX_LINE, BadLine
 
 FORMAT: Final = "bmad2pf-backup/1"
 MANIFEST: Final = "backup.json"
-MAX_MANIFEST: Final = 2**30  # bytes
-MAX_LINE: Final = 2**28
-_REVISION: Final = {"rev": int, "etag": str, "time": str, "size": int, "author": dict, "text": str}
+MAX_MANIFEST: Final = 2**28  # bytes: of a million files
+# The longest line: a record with its LF; the largest document, escaped.
+MAX_LINES: Final = {"memory": MAX_LINE + 1, "document": 2**27}
+_ITEM: Final = (str, str, int, int, str, str)
+_COMPRESSIONS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 
 class Item(NamedTuple):
@@ -69,19 +73,15 @@ class Writer:
 
     def add_scope(self, scope: str, seq: int, entries: Sequence[Entry]) -> None:
         """All kept writes of a scope as of `seq`."""
-        place = parse_scope(scope)
-        lines = (encode(entry, encode_value(entry.value)) for entry in entries)
-        self._add("memory", scope, seq, f"memory/{place.folder}/{place.file}", lines)
+        self._add("memory", scope, seq, map(write_line, entries))
 
     def add_document(self, document_id: str, revisions: Sequence[tuple[Revision, str]]) -> None:
         """The kept revisions of a document, the oldest first; at least one."""
-        document_file(document_id)  # or it is no name
-        path = f"documents/{document_id}.jsonl"
-        lines = (_revision_line(revision, text) for revision, text in revisions)
-        self._add("document", document_id, revisions[-1][0].rev, path, lines)
+        lines = itertools.starmap(revision_line, revisions)
+        self._add("document", document_id, revisions[-1][0].rev, lines)
 
-    def _add(self, kind: str, name: str, at: int, path: str, lines: Iterator[bytes]) -> None:
-        digest, count = hashlib.sha256(), 0
+    def _add(self, kind: str, name: str, at: int, lines: Iterator[bytes]) -> None:
+        path, digest, count = path_of(kind, name), hashlib.sha256(), 0
         with self._file.open(_info(path), "w", force_zip64=True) as part:
             for line in lines:
                 part.write(line)
@@ -94,6 +94,8 @@ class Writer:
         head = {"format": FORMAT, "made_at": now(), "version": __version__, "backend": backend}
         items = [item._asdict() for item in self.items]
         text = json.dumps({**head, "items": items}, indent=1)
+        if len(text) >= MAX_MANIFEST:
+            raise ArchiveError(f"{len(items)} scopes and documents are too many for one backup")
         self._file.writestr(_info(MANIFEST), f"{text}\n")
 
 
@@ -138,32 +140,32 @@ class Reader:
         self._file = file
         self.archive = archive
 
-    def writes(self, item: Item) -> list[Entry]:
+    def writes(self, item: Item) -> Iterator[Entry]:
         """A scope's writes by `seq`. Raises ArchiveError."""
-        entries: list[Entry] = []
+        seq = 0
         for number, line in self._lines(item):
             with _told(item, number):
-                entry = decode(line)
-                if entry.scope != item.name or entry.seq <= (entries[-1].seq if entries else 0):
+                entry = read_write(line, item.name)
+                if entry.seq <= seq:
                     raise BadLine("it does not belong here")
-                check_key(entry.key)
-                entries.append(entry)
-        return entries
+            seq = entry.seq
+            yield entry
 
-    def revisions(self, item: Item) -> list[tuple[Revision, str]]:
+    def revisions(self, item: Item) -> Iterator[tuple[Revision, str]]:
         """A document's revisions, the oldest first. Raises ArchiveError."""
-        found: list[tuple[Revision, str]] = []
+        rev = 0
         for number, line in self._lines(item):
             with _told(item, number):
-                revision = _revision(unseal(line))
-                if found and revision[0].rev <= found[-1][0].rev:
+                revision, text = read_revision(line)
+                if revision.rev <= rev:
                     raise BadLine("it does not belong here")
-                found.append(revision)
-        return found
+            rev = revision.rev
+            yield revision, text
 
     def check(self, item: Item) -> None:
         """Read a file whole. Raises ArchiveError when it is not as the manifest has it."""
-        count = len(self.writes(item) if item.kind == "memory" else self.revisions(item))
+        lines = self.writes(item) if item.kind == "memory" else self.revisions(item)
+        count = sum(1 for _ in lines)
         if count != item.lines or not count:
             raise ArchiveError(f"{item.path} has {count} lines instead of {item.lines}")
 
@@ -171,7 +173,7 @@ class Reader:
         digest = hashlib.sha256()
         with _damage(item.path), self._file.open(item.path) as part:
             number = 0
-            while line := part.readline(MAX_LINE):
+            while line := part.readline(MAX_LINES[item.kind]):
                 number += 1
                 digest.update(line)
                 yield number, line.removesuffix(b"\n")
@@ -188,7 +190,8 @@ def read_archive(path: Path) -> Iterator[Reader]:
         with _damage(str(path)):
             archive = _manifest(file, path)
             names = sorted(file.namelist())
-        if names != sorted([MANIFEST, *(item.path for item in archive.items)]):
+        paths = [item.path for item in archive.items]
+        if names != sorted([MANIFEST, *paths]) or len(set(paths)) < len(paths):
             raise ArchiveError(f"{path} does not hold the files that its {MANIFEST} names")
         yield Reader(file, archive)
 
@@ -196,44 +199,44 @@ def read_archive(path: Path) -> Iterator[Reader]:
 def _manifest(file: zipfile.ZipFile, path: Path) -> Archive:
     if MANIFEST not in file.namelist() or file.getinfo(MANIFEST).file_size > MAX_MANIFEST:
         raise ArchiveError(f"{path} is no backup of this service: {MANIFEST} is missing")
+    if not {info.compress_type for info in file.infolist()} <= _COMPRESSIONS:
+        raise ArchiveError(f"{path} is compressed in another way than a backup is")
     found = json.loads(file.read(MANIFEST))
     if found["format"] != FORMAT:
         has = found["format"]
         raise ArchiveError(f"{path} has the format {has!r}: this service reads {FORMAT}")
     items = tuple(_item(Item(**item)) for item in found["items"])
-    return Archive(found["made_at"], found["version"], found["backend"], items)
+    archive = Archive(found["made_at"], found["version"], found["backend"], items)
+    if not all(isinstance(text, str) for text in archive[:3]):
+        raise TypeError(f"{MANIFEST} is not as a backup has it")
+    return archive
 
 
 def _item(item: Item) -> Item:
-    """Itself, when its name can be one. Raises BMADError, or ArchiveError."""
-    if item.kind == "memory":
-        parse_scope(item.name)
-    elif item.kind == "document":
-        document_file(item.name)
-    else:
-        raise ArchiveError(f"{item.path} is of a kind that is not known here")
+    """Itself, when it can be one. Raises BMADError, ValueError or TypeError."""
+    if tuple(map(type, item)) != _ITEM:
+        raise TypeError(f"{MANIFEST} is not as a backup has it")
+    if item.path != path_of(item.kind, item.name):
+        raise ArchiveError(f"{item.path} is not where {item.name} would be")
     return item
 
 
-def _revision_line(revision: Revision, text: str) -> bytes:
-    fields = {name: getattr(revision, name) for name in _REVISION if name != "text"}
-    return seal(json.dumps({**fields, "author": dict(revision.author), "text": text}))
-
-
-def _revision(fields: Any) -> tuple[Revision, str]:
-    if not isinstance(fields, dict) or list(fields) != list(_REVISION):
-        raise BadLine("it is no revision")
-    if any(type(fields[name]) is not kind for name, kind in _REVISION.items()):
-        raise BadLine("it is no revision")
-    text = fields.pop("text")
-    return Revision(**fields), text
+def path_of(kind: str, name: str) -> str:
+    """Where an archive holds a scope or a document. Raises InvalidName, or ArchiveError."""
+    if kind == "memory":
+        place = parse_scope(name)
+        return f"memory/{place.folder}/{place.file}"
+    if kind == "document":
+        document_file(name)  # or it is no name
+        return f"documents/{name}.jsonl"
+    raise ArchiveError(f"there is no kind {kind!r} of what is kept")
 
 
 @contextmanager
 def _told(item: Item, number: int) -> Iterator[None]:
     try:
         yield
-    except (BadLine, BMADError) as error:
+    except BadLine as error:
         raise ArchiveError(f"{item.path}, line {number}: {error}") from error
 
 

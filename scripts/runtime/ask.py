@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .budget import Budget, Payer, estimate
 from .context import FlowContext
@@ -23,6 +23,9 @@ from .runner import Record, Ticket
 from .template import Outline
 from .tool import Tool
 from .waiting import within
+
+if TYPE_CHECKING:
+    from .tracing.tracing import Tracing
 
 MAX_TOOL_ROUNDS: Final = 10
 MAX_OUTCOME_ROUNDS: Final = 3
@@ -269,7 +272,10 @@ class Conversation:
                 call: Coroutine[Any, Any, ModelReply] = self._streamed(model, request)
             else:
                 call = model.complete(request)
-            reply = await within(self.timeout, call, self._late)
+            call = within(self.timeout, call, self._late)
+            if context.services.tracing is not None:
+                call = self._traced(context.services.tracing, model, request, call)
+            reply = await call
         except BaseException as error:
             lane.leave(error)
             raise
@@ -279,7 +285,15 @@ class Conversation:
     def _send(self, model: Model, request: ModelRequest) -> Coroutine[Any, Any, ModelReply]:
         is_seen = self.context.runner.streaming
         call = self._streamed(model, request) if is_seen else model.complete(request)
-        return within(self.timeout, call, self._late)
+        call = within(self.timeout, call, self._late)
+        tracing = self.context.services.tracing
+        return call if tracing is None else self._traced(tracing, model, request, call)
+
+    def _traced(
+        self, tracing: Tracing, model: Model, request: ModelRequest, call: Awaitable[ModelReply]
+    ) -> Coroutine[Any, Any, ModelReply]:
+        is_seen = self.context.runner.streaming
+        return tracing.chat(model, request, call, item=self.item, streaming=is_seen)
 
     def _late(self) -> ModelTimeout:
         return ModelTimeout(

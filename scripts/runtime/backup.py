@@ -67,10 +67,10 @@ async def restore(stores: Stores, path: Path, tell: Tell) -> Archive:
         for number, item in enumerate(items, 1):
             tell("restoring", number, len(items))
             if item.kind == "memory":
-                entries = await asyncio.to_thread(reader.writes, item)
+                entries = await asyncio.to_thread(list, reader.writes(item))
                 await stores.memory.load(item.name, entries)
             else:
-                revisions = await asyncio.to_thread(reader.revisions, item)
+                revisions = await asyncio.to_thread(list, reader.revisions(item))
                 await stores.documents.load(item.name, revisions)
         restoring.end(stores.folder)
         return reader.archive

@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from . import __version__
+
 MISUSE: Final = 2
 INTERRUPTED: Final = 130
 _TREE: Final = Path(__file__).resolve().parent.parent
@@ -56,6 +58,10 @@ def _parser(package: str) -> argparse.ArgumentParser:
         prog=f"python -m {package}",
         description="Serve the compiled agents over HTTP.",
         epilog="Settings: config/runtime.yaml and the environment (PORT, BMAD_API_KEYS, …).",
+    )
+    version = f"{package}, written by bmad2pf {__version__}"
+    parser.add_argument(
+        "--version", action="version", version=version, help="show the version and exit"
     )
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", help="serve (what happens without a command)")

@@ -45,6 +45,17 @@ VARIABLES: Final = (
     Variable("HOST", ("server", "host")),
     Variable("PORT", ("server", "port"), number=True),
     Variable("TESTING", ("testing",)),
+    Variable("OTEL_SDK_DISABLED", ("tracing", "disabled")),
+    Variable("OTEL_SERVICE_NAME", ("tracing", "service_name")),
+    Variable("OTEL_TRACES_EXPORTER", ("tracing", "exporter")),
+    Variable("OTEL_TRACES_SAMPLER", ("tracing", "sampler")),
+    Variable("OTEL_TRACES_SAMPLER_ARG", ("tracing", "ratio")),
+    Variable("OTEL_EXPORTER_OTLP_ENDPOINT", ("tracing", "endpoint")),
+    Variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ("tracing", "traces_endpoint")),
+    Variable("OTEL_EXPORTER_OTLP_HEADERS", ("tracing", "headers")),
+    Variable("OTEL_EXPORTER_OTLP_TRACES_HEADERS", ("tracing", "traces_headers")),
+    Variable("OTEL_EXPORTER_OTLP_PROTOCOL", ("tracing", "protocol")),
+    Variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", ("tracing", "traces_protocol")),
 )
 _WORDS: Final = ("LOG_LEVEL", "BMAD_AUTH", "BMAD_METRICS", "LLM_PROVIDER", "MEMORY_BACKEND")
 NAMES: Final = tuple(variable.name for variable in VARIABLES)

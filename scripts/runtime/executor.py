@@ -15,6 +15,7 @@ from .continuing import Course, course, reads_documents
 from .errors import BMADError, Conflict, NotFound, RunError, RunTimeout
 from .events import EventLog
 from .flow import AnyFlow, Flow
+from .keeping import Keeping
 from .node import AgentNode
 from .rework import Rework
 from .run import Run, RunRequest
@@ -50,6 +51,8 @@ class Executor:
         self._sources = sources or {}
         self._running: dict[str, Run] = {}
         self._readers: dict[str, bool] = {}
+        saved = services.settings.documents.save_outputs
+        self._keeping = None if services.documents is None else Keeping(saved)
 
     @property
     def active(self) -> int:
@@ -64,13 +67,16 @@ class Executor:
     def start(self, request: RunRequest) -> Run:
         """A run that has begun. Must be called on the event loop.
 
-        Raises NotFound for an unknown flow or agent, Conflict for a twin that is running
+        Raises NotFound for an unknown flow or agent, InvalidName for a story's id that is too
+        long for the names of its documents, Conflict for a twin that is running
         (`run_in_progress`), while the service stops (`draining`) or for a decision that nobody
         waits for (`no_pending_gate`), SourcesChanged, DecisionError and StoreError.
         """
         if self.draining:
             raise Conflict("the service is stopping", what="service", code="draining", status=503)
         flow, graph = self._graph(request)
+        if self._keeping is not None:
+            self._keeping.check(request, graph)
         identity = request.identity
         if identity in self._running:
             raise Conflict(

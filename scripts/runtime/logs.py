@@ -25,6 +25,7 @@ from .events import Event
 
 ROOT: Final = __package__ or "runtime"  # what every getLogger(__name__) of the runtime is under
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+TRACE_ID: ContextVar[str | None] = ContextVar("trace_id", default=None)  # 32 hex digits
 
 _log = logging.getLogger(f"{ROOT}.run")
 _FIELDS: Final = ("agent", "story_id", "run_id", "duration_ms")
@@ -62,6 +63,7 @@ class JSONFormatter(logging.Formatter):
         line |= {field: facts.get(field) for field in _FIELDS}
         line["message"] = record.getMessage()
         line["request_id"] = facts.get("request_id") or REQUEST_ID.get()
+        line["trace_id"] = TRACE_ID.get()
         line |= {key: value for key, value in facts.items() if key not in line}
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = describe(record.exc_info[1])

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from .clock import now
-from .errors import StoreError
+from .stores.files import store_fault
 
 MARK: Final = ".restore"
 
 
 def begin(folder: Path, archive: str) -> None:
-    """`folder` is that of memory; it is made if need be. Raises StoreError."""
+    """`folder` is that of memory; it is made if need be. Raises StoreError.
+
+    Where there is no room for a mark, none appears, and an earlier one stays.
+    """
     text = json.dumps({"archive": archive, "began": now()})
+    new = folder / f"{MARK}.{os.getpid()}.tmp"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / MARK).write_text(f"{text}\n", "utf-8")
+        try:
+            new.write_text(f"{text}\n", "utf-8")
+            new.replace(folder / MARK)
+        finally:
+            new.unlink(missing_ok=True)
     except OSError as error:
-        message = f"{folder} cannot be written: {error.strerror}"
-        raise StoreError(message, store="memory") from error
+        raise store_fault(error, store="memory", done="written") from error
 
 
 def end(folder: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from .rework import Rework
 from .runner import Decision, Record
 from .stores.runs import HELD, Done, RunRecord, end_line, step_line
 
+_log = logging.getLogger(__name__)
 _seq = attrgetter("seq")
 
 OnChange = Literal["restart", "continue"]
@@ -88,6 +89,7 @@ class Run:
         self.http_status = 200
         self.task: asyncio.Task[None] | None = None
         self._answer: dict[str, Any] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self._reason = "the run was cancelled"
         self._fault: BMADError | None = None
 
@@ -115,10 +117,9 @@ class Run:
 
     async def wait(self) -> dict[str, Any]:
         """The JSON answer, at the end. Cancelling the waiter leaves the run alone."""
-        task = self.task
-        if task is not None and not task.done():
-            over = task.get_loop().create_future()
-            task.add_done_callback(partial(_tell, over))
+        if self._answer is None:
+            over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(over)
             await over
         return self.answer()
 
@@ -140,17 +141,28 @@ class Run:
 
     def end(self, type: str, data: Mapping[str, Any], http_status: int = 200) -> None:
         """Keep how it ended, then write the last event, which carries the answer."""
-        self.http_status = http_status
         events, now = self.log.events, time.time()
         since = bisect_right(events, self.since, key=_seq) if self.since else 0
-        self._answer = answer(self.run_id, events, type, data, since=since, ended=now)
         try:
             if type == "run.completed":
                 self.record.succeed(self._done(events, now))
             else:
                 self.record.end(end_line(self.log.seq + 1, now, type, data, events[since:]))
+        except BMADError as error:
+            _log.warning("how a run ended is not kept: %s", error.message)
+            if type == "run.pending":  # whoever heard that would wait for what nobody goes on with
+                type, data, http_status = "run.failed", {"error": error_json(error)}, error.status
         finally:  # whatever a store does: who follows hears of the end
+            self.http_status = http_status
+            self._answer = answer(self.run_id, events, type, data, since=since, ended=now)
             self.log.append(type, None, {"answer": self._answer})
+            self._tell()
+
+    def _tell(self) -> None:
+        """Those who wait for the end."""
+        for over in self._waiting:
+            if not over.done():
+                over.set_result(None)
 
     def _done(self, events: Sequence[Event], now: float) -> Done | None:
         if self._sources is None:
@@ -168,8 +180,3 @@ class Run:
         error = RunError(self._reason)
         error.code, error.status = "cancelled", 503
         self.end("run.cancelled", {"error": error_json(error)}, error.status)
-
-
-def _tell(over: asyncio.Future[None], task: asyncio.Task[None]) -> None:
-    if not over.done():
-        over.set_result(None)

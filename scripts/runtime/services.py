@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .assets import Assets
 from .lanes import Lanes
@@ -17,12 +18,16 @@ from .settings import Settings
 from .stores.protocol import DocumentStore, MemoryStore
 from .tool import Tool
 
+if TYPE_CHECKING:
+    from .tracing.tracing import Tracing
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """Shared by all runs of a process. Without stores nothing outlives the run.
 
     `model` is the default one; `models` finds it, and those that agents ask for by name.
+    `tracing` is there when spans are wanted.
     """
 
     model: Model = field(default_factory=MockLLM)
@@ -30,6 +35,7 @@ class Services:
     documents: DocumentStore | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    tracing: Tracing | None = None
     assets: Assets = field(default_factory=lambda: Assets(Path("assets")))
     models: Models = field(init=False)
     lanes: Lanes = field(init=False)
@@ -58,3 +64,5 @@ class Services:
             await self.recall.close()
         if self.memory is not None:
             await self.memory.close()
+        if self.tracing is not None:
+            await self.tracing.close()

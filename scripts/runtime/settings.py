@@ -11,7 +11,18 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from .settingvalues import Key, Size, Text, Texts, Url, check_redis, one_of
+from .settingvalues import (
+    Headers,
+    Key,
+    Ratio,
+    Size,
+    Switch,
+    Text,
+    Texts,
+    Url,
+    check_redis,
+    one_of,
+)
 
 BACKENDS: Final = ("file", "redis")
 PROVIDERS: Final = ("openai", "openai-compatible", "anthropic", "google", "mock")
@@ -21,6 +32,7 @@ KEYS: Final[Mapping[str, str]] = {
     "anthropic": "ANTHROPIC_API_KEY",
     "google": "GEMINI_API_KEY",
 }
+_COLLECTOR: Final = "http://localhost:4318"
 OnMissingDoc = Literal["wait", "skip", "error"]
 
 
@@ -162,6 +174,45 @@ class Secrets(_Section):
     api_keys: SecretStr | None = None
 
 
+Sampler = Literal[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]
+
+
+class TracingSettings(_Section):
+    """Where spans go, in OpenTelemetry's own variables only; nowhere unless one of them says so.
+
+    `endpoint` is a collector's base URL, `traces_endpoint` a whole one; `ratio` is of `sampler`.
+    """
+
+    disabled: Switch = False
+    service_name: Text | None = None
+    exporter: Text | None = None
+    sampler: Sampler = "parentbased_always_on"
+    ratio: Ratio = 1.0
+    endpoint: Url | None = None
+    traces_endpoint: Url | None = None
+    headers: Headers | None = None
+    traces_headers: Headers | None = None
+    protocol: Text | None = None
+    traces_protocol: Text | None = None
+
+    @property
+    def url(self) -> str | None:
+        """Where spans are sent; None when nowhere."""
+        if self.disabled or self.exporter == "none":
+            return None
+        if self.traces_endpoint is not None:
+            return self.traces_endpoint
+        base = self.endpoint or (_COLLECTOR if self.exporter is not None else None)
+        return base and f"{base}/v1/traces"
+
+
 class Settings(_Section):
     """All settings; `root` is the folder that holds `generated/`.
 
@@ -176,6 +227,7 @@ class Settings(_Section):
     runs: RunSettings = RunSettings()
     server: ServerSettings = ServerSettings()
     secrets: Secrets = Secrets()
+    tracing: TracingSettings = TracingSettings()
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     testing: bool = False
     root: Path = Path()

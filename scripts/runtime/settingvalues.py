@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -14,6 +14,7 @@ from .redisurl import check_redis_url
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
 _CLASS = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SIZE = re.compile(r"([0-9]{1,12})\s*([A-Za-z]{0,3})")
 
 
@@ -67,8 +68,41 @@ def _check_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def parse_switch(value: object) -> object:
+    """`true` and `false`, in capitals too."""
+    words = {"true": True, "false": False}
+    return words.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def parse_ratio(value: object) -> object:
+    """A number that is written as text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _check_headers(value: SecretStr) -> SecretStr:
+    read_headers(value.get_secret_value())
+    return value
+
+
+def read_headers(text: str) -> dict[str, str]:
+    """`name=value,name=value`, values URL-encoded or plain. Raises ValueError, without the text."""
+    found = {}
+    for place, entry in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
+        name, equals, value = (part.strip() for part in entry.partition("="))
+        if not equals or not _TOKEN.fullmatch(name) or not unquote(value).isprintable():
+            raise ValueError(f"should be name=value,name=value; entry {place} is not")
+        found[name.lower()] = unquote(value)
+    return found
+
+
 Text = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_check_text)]
 Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Url = Annotated[Text, AfterValidator(_check_url)]
+Headers = Annotated[SecretStr, AfterValidator(_check_headers)]
+Ratio = Annotated[float, Field(ge=0, le=1), BeforeValidator(parse_ratio)]
+Switch = Annotated[bool, BeforeValidator(parse_switch)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]

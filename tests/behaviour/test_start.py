@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import __version__
 from tests.conftest import MakeProject, StartService
 from tests.process import clean_environment, free_port
 from tests.project import COMMAND, Project
@@ -74,6 +75,12 @@ def test_what_was_edited_or_lost_is_one_line_and_not_run(
     assert "generated is not what the compiler wrote" in done.stderr
     assert Path(path).stem in done.stderr
     assert path.startswith("runtime/errors") or "I ran" not in done.stdout
+
+
+def test_the_version_is_that_of_the_compiler_that_wrote_it(compiled: Project) -> None:
+    done = python(compiled.root, "-m", "generated", "--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"generated, written by bmad2pf {__version__}\n"
 
 
 @pytest.mark.parametrize("path", ["agents/analyst.py", "flows/default.py", "tools/naps.py"])

@@ -1,6 +1,7 @@
 """Writes what the compiler says now: `python -m tests.cases.refresh [case …]`, then read the diff.
 
-A case without errors gets `expected/`, one with findings `diagnostics.txt`.
+A case without errors gets `expected/`, one with findings `diagnostics.txt`; one that has
+`kept.txt` is compiled with `--keep-going`, and gets that instead of `expected/`.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ def refresh(name: str) -> None:
     (top / "diagnostics.txt").unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "generated"
-        done = walk.run(name, out)
+        done = walk.run(name, out, *(["--keep-going"] if walk.is_kept(name) else []))
         if done.returncode > 1:
             raise SystemExit(f"{name}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         found = walk.findings(done)
         if found:
             (top / "diagnostics.txt").write_text(found, encoding="utf-8")
-        if out.exists():
+        if walk.is_kept(name):
+            (top / walk.KEPT).write_text(walk.kept(out), encoding="utf-8")
+        elif out.exists():
             for path, data in walk.generated(out).items():
                 file = top / "expected" / path
                 file.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,8 @@ CASES = walk.names()
 
 
 WRITTEN = [name for name in CASES if walk.recorded(name)]
-REFUSED = sorted(set(CASES) - set(WRITTEN))
+KEPT = [name for name in CASES if walk.is_kept(name)]
+REFUSED = sorted(set(CASES) - set(WRITTEN) - set(KEPT))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -39,6 +40,17 @@ def test_files_are_those_recorded(name: str, tmp_path: Path) -> None:
     assert sorted(generated) == sorted(recorded)
     for path, data in recorded.items():
         assert generated[path].decode() == data.decode(), path
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_not_broken_is_kept(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "generated"
+    done = walk.run(name, out, "--keep-going")
+    assert walk.findings(done) == walk.recorded_findings(name)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert walk.kept(out) == (walk.FOLDER / name / walk.KEPT).read_text(encoding="utf-8")
+    places = [line for line in walk.findings(done).splitlines() if not line.startswith(" ")]
+    assert [line for line in places if not re.match(r"bmad/\S+:[1-9]\d*:\d+: ", line)] == []
 
 
 NEWER = (

@@ -1,10 +1,13 @@
 """What the compiler makes of a case: `bmad/` beside `expected/`, `diagnostics.txt`, or both.
 
-With `before/bmad/` that is compiled first, to the same place.
+With `before/bmad/` that is compiled first, to the same place. A case with `kept.txt` is compiled
+with `--keep-going`; it names the agents and flows that are there all the same.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +19,7 @@ FOLDER = Path(__file__).parent
 # The parts of a tree that differ from case to case; the rest has tests of its own.
 PARTS = ("agents", "flows", "graphs")
 REGISTRY = "tools/__init__.py"
+KEPT = "kept.txt"
 _WHERE_FROM = (b"# Generated from", b"%% Generated from")
 
 
@@ -67,6 +71,25 @@ def behaviour(out: Path) -> dict[str, list[bytes]]:
         for path in sorted(files)
         if path.is_file()
     }
+
+
+def is_kept(name: str) -> bool:
+    """Whether a case is about what is left of a broken project."""
+    return (FOLDER / name / KEPT).exists()
+
+
+def kept(out: Path) -> str:
+    """The agents and flows of a tree, a line each; empty without a tree."""
+    agents = (_id(path) for path in (out / "agents").glob("*.py"))
+    graphs = (json.loads(path.read_text("utf-8")) for path in (out / "graphs").glob("*.json"))
+    lines = [f"agent {found[1]}" for found in agents if found]
+    lines += [f"flow {graph['flow']}" for graph in graphs]
+    lines.sort()
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _id(path: Path) -> re.Match[str] | None:
+    return re.search(r'^    id = "([^"]+)"$', path.read_text("utf-8"), re.MULTILINE)
 
 
 def recorded(name: str) -> dict[str, bytes]:

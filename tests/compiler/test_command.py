@@ -230,7 +230,9 @@ def test_json_of_a_run_without_changes_is_the_same_object(made: Project) -> None
         (["watch", "--src", "x"], "bmad2pf: `watch` is not supported yet\n"),
         (["--bogus"], "--bogus"),
         (["--chekc"], "--check"),
-        (["bmad"], "bmad"),
+        (["bmad"], '"bmad" is no command; write --src bmad to compile that folder'),
+        (["impot", "x"], 'there is no command "impot"; did you mean "import"?'),
+        (["nothing-like-it"], 'there is no command "nothing-like-it" ('),
         (["--src"], "--src"),
     ],
 )

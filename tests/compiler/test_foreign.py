@@ -320,6 +320,44 @@ def test_tabs_become_blanks_where_they_must() -> None:
     assert codes(source.diagnostics) == ["BMAD601 src/a.md:2"]
 
 
+def test_aliases_are_what_their_anchors_hold() -> None:
+    source = tree({})
+    text = "a: &one {x: 1, y: 'on'}\nb: {<<: *one, x: 2}\nc: [*one, plain]\n"
+    root = lenient.mapping(source, "a.md", text, 5)
+    one = {"x": 1, "y": "on"}
+    assert to_data(root) == {"a": one, "b": {"x": 2, "y": "on"}, "c": [one, "plain"]}
+    assert codes(source.diagnostics) == ["BMAD601 src/a.md:5"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)),
+        "&a a: [*a]\nb: &b [*b]\n",
+        "a: !!python/object:os.system &x y\nb: *x\n",
+        "a: *nowhere\n",
+    ],
+)
+def test_aliases_that_stand_for_too_much_or_nothing_are_texts(text: str) -> None:
+    source = tree({})
+    text = text.replace("a1: &a1", "a0: &a0 [x]\na1: &a1", 1)
+    root = lenient.mapping(source, "a.md", text)
+    assert root is None or len(str(to_data(root))) < 5 * len(text)
+    assert {each.code for each in source.diagnostics} <= {"BMAD601", "BMAD604"}
+    assert len(source.diagnostics) > 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_called_by_its_name(encoding: str) -> None:
+    source = tree({**SMALL, ".bmad-core/agents/qa.md": PM.replace("pm", "qa").encode(encoding)})
+    draft = v4.read(source, source.diagnostics)
+    assert [agent.id for agent in draft.agents] == ["dev", "pm"]
+    told = [each for each in source.diagnostics if each.path.endswith("qa.md")]
+    assert [(each.code, each.line, each.message) for each in told] == [
+        ("BMAD602", 1, "the file is UTF-16, not UTF-8")
+    ]
+
+
 def test_markdown_that_goes_on_inside_the_block_is_cut_off() -> None:
     source = tree({})
     root = lenient.mapping(source, "a.md", "a: b\n\n## Then: prose\n\nMore: of: it\n")

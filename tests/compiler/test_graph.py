@@ -248,6 +248,23 @@ def test_a_step_may_be_called_start(tmp_path: Path) -> None:
     ]
 
 
+def test_what_may_be_skipped_is_dashed_and_says_why_in_short(tmp_path: Path) -> None:
+    steps = (
+        "[a, {agent: a, id: b, when: 'inputs.optional[\"b\"]'},"
+        ' {agent: a, id: c, when: \'inputs.conditions.late or results["a"].verdict == "fail"\'},'
+        ' {agent: a, id: d, when: \'inputs.depth == "full" and "x" in results.a\'}]'
+    )
+    project, _ = read(tmp_path, agents(a="") | flow_file(steps))
+    lines = graphs.mermaid(project.flows[0], project).replace("#34;", '"').splitlines()
+    assert lines[2:6] == [
+        '    s1["a"]',
+        '    s2["b<br/>by a<br/>optional"]',
+        '    s3["c<br/>by a<br/>when late<br/>or a.verdict == "fail""]',
+        '    s4["d<br/>by a<br/>when inputs.depth == "full"<br/>and "x" in results.a"]',
+    ]
+    assert lines[-2:] == ["    classDef maybe stroke-dasharray: 6 4", "    class s2,s3,s4 maybe"]
+
+
 def test_labels_are_escaped() -> None:
     text = graphs.escape('a"]; click x "javascript:1" <b> `#`\\')
     assert not set('"`<>[]\\') & set(text)

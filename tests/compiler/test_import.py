@@ -15,6 +15,8 @@ from scripts.compiler.importing import ImportOptions, import_project
 from tests.cases.walk import FOLDER, behaviour
 from tests.project import Project
 
+V4 = "```yaml\nagent: {id: b, title: B}\npersona: {role: Bee}\n```\n"
+
 
 def _tree(root: Path) -> dict[str, bytes]:
     return {
@@ -128,8 +130,14 @@ def test_the_report_names_every_construct_with_its_place(project: Project) -> No
 
 
 def test_misuse_is_said_in_a_line(project: Project) -> None:
+    (project.root / "file.md").write_text("Prose.\n", encoding="utf-8")
+    (project.root / "empty").mkdir()
+    Project(project.root).write({"agents/a.md": "---\nid: a\n---\nYou.\n"}, under="own")
     for words, said in (
         (["import"], "SRC"),
+        (["import", "file.md"], '"file.md" is not a folder'),
+        (["import", "empty"], '"empty" holds no agents in a form that is known'),
+        (["import", "own"], '"own" is native already; compile it: bmad2pf --src own'),
         (["import", "nowhere"], '"nowhere" does not exist'),
         (["import", "theirs", "--to", "theirs"], "is the tree that is imported"),
         (["import", "theirs", "--output-format", "xml"], '"xml" is not a format'),
@@ -138,6 +146,14 @@ def test_misuse_is_said_in_a_line(project: Project) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_what_is_native_already_is_told_so(project: Project) -> None:
+    project.write({"agents/a.md": "---\nid: a\n---\nYou.\n", "agents/b.md": V4}, under="own")
+    done = project.compile("import", "own", "--report", "--to", "new")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "own/agents/a.md:1: left file agents/a.md: it is native already" in done.stdout
+    assert [path.name for path in (project.root / "new" / "agents").iterdir()] == ["b.md"]
 
 
 def test_help_is_worth_reading(project: Project) -> None:

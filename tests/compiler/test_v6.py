@@ -209,6 +209,13 @@ def test_sections_for_a_person_go_with_what_stands_below_them() -> None:
     assert (text, dropped) == ("# A\n\nkeep\n\n## Work\n\ngo", 1)
 
 
+def test_conventions_are_left_out_where_they_only_say_where_names_lead() -> None:
+    lines = "## Conventions\n\n- Bare paths resolve from here.\n- `{x}` resolves to a folder.\n"
+    assert without(f"# A\n{lines}\n## B\n\ngo") == ("# A\n## B\n\ngo", 1)
+    kept = without(f"# A\n{lines}- Be brief.\n\n## B\n\ngo")
+    assert kept == ("# A\n## Conventions\n\n- Be brief.\n\n## B\n\ngo", 0)
+
+
 # -- paths and documents
 
 
@@ -218,6 +225,18 @@ def test_names_lead_to_files_wherever_the_project_was_installed() -> None:
     assert paths.find("./plan.md", "src/bmm/a") == "src/bmm/a/plan.md"
     assert paths.find("../../../top.md", "src/bmm/a") == "top.md"
     assert paths.find("../../../../top.md", "src/bmm/a") is None
+
+
+def test_a_bare_name_means_a_file_of_the_same_skill() -> None:
+    paths = Paths(
+        tree({"s/a/SKILL.md": "", "s/b/check.md": "", "s/b/c/d.md": "", "s/a/e/f.md": ""})
+    )
+    assert paths.mentioned("check.md", "s/a/SKILL.md", "s/a") is None
+    assert paths.mentioned("c/d.md", "s/a/SKILL.md", "s/a") is None
+    assert paths.mentioned("f.md", "s/a/SKILL.md", "s/a") == "s/a/e/f.md"
+    assert paths.mentioned("../b/check.md", "s/a/SKILL.md", "s/a") == "s/b/check.md"
+    assert paths.mentioned("{project-root}/_bmad/check.md", "s/a/x.md", "s/a") == "s/b/check.md"
+    assert paths.mentioned("check.md", "s/b/SKILL.md", "s/b") == "s/b/check.md"
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "~/x.md", "C:\\x.md", "../x.md", "a/../../x.md"])
@@ -279,7 +298,9 @@ def test_step_files_are_steps_of_whoever_has_the_workflow_on_the_menu() -> None:
         ("keeper", "step-02-b"),
     ]
     assert flow.steps[1].keys["task"] == ["shop-plan/SKILL.md", "shop-plan/steps/step-02-b.md"]
-    assert [step.keys.get("creates") for step in flow.steps] == [None, "plan.md"]
+    assert [step.keys.get("creates") for step in flow.steps] == ["plan.md", "plan.md"]
+    assert [step.keys.get("requires") for step in flow.steps] == [None, ["plan.md"]]
+    assert "as the steps before left it" in flow.steps[1].keys["note"]
     buy = next(flow for flow in draft.flows if flow.name == "shop-buy")
     assert (buy.steps[0].keys["agent"], buy.steps[0].keys["reads"]) == ("shop-buy", ["plan.md"])
 
@@ -290,11 +311,44 @@ def test_settings_that_are_more_than_a_text_are_told_to_each_step() -> None:
     files = {"s/shop-buy/SKILL.md": SHOP["s/shop-buy/SKILL.md"] + said}
     draft, _ = drafted({**SHOP, **files, "s/shop-buy/customize.toml": own})
     flow = next(flow for flow in draft.flows if flow.name == "shop-buy")
-    assert "motto: Rye first." in flow.steps[0].keys["note"]
-    assert "tasters:\n  - name: Bo" in flow.steps[0].keys["note"]
-    assert "rounds" not in flow.steps[0].keys["note"], "the text says it"
+    assert flow.steps[0].keys["data"] == "shop-buy/settings.yaml"
+    settings = draft.files["data/shop-buy/settings.yaml"].data.decode()
+    assert settings == "motto: Rye first.\ntasters:\n  - name: Bo\n", "the text says the rounds"
+    command = next(a for a in draft.agents if a.id == "keeper").keys["commands"][0]["PL"]
+    assert "data" not in command, "the settings are of another skill"
     text = draft.files["tasks/shop-buy/SKILL.md"].data.decode()
     assert "Ask each of what stands under tasters in the settings, at most 3 times." in text
+
+
+def test_a_skill_that_forwards_is_the_others_steps_told_its_own_text() -> None:
+    old = (
+        "---\nname: shop-old\ndescription: 'Deprecated - forwards to shop-plan.'\n---\nRye only.\n"
+    )
+    draft, _ = drafted({**SHOP, "s/shop-old/SKILL.md": old})
+    flows = {flow.name: flow.steps for flow in draft.flows}
+    for step, same in zip(flows["shop-old"], flows["shop-plan"], strict=True):
+        assert step.keys["note"] == f"Rye only.\n\n{same.keys['note']}"
+        assert step.keys | {"note": ""} == same.keys | {"note": ""}
+    assert "tasks/shop-old/SKILL.md" not in draft.files
+
+
+def test_skills_that_forward_to_each_other_stay_what_they_are() -> None:
+    old = "---\nname: {}\ndescription: 'Deprecated, forwards to {}.'\n---\nRye only.\n"
+    files = {"s/a-a/SKILL.md": old.format("a-a", "b-b"), "s/b-b/SKILL.md": old.format("b-b", "a-a")}
+    draft, _ = drafted(SHOP | files)
+    flows = {flow.name: flow.steps for flow in draft.flows}
+    assert [step.keys["agent"] for step in (*flows["a-a"], *flows["b-b"])] == ["a-a", "b-b"]
+
+
+def test_a_step_files_front_matter_fills_its_text() -> None:
+    step = (
+        "---\nname: two\nlist: '{project-root}/s/shop-plan/rye.csv'\nnone: ''\n---\n"
+        "Two {name} {list} {none}.\n"
+    )
+    files = {"s/shop-plan/steps/step-02-b.md": step, "s/shop-plan/rye.csv": "rye\n"}
+    draft, _ = drafted(SHOP | files)
+    text = draft.files["tasks/shop-plan/steps/step-02-b.md"].data.decode()
+    assert text == "Two {name} data/shop-plan/rye.csv {none}.\n"
 
 
 def test_the_order_of_files_does_not_matter() -> None:

@@ -1,9 +1,9 @@
 """Compactions that are killed at every step, and beside writers of other processes.
 
-python -m tests.faults.compactions FOLDER steps|careless|beside COUNT
+python -m tests.faults.compactions FOLDER steps|careless|forgetful|beside|hasty COUNT
 
-`careless` is a compaction that is wrong on purpose: it writes over the file itself. Prints one
-JSON object.
+Three are wrong on purpose: `careless` writes over the file itself, `forgetful` leaves out what was
+written since it began; `hasty` is one beside writers that does not lock. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -72,6 +72,25 @@ def carelessly(path: Path, journal: Journal) -> None:
         os.write(descriptor, data[offset : offset + length + 1])
     os.write(descriptor, data[journal.end :])
     os.close(descriptor)
+
+
+def forgetfully(path: Path, journal: Journal) -> None:
+    assert journal.identity is not None
+    compact(path, journal.identity, journal.index.plan()(), path.stat().st_size)
+
+
+def hastily(path: Path, history: int) -> int:
+    """A new file in the place of the old one, whoever writes meanwhile."""
+    journal = Journal(path, SCOPE, history)
+    while not journal.refresh():
+        pass
+    data = path.read_bytes()
+    kept = [data[start : start + length + 1] for start, length in journal.index.plan()()]
+    journal.close()
+    new = path.with_name("hasty.tmp")
+    new.write_bytes(b"".join(kept))
+    new.replace(path)
+    return len(data)
 
 
 def die_at(step: int) -> None:
@@ -156,7 +175,9 @@ def write_many(folder: Path, name: str, count: int) -> None:
     asyncio.run(run())
 
 
-def beside(folder: Path, count: int) -> dict[str, Any]:
+def beside(
+    folder: Path, count: int, smaller: Callable[[Path, int], int] = compact_now
+) -> dict[str, Any]:
     """Writers that compact by themselves, and one process that does nothing else."""
     path = folder / "shared" / "all.jsonl"
     put(folder, range(1))
@@ -167,7 +188,7 @@ def beside(folder: Path, count: int) -> dict[str, Any]:
 
     def compact_on(say: Say) -> None:
         while True:
-            if compact_now(path, HISTORY):
+            if smaller(path, HISTORY):
                 say("compacted")
 
     compacting = Child(compact_on)
@@ -187,14 +208,20 @@ def beside(folder: Path, count: int) -> dict[str, Any]:
     }
 
 
+STEPS: dict[str, Compaction] = {
+    "steps": properly,
+    "careless": carelessly,
+    "forgetful": forgetfully,
+}
+BESIDE = {"beside": compact_now, "hasty": hastily}
+
+
 def main() -> None:
     folder, kind, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     logging.disable()
-    signal.alarm(300)
-    if kind == "beside":
-        result = beside(folder, count)
-    else:
-        result = steps(folder, properly if kind == "steps" else carelessly)
+    signal.alarm(300 + count // 20)
+    smaller = BESIDE.get(kind)
+    result = beside(folder, count, smaller) if smaller else steps(folder, STEPS[kind])
     sys.stdout.write(json.dumps(result))
 
 

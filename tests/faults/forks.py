@@ -9,8 +9,10 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from tests.faults.rounds import ROUNDS
+
 PAGE = 4096
-SECONDS = 60  # none of them outlives its parent by more
+SECONDS = 60 * ROUNDS  # none of them outlives its parent by more
 
 
 class Child:

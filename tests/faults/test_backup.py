@@ -14,20 +14,18 @@ from typing import Any
 
 import pytest
 
-from scripts.runtime.archive import Archive
+from scripts.runtime.archive import Archive, read_archive
 from scripts.runtime.backup import Stores, back_up, check, restore
-from scripts.runtime.errors import ArchiveError, BMADError, StoreError
-from scripts.runtime.restoring import MARK, unfinished
+from scripts.runtime.errors import ArchiveError, StoreError
+from scripts.runtime.restoring import MARK, begin, unfinished
 from scripts.runtime.settings import RedisSettings
 from scripts.runtime.stores.documents import FileDocuments
-from scripts.runtime.stores.index import HISTORY
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.record import seal
 from scripts.runtime.stores.redismemory import RedisMemory
+from tests.faults.disk import file_size_limit
 from tests.faults.rounds import ROUNDS
-from tests.faults.test_store_memory import file_size_limit
-from tests.faults.writer import SCOPE, value
-from tests.faults.writers import ROOT, writers
+from tests.faults.writers import ROOT
 from tests.process import free_port
 
 SCOPES = ("analyst:S-1", "analyst:S_1", "critic:S-1", "shared:product", "analyst:" + "x" * 100)
@@ -186,21 +184,6 @@ def test_a_file_that_was_written_anew_is_not_what_the_manifest_names(
     assert not (tmp_path / "in").exists()
 
 
-def test_an_archive_that_names_places_outside_is_refused(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
-) -> None:
-    for old, new in ((b'"shared:product"', b'"shared:../../x"'), (b'"note.0"', b'"../../x"')):
-        path = tmp_path / "a.zip"
-        with zipfile.ZipFile(saved[0]) as source, zipfile.ZipFile(path, "w") as target:
-            for name in source.namelist():
-                data = source.read(name)
-                target.writestr(name, data.replace(old, new) if name == "backup.json" else data)
-        with pytest.raises(BMADError):
-            restored(tmp_path / "in", path)
-        path.unlink()
-    assert not (tmp_path / "in").exists()
-
-
 def test_an_archive_of_another_format_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as target:
@@ -239,6 +222,25 @@ def test_a_restore_without_room_says_so_and_can_be_done_again(
     assert unfinished(tmp_path / "memory") is None
 
 
+def test_where_there_is_no_room_for_a_mark_nothing_has_begun(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    folder = tmp_path / "memory"
+    for earlier in (None, "the restore of old.zip"):
+        if earlier:
+            begin(folder, "old.zip")
+        with file_size_limit(0), pytest.raises(StoreError) as caught:
+            restored(tmp_path, saved[0])
+        assert caught.value.status in (503, 507)
+        with file_size_limit(0), pytest.raises(StoreError) as caught:
+            begin(folder, "new.zip")
+        assert caught.value.status == 507
+        told = unfinished(folder)
+        assert (told or "").startswith(earlier or "") is True
+        assert (told is None) is (earlier is None)
+        assert [path.name for path in folder.iterdir()] == ([MARK] if earlier else [])
+
+
 def test_a_restore_into_a_store_that_is_not_there_has_not_begun(
     tmp_path: Path, saved: tuple[Path, dict[str, Any]]
 ) -> None:
@@ -268,6 +270,33 @@ using(Path(sys.argv[1]), lambda stores: restore(stores, Path(sys.argv[2]), tell)
 """
 
 
+def neither(
+    now: dict[str, Any], before: dict[str, Any], there: dict[str, Any], after: int
+) -> list[str]:
+    """What is neither as it was nor as it shall be, when `after` of them were restored."""
+    wrong = [name for name in before if now.get(name) not in (before[name], there[name])]
+    new = [name for name in now if now[name] == there[name]]
+    return wrong if len(new) == after else [*wrong, f"{len(new)} instead of {after} are restored"]
+
+
+def test_a_restore_that_mixes_old_and_new_is_found_out(
+    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+) -> None:
+    """The planted fault: it adds to what is there, one write after another."""
+    archive, there = saved
+    fill(tmp_path, "new", writes=20)
+    before = contents(tmp_path)
+
+    async def naive(stores: Stores) -> None:
+        with read_archive(archive) as reader:
+            for item in reader.archive.items[:3]:
+                for each in reader.writes(item):
+                    await stores.memory.put(item.name, each.key, each.value)
+
+    using(tmp_path, naive)
+    assert len(neither(contents(tmp_path), before, there, 3)) == 4
+
+
 @pytest.mark.parametrize("after", [0, 3, 7])
 def test_a_killed_restore_leaves_the_old_or_the_new_and_says_so(
     tmp_path: Path, saved: tuple[Path, dict[str, Any]], after: int
@@ -277,37 +306,8 @@ def test_a_killed_restore_leaves_the_old_or_the_new_and_says_so(
     before = contents(tmp_path)
     command = [sys.executable, "-c", RESTORE, str(tmp_path), str(archive), str(after)]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
-    now = contents(tmp_path)
-    assert now.keys() == before.keys()
-    new = [name for name in now if now[name] == there[name]]
-    assert len(new) == after
-    assert all(now[name] == before[name] for name in now if name not in new)
+    assert neither(contents(tmp_path), before, there, after) == []
     assert "did not end" in (unfinished(tmp_path / "memory") or "")
     restored(tmp_path, archive)
     assert contents(tmp_path) == there
     assert not (tmp_path / "memory" / MARK).exists()
-
-
-def test_of_writers_at_work_all_that_was_acknowledged_before_is_in(tmp_path: Path) -> None:
-    """And up to one moment nothing is missing, of as many writes as a compaction keeps."""
-    root = tmp_path / "root"
-    with writers(root / "memory", "memory", number=3, size=300) as running:
-        for round_ in range(3 * ROUNDS):
-            for writer in running:
-                writer.wait_for(40)
-            before = {writer.name: writer.last for writer in running}
-            path = tmp_path / f"{round_}.zip"
-            backed_up(root, path)
-            copy = tmp_path / f"copy-{round_}"
-            restored(copy, path)
-            seq, writes = using(copy, lambda stores: stores.memory.dump(SCOPE))
-            kept = writes[-HISTORY:]
-            assert [write.seq for write in kept] == list(range(seq - len(kept) + 1, seq + 1))
-            for name, last in before.items():
-                own = [each for each in writes if each.key == name]
-                assert int(own[-1].value.split(":")[1]) >= last
-                numbers = [int(each.value.split(":")[1]) for each in kept if each.key == name]
-                assert numbers == [numbers[0] + place for place in range(len(numbers))]
-                assert {each.value for each in own} == {
-                    value(name, int(each.value.split(":")[1]), 300) for each in own
-                }

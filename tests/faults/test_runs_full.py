@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from scripts.runtime.errors import Conflict
 from scripts.runtime.executor import Executor
 from scripts.runtime.flow import AnyFlow, Flow
+from scripts.runtime.gate import Gate
+from scripts.runtime.runner import Decision
 from scripts.runtime.services import Services
 from scripts.runtime.stores.record import unseal
-from scripts.runtime.stores.runfile import FileRuns
-from tests.faults.test_store_memory import file_size_limit
+from scripts.runtime.stores.runfile import FileRuns, RunFile
+from tests.faults.disk import file_size_limit
 from tests.runtime.agents import Scripted, agent, chain, request
 
 STEPS = ("one", "two", "three", "four")
@@ -76,3 +81,54 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     status, answer, asked = attempt(tmp_path / "runs", "commit", streamed=False)
     assert (status, answer["error"]["code"]) == (500, "store_failed")
     assert len(asked) <= 1
+
+
+def gated() -> AnyFlow:
+    gate = Gate("sign_off", question="Good?", actions=("yes", "no"))
+    return chain(agent("one")(), gate, agent("two")())
+
+
+def ask(folder: Path, decision: Decision | None) -> tuple[int, dict[str, Any]]:
+    async def main() -> tuple[int, dict[str, Any]]:
+        model = Scripted({"one": "one", "two": "two"})
+        runs = FileRuns(folder)
+        flows = Executor(Services(model=model), {"default": Flow("default", gated)}, (), runs)
+        try:
+            run = flows.start(request(decision=decision))
+        except Conflict as error:
+            return error.status, {}
+        answer = await run.wait()
+        return run.http_status, answer
+
+    return asyncio.run(main())
+
+
+def is_good(folder: Path, status: int, answer: dict[str, Any]) -> bool:
+    """What was called pending goes on; anything else was said to have no room."""
+    if answer["status"] != "pending":
+        return (status, answer["error"]["code"]) == (507, "store_failed")
+    status, later = ask(folder, Decision("sign_off", "yes"))
+    return (status, later.get("status")) == (200, "success")
+
+
+@pytest.mark.parametrize("size", [0, 100, 500])
+def test_a_run_that_nobody_could_go_on_with_is_not_pending(tmp_path: Path, size: int) -> None:
+    with file_size_limit(size):
+        status, answer = ask(tmp_path / "runs", None)
+    assert status == 507
+    assert is_good(tmp_path / "runs", status, answer)
+    assert is_good(tmp_path / "runs", *ask(tmp_path / "runs", None))
+
+
+def test_one_that_looks_away_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted fault: what came of a write is not looked at."""
+
+    def careless(record: RunFile, data: bytes) -> None:
+        with suppress(OSError):
+            os.write(record._fd, data)
+
+    monkeypatch.setattr(RunFile, "_append", careless)
+    with file_size_limit(100):
+        status, answer = ask(tmp_path / "runs", None)
+    assert (status, answer["status"]) == (200, "pending")
+    assert not is_good(tmp_path / "runs", status, answer)

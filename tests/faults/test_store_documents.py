@@ -17,23 +17,32 @@ import pytest
 
 from scripts.runtime.errors import StoreError
 from scripts.runtime.stores.documents import FileDocuments
+from tests.faults.disk import file_size_limit
 from tests.faults.document_kills import faults
 from tests.faults.rounds import ROUNDS
-from tests.faults.test_store_memory import file_size_limit
 from tests.faults.writer import value
 from tests.faults.writers import ROOT
 
 
 @pytest.mark.parametrize("size", [200, 100_000])
 def test_killed_writers_lose_nothing_and_leave_nothing_half(tmp_path: Path, size: int) -> None:
-    """In a process of its own, which can fork. A campaign takes more of them."""
-    command = [sys.executable, "-m", "tests.faults.document_kills"]
-    command += [str(tmp_path), str(50 * ROUNDS), str(size)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = killed(tmp_path, 50 * ROUNDS, size, "none")
     assert found["faults"] == []
     assert found["revisions"] >= 50, "they have written something"
+
+
+def test_a_writer_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
+    assert killed(tmp_path, 20, 100_000, "in_place")["faults"] != []
+
+
+def killed(folder: Path, kills: int, size: int, fault: str) -> dict[str, Any]:
+    """What is found behind so many kills: in a process of its own, which can fork."""
+    command = [sys.executable, "-m", "tests.faults.document_kills"]
+    command += [str(folder), str(kills), str(size), fault]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 class TestDetectors:
@@ -96,7 +105,7 @@ class TestDetectors:
 def full_at(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the `place`-th of what a write asks of the disk fail."""
     asked = itertools.count()
-    for name in ("write", "replace", "utime", "fsync"):
+    for name in ("write", "replace", "utime", "fsync", "fdatasync"):
         real = getattr(os, name)
 
         def call(*arguments: Any, real: Any = real, **options: Any) -> Any:

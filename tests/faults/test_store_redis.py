@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -50,14 +51,6 @@ def server(shared: RedisServer) -> RedisServer:
 def mortal(tmp_path: Path) -> Iterator[RedisServer]:
     """A server for tests that kill it."""
     with redis_server(tmp_path / "redis") as running:
-        yield running
-
-
-@pytest.fixture
-def durable(tmp_path: Path) -> Iterator[RedisServer]:
-    """The same, which keeps on the disk what it acknowledges."""
-    options = ("--appendonly", "yes", "--appendfsync", "always")
-    with redis_server(tmp_path / "redis", *options) as running:
         yield running
 
 
@@ -242,6 +235,24 @@ class TestRefusals:
                 assert (await store.put(SCOPE, "k", 3)).seq == 2
 
         run(use())
+
+    def test_a_cluster_is_told_before_anything_is_lost(self, tmp_path: Path) -> None:
+        """One that has lost its slots, and one that takes writes of one key at a time."""
+
+        async def use(server: RedisServer, says: str) -> None:
+            async with opened(server.settings()) as store:
+                for call in (store.put(SCOPE, "k", 1), store.delete(SCOPE, "k"), store.check()):
+                    error = await refused(call)
+                    assert (error.status, error.message) == (503, f"Redis is part of a {says}")
+
+        options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+        with redis_server(tmp_path, *options) as server:
+            run(use(server, "cluster that is down"))
+            with server.client() as client:
+                client.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
+                while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+                    time.sleep(0.001)
+            run(use(server, "cluster, which is not supported"))
 
     def test_loading(self, tmp_path: Path) -> None:
         with redis_server(tmp_path) as server:
@@ -517,61 +528,6 @@ class TestCrossTalk:
                 await connection.disconnect()
 
         run(use())
-
-
-class TestKilledUnderLoad:
-    def test_nothing_acknowledged_is_lost(self, durable: RedisServer) -> None:
-        """SIGKILL in the middle of writing, then the same server again, with what it had kept."""
-
-        async def use() -> None:
-            chance = random.Random(3)
-            kept: list[Entry] = []
-            faults: Counter[int] = Counter()
-            done = False
-
-            async def writer(store: RedisMemory, name: str) -> None:
-                number = 0
-                while not done:
-                    number += 1
-                    try:
-                        kept.append(await store.put(f"a:{name}", f"k{number % 3}", number))
-                    except StoreError as error:
-                        faults[error.status] += 1
-                        await asyncio.sleep(0.01)
-
-            async with opened(durable.settings()) as one, opened(durable.settings()) as two:
-                writers = [
-                    asyncio.create_task(writer(store, f"S-{name}"))
-                    for name, store in enumerate((one, two) * 3)
-                ]
-                for _ in range(3 * ROUNDS):
-                    before = len(kept) + chance.randint(30, 120)
-                    while len(kept) < before:
-                        await asyncio.sleep(0.001)
-                    await asyncio.to_thread(durable.kill)
-                    seen = faults[503]
-                    while faults[503] < seen + 6:
-                        await asyncio.sleep(0.001)
-                    await asyncio.to_thread(durable.start)
-                before = len(kept) + 30
-                while len(kept) < before:
-                    await asyncio.sleep(0.001)
-                done = True
-                await asyncio.gather(*writers)
-                assert set(faults) == {503}
-                await self.check(one, kept)
-
-        run(use())
-
-    async def check(self, store: RedisMemory, kept: list[Entry]) -> None:
-        """All that is still in the bounded history is as it was acknowledged; nothing twice."""
-        for scope in await store.scopes():
-            seq, entries = await store.dump(scope)
-            there = {entry.seq: entry for entry in entries}
-            mine = [entry for entry in kept if entry.scope == scope]
-            assert mine
-            assert all(there[entry.seq] == entry for entry in mine if entry.seq > seq - HISTORY)
-            assert doubled(entries) == []
 
 
 class TestKeeping:

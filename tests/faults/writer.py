@@ -1,8 +1,9 @@
 """A process that writes to memory and says what was acknowledged.
 
-python -m tests.faults.writer FOLDER memory|pieces NAME COUNT SIZE
+python -m tests.faults.writer FOLDER memory|compacted|documents|pieces NAME COUNT SIZE
 
-`pieces` is wrong on purpose: it does not write a record in one go.
+`compacted` keeps HISTORY writes and makes the file smaller as often as it can; `documents` writes
+to a document of its own name. `pieces` is wrong on purpose: it does not write a record in one go.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import sys
 import time
 from pathlib import Path
 
+from scripts.runtime.stores.compacting import Compactor
+from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.names import parse_scope
 from scripts.runtime.stores.protocol import Entry
 from scripts.runtime.stores.record import encode, encode_value
 
 SCOPE = "shared:all"
+HISTORY = 50  # writes that `compacted` keeps
 
 
 def value(name: str, number: int, size: int) -> str:
@@ -27,8 +31,8 @@ def value(name: str, number: int, size: int) -> str:
 
 
 def say(what: object) -> None:
-    """One line, seen at once, also when we are killed in the next moment."""
-    os.write(1, f"{what}\n".encode())
+    """One line of 64 bytes, seen at once, also when we are killed in the next moment."""
+    os.write(1, f"{what!s:<63}\n".encode())
 
 
 def path_of(folder: Path) -> Path:
@@ -51,12 +55,26 @@ def line(name: str, number: int, size: int, seq: int) -> bytes:
     return encode(entry, encode_value(text))
 
 
-async def write_memory(folder: Path, name: str, count: int, size: int) -> None:
-    memory = FileMemory(folder, history=10**9)
+async def write_memory(memory: FileMemory, name: str, count: int, size: int) -> None:
     for number in range(count):
         await memory.put(SCOPE, name, value(name, number, size))
         say(number)
+        if number % 10 == 0:
+            await asyncio.sleep(0)  # a write does not wait, and a compaction wants its turn
     await memory.close()
+
+
+def compacted(folder: Path) -> FileMemory:
+    """A memory whose file is compacted again and again."""
+    return FileMemory(folder, history=HISTORY, compactor=Compactor(20_000, 1.2))
+
+
+async def write_documents(folder: Path, name: str, count: int, size: int) -> None:
+    documents = FileDocuments(folder)
+    author = {"kind": "agent", "agent": name}
+    for number in range(count):
+        await documents.put(name, value(name, number, size), author=author)
+        say(number)
 
 
 def write_pieces(folder: Path, name: str, count: int, size: int) -> None:
@@ -76,7 +94,11 @@ def main() -> None:
     say("ready")
     sys.stdin.readline()
     if kind == "memory":
-        asyncio.run(write_memory(folder, name, count, size))
+        asyncio.run(write_memory(FileMemory(folder, history=10**9), name, count, size))
+    elif kind == "compacted":
+        asyncio.run(write_memory(compacted(folder), name, count, size))
+    elif kind == "documents":
+        asyncio.run(write_documents(folder, name, count, size))
     else:
         write_pieces(folder, name, count, size)
 

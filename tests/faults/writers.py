@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 UNENDING = 10**9
+PAGE = 4096
+PAUSE = 0.002  # else there is more to read each time than was written while reading
 
 
 class Writer:
-    """A child that waits for `go` and prints the number of each acknowledged write."""
+    """A child that waits for `go` and prints the number of each acknowledged write.
+
+    It gets ahead of its reader by 64 writes at most.
+    """
 
     def __init__(self, folder: Path, kind: str, name: str, count: int, size: int) -> None:
         command = [sys.executable, "-m", "tests.faults.writer"]
@@ -24,7 +31,9 @@ class Writer:
         self.child = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ)
         )
-        assert self._line() == b"ready\n"
+        assert self.child.stdout is not None
+        fcntl.fcntl(self.child.stdout, fcntl.F_SETPIPE_SZ, PAGE)
+        assert self._line().rstrip() == b"ready"
 
     def _line(self) -> bytes:
         assert self.child.stdout is not None
@@ -70,3 +79,22 @@ def writers(
         for writer in found:
             writer.go()
         yield found
+
+
+@contextmanager
+def listened_to(running: Sequence[Writer]) -> Iterator[None]:
+    """Meanwhile `last` of each is kept up, and they go on, at the pace of PAUSE."""
+    over = threading.Event()
+
+    def listen() -> None:
+        while not over.wait(PAUSE):
+            for writer in running:
+                writer.wait_for(1)
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

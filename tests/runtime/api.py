@@ -24,6 +24,8 @@ from scripts.runtime.services import Services
 from scripts.runtime.settings import Settings
 from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.memory import FileMemory
+from scripts.runtime.tool import Tool
+from scripts.runtime.tracing.select import make_tracing
 
 from .agents import agent, chain
 
@@ -92,6 +94,7 @@ def application(
     settings: Mapping[str, Any] | None = None,
     agents: Sequence[type[AgentNode]] = (Analyst, Writer),
     flows: Mapping[str, Flow] | None = None,
+    tools: Sequence[Tool] = (),
 ) -> FastAPI:
     """An app on file stores below `root`; without `model` it is the mock."""
     chosen = Settings.model_validate(
@@ -101,11 +104,18 @@ def application(
         "one": Flow("one", one, "Only the analyst."),
         "two": Flow("two", two, on_missing_doc="wait"),
     }
-    app = create_app(write_tree(root), agents=agents, flows=flows, tools=(), settings=chosen)
+    app = create_app(write_tree(root), agents=agents, flows=flows, tools=tools, settings=chosen)
     services: dict[str, Any] = {} if model is None else {"model": model}
     memory, documents = FileMemory(root / "memory"), FileDocuments(root / "docs")
     app.state.service.open(
-        Services(memory=memory, documents=documents, settings=chosen, **services)
+        Services(
+            memory=memory,
+            documents=documents,
+            settings=chosen,
+            tracing=make_tracing(chosen),
+            tools=app.state.service.tools,
+            **services,
+        )
     )
     return app
 

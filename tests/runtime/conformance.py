@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -51,7 +51,7 @@ class Model:
 
 
 def moved(entries: list[Entry], scope: str) -> list[Entry]:
-    return [replace(entry, scope=scope) for entry in entries]
+    return [entry._replace(scope=scope) for entry in entries]
 
 
 class Conformance(RuleBasedStateMachine):

@@ -67,15 +67,15 @@ def test_a_head_beyond_the_bounds_is_refused(
     served: Served, headers: list[tuple[str, bytes]]
 ) -> None:
     answer = wire.request(served.port, "GET", b"/agent", b"", *headers)
-    assert answer.status in (0, 400, 431)
+    assert answer.status == 431
     assert served.client.get("/health/live").status_code == 200
 
 
 def test_a_head_of_megabytes_closes_the_connection(served: Served) -> None:
     start = b"GET /agent HTTP/1.1\r\nhost: localhost\r\n"
     for flood in (b"x-long: " + b"v" * 5_000_000, b"x-a: b\r\n" * 20_000):
-        assert wire.send(served.port, start, flood, b"\r\n\r\n").status in (0, 400, 431)
-    assert wire.request(served.port, "GET", b"/" + b"a" * 1_000_000).status in (0, 400, 414, 431)
+        assert wire.send(served.port, start, flood, b"\r\n\r\n").status == 431
+    assert wire.request(served.port, "GET", b"/" + b"a" * 1_000_000).status in (414, 431)
     assert served.client.get("/health/live").status_code == 200
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.runtime.api import linger
+from scripts.runtime.api import connection, linger
 
 from . import wire
 from .api import Served, application, serve
@@ -90,3 +90,26 @@ def _pour(client: socket.socket) -> None:
     end = time.monotonic() + wire.SECONDS
     while time.monotonic() < end:
         client.sendall(PIECE)
+
+
+@pytest.mark.parametrize("_round", range(3))
+@pytest.mark.parametrize(
+    "start, status, code",
+    [
+        (b"GET /agent HTTP/1.1\r\nhost: localhost\r\nx-long: ", 431, "head_too_large"),
+        (b"this is no HTTP\r\n\r\n", 400, "http_invalid"),
+    ],
+)
+def test_so_does_one_whose_head_cannot_be_read(
+    served: Served, start: bytes, status: int, code: str, _round: int
+) -> None:
+    answer = _sent(served.port, start, PIECE, b"\r\n\r\n")
+    assert (answer.status, json.loads(answer.body)["code"]) == (status, code)
+
+
+def test_a_head_without_end_is_not_read_for_ever(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "MAX_BYTES", 3 * len(PIECE))
+    with pytest.raises(ConnectionError):
+        _sent(served.port, b"GET /agent HTTP/1.1\r\nx-long: ", PIECE)

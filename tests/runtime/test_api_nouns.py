@@ -67,6 +67,26 @@ def test_if_match_guards_writes_and_removals(served: Served) -> None:
     assert served.client.get(path).status_code == 404
 
 
+def test_if_none_match_makes_a_document_only_where_there_is_none(served: Served) -> None:
+    path, headers = "/doc/made-once", {**MARKDOWN, "if-none-match": "*"}
+    assert served.client.put(path, content=b"one", headers=headers).status_code == 201
+    for body in (b"one", b"two"):
+        again = served.client.put(path, content=body, headers=headers)
+        assert (again.status_code, again.json()["code"]) == (412, "precondition_failed")
+    assert served.client.get(path).text == "one"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_parameter_that_is_given_twice_is_refused(served: Served, method: str) -> None:
+    path = "/memory/shared:twice" + ("/k" if method == "PUT" else "")
+    query = "category=error_pattern&category=collaboration"
+    answer = served.client.request(method, f"{path}?{query}", json=1)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["code"]) == ("query.category", "repeated")
+    assert served.client.get("/memory/shared:twice").json() == {"entries": []}
+
+
 def test_a_known_tag_is_304(served: Served) -> None:
     tag = served.client.put("/doc/tagged", content=b"x", headers=MARKDOWN).headers["etag"]
     for header in (tag, f'"other", W/{tag}', "*"):

@@ -93,6 +93,31 @@ def test_configured_origins_may_call_from_a_browser(tmp_path: Path) -> None:
     assert all("access-control-allow-origin" not in other.headers for other in others)
 
 
+def test_a_page_can_read_every_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    origin = "https://app.example.com"
+    app = application(tmp_path, settings={"server": {"cors_origins": [origin], "max_body": 1000}})
+    body = {"input": "an idea", "story_id": "S-1", "flow": "one"}
+
+    def broken(request: object) -> None:
+        raise ValueError
+
+    with serve(app, headers={"origin": origin}) as served:
+        client = served.client
+        answers = [
+            client.post("/run", json={**body, "input": "x" * 2000}),
+            client.get("/agent", headers={f"x-{number}": "y" for number in range(101)}),
+            client.get("/agent", headers={"content-encoding": "gzip"}),
+            client.get(f"/agent?{'q' * 9000}"),
+        ]
+        monkeypatch.setattr(served.service, "start", broken)
+        answers.append(client.post("/run", json=body))
+        served.service.executor.draining = True
+        monkeypatch.undo()
+        answers.append(client.post("/run", json=body))
+    assert [answer.status_code for answer in answers] == [413, 431, 415, 414, 500, 503]
+    assert {answer.headers.get("access-control-allow-origin") for answer in answers} == {origin}
+
+
 def test_a_stream_allows_the_origin_that_asks_and_nobody_after_it(tmp_path: Path) -> None:
     allowed = ("https://one.example.com", "https://two.example.com")
     body = {"input": "an idea", "story_id": "S-1", "flow": "one"}

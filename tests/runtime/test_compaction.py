@@ -20,7 +20,7 @@ from scripts.runtime.stores.index import Index
 from scripts.runtime.stores.journal import Journal
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.reading import writes
-from scripts.runtime.stores.rewrite import Abandoned, compact, sweep
+from scripts.runtime.stores.rewrite import Abandoned, compact, replace, sweep
 from scripts.runtime.stores.verify import verify
 
 SCOPE = "shared:all"
@@ -204,3 +204,31 @@ def test_leftovers_are_swept_but_not_from_under_a_compaction(tmp_path: Path) -> 
         assert sweep(tmp_path) == 1
     assert not left.exists()
     assert held.exists()
+
+
+def test_what_is_no_file_is_not_swept(tmp_path: Path) -> None:
+    (tmp_path / "link.tmp").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "folder.tmp").mkdir()
+    (tmp_path / "left.tmp").write_bytes(b"half")
+    assert sweep(tmp_path) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.tmp", "link.tmp"]
+
+
+def test_a_file_that_is_swept_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service starts between two calls of one that restores."""
+    lock, swept = fcntl.flock, []
+
+    def sweep_first(descriptor: int, how: int) -> None:
+        if how == fcntl.LOCK_EX and not swept:
+            swept.append(None)
+            assert sweep(tmp_path / "shared") == 1
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    path = tmp_path / "shared" / "a.jsonl"
+    replace(path, b"new\n")
+    assert swept
+    assert path.read_bytes() == b"new\n"
+    assert list(path.parent.iterdir()) == [path]

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from scripts.runtime.errors import Conflict, InvalidName, StoreError
 from scripts.runtime.stores import shelf as shelf_module
+from scripts.runtime.stores import turn
 from scripts.runtime.stores.documents import MAX_BYTES, FileDocuments
 from scripts.runtime.stores.protocol import Document, Revision
 from scripts.runtime.stores.revisions import History
@@ -144,6 +145,34 @@ class TestIfMatch:
         assert names(folder) == []
         assert [path for path in folder.rglob("*") if path.is_file()] == []
 
+    def test_only_what_is_not_there_is_made(self, folder: Path) -> None:
+        assert put(folder, "one", if_none_match="*")[1]
+        for text in ("one", "two"):
+            with pytest.raises(Conflict) as caught:
+                put(folder, text, if_none_match="*")
+            assert caught.value.status == 412
+        assert get(folder).text == "one"
+        delete(folder)
+        assert put(folder, "three", if_none_match="*")[1]
+
+    def test_a_state_that_is_not_to_be_replaced(self, folder: Path) -> None:
+        etag = put(folder, "one")[0].etag
+        for tags in (etag, f'"other", W/{etag}'):
+            with pytest.raises(Conflict):
+                put(folder, "two", if_none_match=tags)
+        put(folder, "two", if_none_match='"other"')
+        with pytest.raises(Conflict):
+            put(folder, "three", if_match="*", if_none_match="*")
+        assert get(folder).text == "two"
+
+    def test_of_many_makers_exactly_one_wins(self, folder: Path) -> None:
+        async def use(store: FileDocuments) -> list[Any]:
+            calls = [store.put("prd", f"{number}", if_none_match="*") for number in range(5)]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+        answers = using(folder, use)
+        assert sum(not isinstance(answer, Conflict) for answer in answers) == 1
+
     def test_deleting(self, folder: Path) -> None:
         etag = put(folder, "one")[0].etag
         with pytest.raises(Conflict):
@@ -265,6 +294,26 @@ def test_a_lock_that_is_never_given_back(folder: Path, monkeypatch: pytest.Monke
 
     using(folder, use)
     assert get(folder).text == "one"
+
+
+def test_who_has_waited_for_long_goes_first(folder: Path) -> None:
+    """A process that writes without pause would keep the others out: `flock` has no queue."""
+    put(folder, "one")
+    histories = folder / ".store" / "revisions"
+
+    async def use(store: FileDocuments) -> None:
+        held = History.lock(str(histories / "prd.jsonl"))
+        assert held is not None
+        waiting = asyncio.create_task(store.put("prd", "two"))
+        while not turn.is_anothers(str(histories)):
+            await asyncio.sleep(0)
+        held.close()
+        assert await FileDocuments(folder).delete("prd")
+        assert (await waiting)[1] is False, "it replaced what was deleted only then"
+        assert await store.get("prd") is None
+        assert not turn.is_anothers(str(histories))
+
+    using(folder, use)
 
 
 def test_a_lock_whose_file_was_removed_meanwhile_is_none(

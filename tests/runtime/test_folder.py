@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.runtime.stores.folder import Reach
+from scripts.runtime.stores.folder import PROBE, Reach
+from tests.faults.disk import file_size_limit
 
 from .api import Served, application, serve
 
@@ -39,6 +40,25 @@ def test_a_root_that_is_absent_is_a_fault(tmp_path: Path) -> None:
 def test_what_is_in_the_way_is_named(tmp_path: Path, name: str, store: str) -> None:
     (tmp_path / name).write_text("a file")
     assert fault(tmp_path) == f"{tmp_path / name} is in the way of {store}: it is no folder"
+
+
+@pytest.mark.parametrize("name, store", [("memory", "memory"), ("docs", "documents")])
+def test_a_full_disk_is_a_fault(tmp_path: Path, name: str, store: str) -> None:
+    (tmp_path / name).mkdir()
+    with file_size_limit(1_000):
+        told = fault(tmp_path)
+    assert told == f"the folder {tmp_path / name} cannot hold {store}: No space left on device"
+    assert fault(tmp_path) is None
+    assert list((tmp_path / name).iterdir()) == []
+
+
+def test_a_link_in_the_place_of_the_probe_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / PROBE).symlink_to(outside)
+    assert "cannot hold memory" in (fault(tmp_path) or "")
+    assert outside.read_text() == "mine"
 
 
 def test_not_ready_as_long_as_the_data_are_gone(served: Served, tmp_path: Path) -> None:

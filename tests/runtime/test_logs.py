@@ -39,7 +39,7 @@ def test_any_message_is_one_line_of_ascii(text: str) -> None:
 
 def test_a_line_has_all_fields() -> None:
     written = json.loads(line("hello"))
-    assert set(written) == FIELDS | {"message", "request_id"}
+    assert set(written) == FIELDS | {"message", "request_id", "trace_id"}
     assert (written["level"], written["component"]) == ("info", "test")
 
 

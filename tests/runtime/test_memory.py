@@ -10,7 +10,6 @@ import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -237,7 +236,7 @@ def test_what_is_no_dump_is_not_loaded(tmp_path: Path, change: dict[str, Any]) -
         await memory.put("a:S-1", "k", 1)
         entries = [Entry("k", n, "a:S-1", "2026-01-01T00:00:00.000Z", n) for n in (1, 2)]
         with pytest.raises(InvalidName):
-            await memory.load("a:S-1", [entries[0], replace(entries[1], **change)])
+            await memory.load("a:S-1", [entries[0], entries[1]._replace(**change)])
         assert (await memory.dump("a:S-1"))[0] == 1
 
     using(tmp_path, use)
@@ -355,6 +354,10 @@ def test_any_bytes_are_a_record_or_a_bad_line(line: bytes) -> None:
         b'{"key":"k","value":1,"scope":"a:S-1","timestamp":"t","op":"set","seq":true}',
         b'{"key":"k","value":1,"scope":"a:S-1","timestamp":"t","op":"drop","seq":1}',
         b'{"key":5,"value":1,"scope":"a:S-1","timestamp":"t","op":"set","seq":1}',
+        b'{"key":"k","value":1,"more":2,"scope":"a:S-1","timestamp":"t","op":"set","seq":1}',
+        b'{"key":"k","value":1 ,"scope":"a:S-1","timestamp":"t","op":"set","seq":1}',
+        b'{"key":"k","value":,"scope":"a:S-1","timestamp":"t","op":"set","seq":1}',
+        b'{"key":"k","value":1,"scope":"a:S-1","timestamp":"t","op":"set","category":"x","seq":1}',
         b"[1]",
         b"}",
     ],

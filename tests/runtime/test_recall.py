@@ -18,7 +18,7 @@ from scripts.runtime.recall.indexes import Found, Recall
 from scripts.runtime.recall.words import words_of
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry, MemoryStore
-from tests.faults.test_store_memory import file_size_limit
+from tests.faults.disk import file_size_limit
 from tests.redis_server import redis_server
 
 T = TypeVar("T")

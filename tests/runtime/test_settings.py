@@ -126,6 +126,15 @@ def test_settings_are_frozen() -> None:
         ("TESTING", "", "testing", False),
         ("PORT", "", "server.port", 8000),
         ("BMAD_DATA_DIR", "/data", "data_dir", Path("/data")),
+        ("OTEL_SDK_DISABLED", "TRUE", "tracing.disabled", True),
+        ("OTEL_SERVICE_NAME", "stories", "tracing.service_name", "stories"),
+        ("OTEL_TRACES_EXPORTER", "otlp", "tracing.url", "http://localhost:4318/v1/traces"),
+        ("OTEL_TRACES_SAMPLER", "traceidratio", "tracing.sampler", "traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.25", "tracing.ratio", 0.25),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://h/x/", "tracing.url", "https://h/x/v1/traces"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://h/own", "tracing.url", "https://h/own"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "tracing.protocol", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc", "tracing.traces_protocol", "grpc"),
     ],
 )
 def test_variables(root: Path, name: str, value: str, path: str, expected: Any) -> None:
@@ -144,6 +153,8 @@ def test_secret_variables(root: Path) -> None:
         REDIS_URL=f"redis://:{CANARY}@h",
         ANTHROPIC_API_KEY=CANARY,
         GEMINI_API_KEY=CANARY,
+        OTEL_EXPORTER_OTLP_HEADERS=f"key={CANARY}",
+        OTEL_EXPORTER_OTLP_TRACES_HEADERS=f"key={CANARY}",
     )
     secrets = settings.secrets
     assert secrets.openai_api_key is not None

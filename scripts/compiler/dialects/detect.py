@@ -23,10 +23,13 @@ class Decision(NamedTuple):
 _FENCE: Final = re.compile(
     r"^[ \t]{0,3}(`{3,}|~{3,})[ \t]*(?:ya?ml)\b[^\n]*$", re.MULTILINE | re.IGNORECASE
 )
-_AGENT_KEY: Final = re.compile(r"^agent:[ \t]*(?:\{.*)?$", re.MULTILINE)
-_V4_KEY: Final = re.compile(
-    r"^(?:persona|commands|dependencies|activation-instructions|startup):", re.MULTILINE
+_AGENT_KEY: Final = re.compile(
+    r"^([ \t]*)agent:[ \t]*(?:&[\w-]+[ \t]*)?(?:\{.*|#.*)?$", re.MULTILINE
 )
+_V4_KEY: Final = re.compile(
+    r"^([ \t]*)(?:persona|commands|dependencies|activation-instructions|startup):", re.MULTILINE
+)
+_SCALAR_AGENT: Final = re.compile(r"^agent:[ \t]+[^\s{&#]", re.MULTILINE)
 _XML: Final = re.compile(r"^[ \t]*<agent\b[^>]*\b(?:id|name)\s*=", re.MULTILINE)
 _MATTER: Final = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
 _NAME_KEY: Final = re.compile(r"^name:[ \t]*\S", re.MULTILINE)
@@ -66,9 +69,24 @@ class Fence(NamedTuple):
 def fenced_agent(text: str) -> Fence | None:
     """The YAML block that holds an agent of BMAD v4, if there is one."""
     for fence in fences(text):
-        if _AGENT_KEY.search(fence.text) and _V4_KEY.search(fence.text):
+        agent, other = _AGENT_KEY.search(fence.text), _V4_KEY.search(fence.text)
+        if agent and other and agent[1] == other[1]:
             return fence
     return None
+
+
+def no_agent(text: str) -> str:
+    """Why a text beside agents of v4 holds none, in words that say what to mend."""
+    if not text.strip():
+        return "the file is empty"
+    blocks = [fence.text for fence in fences(text)]
+    if any(_SCALAR_AGENT.search(block) for block in blocks):
+        return "its agent: is a text, not a mapping of id, title and whenToUse"
+    if any(_AGENT_KEY.search(block) for block in blocks):
+        return "its YAML block has agent:, and beside it no persona:, commands: or dependencies:"
+    if _AGENT_KEY.search(text):
+        return "its agent: stands in no block that begins with ```yaml"
+    return "it has no YAML block with agent:"
 
 
 def fences(text: str) -> list[Fence]:

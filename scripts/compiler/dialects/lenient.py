@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from ...runtime.yamltext import Mapping, Node, YamlFault, read
 from ..diagnostics import quoted
+from . import aliases
 from .tree import ForeignTree
 
 MAX_REPAIRS: Final = 200
@@ -24,7 +25,7 @@ _SPECIAL: Final = ("@", "*", "{", "[", "`", "%", "&", "!", "|", ">", ",", "?")
 _TAB: Final = re.compile(r"^[ ]*\t[ \t]*", re.MULTILINE)
 _BLOCK: Final = re.compile(r":[ \t]+[|>][ \t]*$")
 _HEADING: Final = re.compile(r"^(?:#{2,6} |\*\*|`{3}|</?[a-zA-Z])")
-_RECOVERED: Final = ("duplicate", "reference")
+_CONFLICT: Final = re.compile(r"^<{7} ", re.MULTILINE)
 
 
 class Read(NamedTuple):
@@ -37,8 +38,17 @@ class Read(NamedTuple):
 def mapping(tree: ForeignTree, path: str, text: str, first_line: int = 1) -> Mapping | None:
     """The mapping in `text`, from line `first_line` of `path`; None when there is none.
 
-    Repairs are warnings (BMAD601), what cannot be repaired an error (BMAD604).
+    Repairs are warnings (BMAD601), what cannot be repaired an error (BMAD604). An alias is what
+    its anchor holds, which is told as well.
     """
+    root, faults = read(text, first_line=first_line)
+    if faults and all(fault.kind == "reference" for fault in faults):
+        root = aliases.expanded(text, first_line)
+        if isinstance(root, Mapping):
+            at = tree.at(path, faults[0].line, faults[0].column)
+            message = "YAML anchors and aliases were read as the values that they stand for"
+            tree.diagnostics.add("BMAD601", at, message, "write the values out")
+            return root
     found = repaired(tree, path, text, first_line)
     if found.root is None or isinstance(found.root, Mapping):
         return found.root
@@ -56,6 +66,13 @@ def repaired(
     """
     root, faults = read(text, first_line=first_line)
     original, repairs = _worst(faults), list[_Better]()
+    conflict = _CONFLICT.search(text) if original is not None else None
+    if conflict is not None:
+        line = text.count("\n", 0, conflict.start()) + first_line
+        message = "YAML does not parse: a merge conflict begins here"
+        hint = "keep one of the two sides, and remove the marks"
+        tree.diagnostics.add(failure, tree.at(path, line), message, hint)
+        return Read(None, text)
     tab = _TAB.search(text)
     if original is not None and tab is not None:
         text = _TAB.sub(lambda found: found[0].replace("\t", "  "), text)

@@ -36,6 +36,10 @@ class ForeignTree:
 
     def _decode(self, path: str) -> str | None:
         data = self.files[path]
+        if is_utf_16(data):
+            message = "the file is UTF-16, not UTF-8"
+            self.diagnostics.add("BMAD602", self.at(path), message, "save it as UTF-8")
+            return None
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
@@ -58,4 +62,13 @@ class ForeignTree:
         self.diagnostics.add("BMAD603", at, one_line(message), "remove them from the file")
 
 
+def is_utf_16(data: bytes) -> bool:
+    """Whether a file says so at its beginning, or has a NUL beside nearly every letter there."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    first = data[:_LOOKED_AT]
+    return len(first) > 1 and max(first[::2].count(0), first[1::2].count(0)) > len(first) // 3
+
+
+_LOOKED_AT = 200  # bytes
 _CONTROLS = dict.fromkeys((*range(9), 11, *range(14, 32), 127, *range(55296, 57344)))

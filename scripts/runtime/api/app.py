@@ -90,7 +90,8 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
         lifespan=_lifespan,
         middleware=_middleware(settings),
-        telemetry={"logs": False},  # they would carry the texts of faults
+        # Ours know the short ways too; the framework's would carry the texts of faults and queries.
+        telemetry={"logs": False, "metrics": False, "tracing": False},
     )
     app.state.service = service
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
@@ -105,9 +106,10 @@ def _middleware(settings: Settings) -> list[Middleware]:
     server = settings.server
     exempt = EXEMPT | {metrics.PATH} if server.metrics == "open" else EXEMPT
     return [
+        # Around all that may refuse: without its headers a page is not told so much as the status.
+        *(_cors(server.cors_origins) if server.cors_origins else ()),
         Middleware(Trace),
         Middleware(Limits, max_body=server.max_body),
-        *(_cors(server.cors_origins) if server.cors_origins else ()),
         Middleware(Auth, keys=read_keys(settings), off=server.auth == "off", exempt=exempt),
         Middleware(Methods, routes=_routes()),
         Middleware(Quick, route=run.route()),

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..settings import Settings
 from .limits import MAX_HEAD
+from .linger import MAX_BYTES, MAX_SECONDS
 from .problems import respond
 from .service import Service
 
@@ -38,12 +39,18 @@ class GuardedProtocol(H11Protocol):
     body_seconds = BODY_SECONDS
     _timer: asyncio.TimerHandle | None = None
     _in_body = False
+    _left: int | None = None  # bytes that are still read behind a refusal
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._restart(self.head_seconds)
 
     def data_received(self, data: bytes) -> None:
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                self.transport.abort()
+            return
         super().data_received(data)
         self._watch()
 
@@ -69,7 +76,14 @@ class GuardedProtocol(H11Protocol):
         )
         for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Read what still comes, as `Linger` does: closed at once, the answer would be lost."""
+        self._left = MAX_BYTES
+        self._restart(MAX_SECONDS)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()

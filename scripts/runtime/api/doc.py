@@ -56,6 +56,10 @@ router = APIRouter(route_class=Route, tags=["documents"])
 
 
 IfMatch = Annotated[str | None, Header(description="Write only over the state with this ETag.")]
+IfAbsent = Annotated[
+    str | None,
+    Header(alias="If-None-Match", description="`*`: only when there is no such document."),
+]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")]
 Prefix = Annotated[str, Query(max_length=MAX_DOCUMENT_ID, description="Only ids that begin so.")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
@@ -149,12 +153,14 @@ async def _page(document: Document, headers: Mapping[str, str]) -> Response:
     },
     openapi_extra=_BODY,
 )
-async def write_document(id: str, request: Request, if_match: IfMatch = None) -> Response:
+async def write_document(
+    id: str, request: Request, if_match: IfMatch = None, if_absent: IfAbsent = None
+) -> Response:
     """Keep a document's Markdown; what it was before stays as a revision."""
     name = document_id(id)
     text = await _markdown(request)
     info, new = await service_of(request).documents.put(
-        name, text, if_match=if_match, author=_author(request)
+        name, text, if_match=if_match, if_none_match=if_absent, author=_author(request)
     )
     return reply({"success": True}, 201 if new else 200, _headers(info))
 

@@ -43,14 +43,21 @@ class Route(APIRoute):
 
 
 def check_query(request: Request, known: Container[str]) -> None:
-    """Raise Problem 422 for parameters that the route does not have, as for fields of a body."""
-    unknown = [name[:MAX_TEXT] for name in request.query_params if name not in known]
-    if unknown:
+    """Raise Problem 422 for parameters that the route does not have, as for fields of a body,
+    and for one that is given twice: no route takes several values, and none may get lost."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    _refuse(names, lambda name: name not in known, "unknown", "There is no such parameter")
+    _refuse(names, lambda name: names.count(name) > 1, "repeated", "Give this parameter once")
+
+
+def _refuse(names: list[str], is_wrong: Callable[[str], bool], code: str, message: str) -> None:
+    wrong = [name[:MAX_TEXT] for name in dict.fromkeys(names) if is_wrong(name)]
+    if wrong:
         errors = [
-            {"field": f"query.{name}", "message": "There is no such parameter", "code": "unknown"}
-            for name in unknown[:MAX_ERRORS]
+            {"field": f"query.{name}", "message": message, "code": code}
+            for name in wrong[:MAX_ERRORS]
         ]
-        detail = f"there is no query parameter {', '.join(map(repr, unknown[:3]))}"
+        detail = f"{code} query parameter {', '.join(map(repr, wrong[:3]))}"
         raise Problem(422, "invalid", detail, errors=errors)
 
 

@@ -7,11 +7,12 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from .. import manifest
-from ..assets import Assets
+from ..assets import READER, Assets
 from ..errors import BMADError
 from ..events import TERMINAL, Event
 from ..executor import Executor, Run, RunRequest
@@ -30,7 +31,11 @@ from ..stores.probe import Probe
 from ..stores.protocol import DocumentStore, MemoryStore
 from ..stores.select import make_documents, make_memory, make_runs
 from ..tool import Tool
+from ..tracing.select import make_tracing
 from .idempotency import Replays
+
+if TYPE_CHECKING:
+    from ..tracing.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +91,7 @@ class Service:
             tools=self.tools,
             assets=Assets(self.tree / "assets"),
             settings=self.settings,
+            tracing=make_tracing(self.settings),
         )
         if services.model.provider != "mock":
             services.prices.load()  # now, and not when the first answer is to be charged
@@ -108,6 +114,11 @@ class Service:
         if self._services is None:
             raise BMADError("the service has not been opened")
         return self._services
+
+    @property
+    def tracing(self) -> Tracing | None:
+        """What draws spans; None when nobody wants them, or the service is not open."""
+        return None if self._services is None else self._services.tracing
 
     @property
     def executor(self) -> Executor:
@@ -172,6 +183,8 @@ class Service:
         """A run that has begun, with its events in the log. Raises as Executor.start does."""
         run = self.executor.start(request)
         observe(run, self.metrics)
+        if self.tracing is not None:
+            self.tracing.follow(run, self.tools.keys() | {READER})
         return run
 
     async def drain(self) -> None:

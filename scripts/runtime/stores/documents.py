@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeVar
 
 from ..errors import InvalidName, StoreError
 from . import files
-from .held import MAX_BYTES, Held, draft_of
+from .held import MAX_BYTES, Condition, Held, draft_of
 from .protocol import Document, DocumentInfo, Revision
 from .revisions import Head, digest
 from .shelf import Shelf, fault
@@ -33,7 +33,7 @@ class FileDocuments:
     have put there or changed is a document like any other: what it holds becomes a revision
     before it is written over. The newest `revisions` are kept, 0 keeps none.
 
-    Raises InvalidName, Conflict (412) when `if_match` does not fit, and StoreError: 507 when
+    Raises InvalidName, Conflict (412) when a condition does not hold, and StoreError: 507 when
     there is no room, 413 for a text over 16 MiB, 503 when others keep the document locked.
     """
 
@@ -100,20 +100,22 @@ class FileDocuments:
         text: str,
         *,
         if_match: str | None = None,
+        if_none_match: str | None = None,
         author: Mapping[str, str] | None = None,
     ) -> tuple[DocumentInfo, bool]:
         """Write a document; the new state, and whether it is new. The same text changes nothing."""
+        condition = Condition(if_match, if_none_match)
         shelf = self._shelf
         shelf.path(document_id)
         data = _encoded(text)
         etag = digest(data)
-        if if_match is None and (same := shelf.unchanged(document_id, etag)):
+        if not condition and (same := shelf.unchanged(document_id, etag)):
             return shelf.info(document_id, same, f'"{etag}"'), False
         written = await shelf.written(document_id, data)
 
         def replace(held: Held, known: Head | None) -> tuple[DocumentInfo, bool]:
             draft = draft_of(written, text, etag, author or _UNKNOWN)
-            return held.replace(known, draft, written, if_match)
+            return held.replace(known, draft, written, condition)
 
         return await self._alone(document_id, replace, written, len(data))
 
@@ -140,7 +142,7 @@ class FileDocuments:
         if if_match is None and not await self.exists(document_id):
             return False
         return await self._shelf.alone(
-            document_id, "deleted", lambda held, known: held.remove(known, if_match)
+            document_id, "deleted", lambda held, known: held.remove(known, Condition(if_match))
         )
 
     async def revisions(self, document_id: str) -> Sequence[Revision]:

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import aiofiles
 
 from ..errors import StoreError
+from .filesyncs import FileSyncs
 
 T = TypeVar("T")
 
@@ -75,12 +76,9 @@ async def _read_beside(descriptor: int) -> bytes:
         return data
 
 
-async def _write_beside(descriptor: int, data: bytes, *, durable: bool) -> None:
-    async with aiofiles.open(descriptor, "wb") as file:
+async def _write_beside(descriptor: int, data: bytes) -> None:
+    async with aiofiles.open(descriptor, "wb", closefd=False) as file:
         await file.write(data)
-        await file.flush()
-        if durable:
-            await asyncio.to_thread(os.fsync, descriptor)
 
 
 async def _unbroken(call: Coroutine[Any, Any, T]) -> T:
@@ -96,7 +94,7 @@ async def _unbroken(call: Coroutine[Any, Any, T]) -> T:
 
 
 def _write_now(descriptor: int, data: bytes) -> None:
-    with open(descriptor, "wb") as file:
+    with open(descriptor, "wb", closefd=False) as file:
         file.write(data)
 
 
@@ -106,19 +104,32 @@ def digest(descriptor: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def write_new(folder: Path, data: bytes, name: str, *, durable: bool) -> Path:
-    """A new file `{name}~{random}` in `folder`; on a fault nothing is left. Raises OSError."""
+async def write_new(folder: Path, data: bytes, name: str, syncs: FileSyncs) -> Path:
+    """A new file `{name}~{random}` in `folder`, whose content is on the disk.
+
+    On a fault nothing is left. Raises OSError.
+    """
     path = folder / f"{name}~{secrets.token_hex(12)}"
     descriptor = os.open(path, _WRITE, 0o644)
     try:
-        if len(data) <= MAX_INLINE and not durable:
-            _write_now(descriptor, data)
-        else:
-            await _unbroken(_write_beside(descriptor, data, durable=durable))
+        await _fill(descriptor, data)
+        await syncs.close(descriptor)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     return path
+
+
+async def _fill(descriptor: int, data: bytes) -> None:
+    """Write all of it; the descriptor is closed on a fault only."""
+    try:
+        if len(data) <= MAX_INLINE:
+            _write_now(descriptor, data)
+        else:
+            await _unbroken(_write_beside(descriptor, data))
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 async def in_thread(call: Callable[[], T]) -> T:

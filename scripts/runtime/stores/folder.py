@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import os
-import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,17 +15,16 @@ from ..errors import StoreError
 
 LOOK_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 1.0
+PROBE: Final = ".probe"
+_PAGE: Final = b"x" * 4096  # less may find room where nothing else does
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def try_folder(path: Path, *, store: str) -> None:
     """Make `path` if need be, write a file and remove it. Raises StoreError, naming `path`."""
-    probe = path / f".{secrets.token_hex(8)}.tmp"
     try:
         path.mkdir(mode=0o700 if store == "memory" else 0o777, parents=True, exist_ok=True)
-        try:
-            probe.write_bytes(b"x")
-        finally:
-            probe.unlink(missing_ok=True)
+        _write_probe(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreError(f"the folder {path} cannot hold {store}: {reason}", store=store) from None
@@ -38,7 +37,27 @@ def folder_fault(folder: Path, *, store: str) -> str | None:
         return f"{present} is in the way of {store}: it is no folder"
     if not os.access(present, os.R_OK | os.W_OK | os.X_OK):
         return f"the folder {present} cannot hold {store}: it cannot be written"
+    try:
+        if present == folder:
+            _write_probe(folder)
+    except OSError as error:
+        return f"the folder {folder} cannot hold {store}: {error.strerror}"
     return None
+
+
+def _write_probe(folder: Path) -> None:
+    """Write a file and remove it: a full disk answers every other question as well as ever.
+
+    It has one name, so that those who are killed meanwhile leave one file and not many.
+    """
+    probe = folder / PROBE
+    descriptor = os.open(probe, _FLAGS, 0o600)
+    try:
+        if os.write(descriptor, _PAGE) < len(_PAGE):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(descriptor)
+        probe.unlink(missing_ok=True)
 
 
 class Reach:

@@ -13,7 +13,10 @@ from .journal import Journal
 
 
 class GroupSync:
-    """Makes the writes of one journal durable, beside the event loop."""
+    """Makes the writes of one journal durable, beside the event loop.
+
+    The journal counts as used while anybody waits.
+    """
 
     def __init__(self, journal: Journal, folders: Sequence[Path], threads: Executor) -> None:
         """`folders` are synced too when the journal's file is new."""
@@ -35,6 +38,7 @@ class GroupSync:
         self._waiting.append(future)
         if not self._is_running:
             self._is_running = True
+            journal.users += 1
             loop.call_soon(self._begin)  # whoever writes in this turn of the loop comes along
         await future
 
@@ -61,9 +65,11 @@ class GroupSync:
                 future.set_result(None)
             else:
                 future.set_exception(error)
-        self._is_running = bool(self._waiting)
-        if self._is_running:
+        if self._waiting:
             self._begin()
+        else:
+            self._is_running = False
+            self._journal.users -= 1
 
 
 def _sync(descriptors: Sequence[int], folders: Sequence[Path]) -> None:

@@ -35,6 +35,30 @@ class Place:
     durable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a document has to be for a write: If-Match and If-None-Match as RFC 9110 has them."""
+
+    match: str | None = None  # `*` is any state, else tags of which one is the present one
+    none_match: str | None = None  # `*` is any state, else tags of which none may be
+
+    def __bool__(self) -> bool:
+        return self.match is not None or self.none_match is not None
+
+    def holds(self, etag: str | None) -> bool:
+        """Whether it does for a document with this etag, unquoted; None is for an absent one."""
+        if self.match is not None and (etag is None or not _lists(self.match, etag)):
+            return False
+        if self.none_match is None or etag is None:
+            return True
+        return not _lists(self.none_match.replace("W/", ""), etag)  # weak tags count there
+
+
+def _lists(header: str, etag: str) -> bool:
+    tags = [tag.strip() for tag in header.split(",")]
+    return "*" in tags or f'"{etag}"' in tags
+
+
 class Held:
     """A document under its lock. All calls may raise OSError and StoreError."""
 
@@ -89,12 +113,9 @@ class Held:
             raise StoreError(f"{name} is not UTF-8, or too large", store="documents")
         return self.history.kept(self._place.keep)
 
-    def check(self, if_match: str | None, status: os.stat_result | None) -> None:
-        """RFC 9110: `*` means any present state, else one of the listed tags. Raises Conflict."""
-        if if_match is None:
-            return
-        wanted = [tag.strip() for tag in if_match.split(",")]
-        if status is None or not ("*" in wanted or f'"{self.history.head.etag}"' in wanted):
+    def check(self, condition: Condition, status: os.stat_result | None) -> None:
+        """Raises Conflict (412) unless it holds."""
+        if not condition.holds(None if status is None else self.history.head.etag):
             raise Conflict(
                 f"document {self._place.document_id!r} is not in the expected state",
                 what=self._place.document_id,
@@ -102,10 +123,10 @@ class Held:
                 status=412,
             )
 
-    def remove(self, known: Head | None, if_match: str | None) -> bool:
+    def remove(self, known: Head | None, condition: Condition) -> bool:
         """False when there was no such document. Raises Conflict."""
         status = self.settle(known)
-        self.check(if_match, status)
+        self.check(condition, status)
         if status is None:
             return False
         self._place.path.unlink(missing_ok=True)
@@ -113,7 +134,7 @@ class Held:
         return True
 
     def replace(
-        self, known: Head | None, draft: Draft, written: Path, if_match: str | None
+        self, known: Head | None, draft: Draft, written: Path, condition: Condition
     ) -> tuple[DocumentInfo, bool]:
         """Put the file `written` in the document's place; the new state, and whether it is new.
 
@@ -124,7 +145,7 @@ class Held:
             before = self.settle(known)
             if before is None and files.is_there(path):
                 raise StoreError(f"{path.name} is not a regular file", store="documents")
-            self.check(if_match, before)
+            self.check(condition, before)
         except BaseException:
             written.unlink(missing_ok=True)
             raise
@@ -160,7 +181,7 @@ class Held:
         with suppress(OSError):  # the document is written, whatever becomes of its date
             history.date(made)
         self._sync()
-        if place.keep:
+        if place.keep and history.head.is_due(place.keep):
             with suppress(OSError):  # there is time until the next write
                 history.trim(place.keep, place.new, durable=place.durable)
 

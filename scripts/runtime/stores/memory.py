@@ -212,7 +212,7 @@ class FileMemory:
         if entry is None:
             entry = await self._wait_and_append(journal, write)
         if self._durable:
-            await self._sync(journal)
+            await self._synced(journal)
         self._compactor.consider(journal)
         return entry
 
@@ -290,19 +290,19 @@ class FileMemory:
                     raise StoreError(message, store="memory", status=503)
                 pause = PAUSE if insists else min(pause + PAUSE, 0.01)
 
-    async def _sync(self, journal: Journal) -> None:
-        group = self._syncs.get(journal.scope)
-        if group is None:
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(SYNC_THREADS, "memory-sync")
-            folders = (journal.path.parent, self._folder, self._folder.parent)
-            group = self._syncs[journal.scope] = GroupSync(journal, folders, self._threads)
+    async def _synced(self, journal: Journal) -> None:
+        group = self._syncs.get(journal.scope) or self._new_group(journal)
         try:
-            with _used(journal):
-                await group.wait()
+            await group.wait()
         except OSError as error:
-            message = f"memory cannot be written to the disk: {error.strerror}"
-            raise StoreError(message, store="memory") from error
+            raise store_fault(error, store="memory", done="written to the disk") from error
+
+    def _new_group(self, journal: Journal) -> GroupSync:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(SYNC_THREADS, "memory-sync")
+        folders = (journal.path.parent, self._folder, self._folder.parent)
+        group = self._syncs[journal.scope] = GroupSync(journal, folders, self._threads)
+        return group
 
     def _scopes(self) -> list[str]:
         folders = (self._folder / folder for folder in FOLDERS)

@@ -15,19 +15,17 @@ MAX_VALUE: Final = 1_000_000  # bytes of a value as ASCII JSON
 MAX_LINE: Final = MAX_VALUE + 1_000
 MAX_DEPTH: Final = 100  # far from where a reader with less stack left would give up
 
-_FIELDS: Final = ("key", "value", "scope", "timestamp", "op", "seq")
-_WITH_CATEGORY: Final = ("key", "value", "scope", "timestamp", "op", "category", "seq")
 _CRC_LENGTH: Final = len(',"crc":"00000000"}')
-_HEAD: Final = b'{"key":"'
-_VALUE: Final = b'","value":'
-_SCOPE: Final = b',"scope":"'
+_HEAD: Final = '{"key":"'
+_VALUE: Final = '","value":'
+_SCOPE: Final = ',"scope":"'
 _TAIL: Final = re.compile(
-    rb',"scope":"([^"\\]*)","timestamp":"[^"\\]*","op":"(set|delete)"'
-    rb'(?:,"category":"[a-z_]*")?,"seq":([1-9][0-9]{0,17}),"crc":"[0-9a-f]{8}"\}'
+    r',"scope":"([^"\\]*)","timestamp":"([^"\\]*)","op":"(set|delete)"'
+    r'(?:,"category":"([a-z_]*)")?,"seq":([1-9][0-9]{0,17}),"crc":"[0-9a-f]{8}"\}'
 )
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?Z", re.ASCII)
-_OPS: Final = {b"set": "set", b"delete": "delete"}
 _ENCODER: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_DECODER: Final = json.JSONDecoder()
 
 
 class BadLine(Exception):
@@ -111,13 +109,18 @@ def unseal(line: bytes) -> Any:
         raise BadLine("it is not JSON") from error
 
 
+def is_time(text: str) -> bool:
+    """Whether it has the form of RFC 3339 in UTC."""
+    return _TIME.fullmatch(text) is not None
+
+
 def check_entry(entry: Entry, scope: str) -> None:
     """What came from outside is a write of `scope`, whose key is checked. Raises InvalidName."""
     if entry.scope != scope or entry.op not in ("set", "delete"):
         raise InvalidName("entries", "should be writes of this scope, op set or delete")
     if type(entry.seq) is not int or not 1 <= entry.seq < 10**18:
         raise InvalidName("seq", "should be a whole number from 1")
-    if not _TIME.fullmatch(entry.timestamp):
+    if not is_time(entry.timestamp):
         raise InvalidName("timestamp", "should be RFC 3339 in UTC, as 2026-01-02T03:04:05.678Z")
     if entry.category is not None and entry.category not in CATEGORIES:
         raise InvalidName("category", f"should be one of {', '.join(CATEGORIES)}")
@@ -125,44 +128,56 @@ def check_entry(entry: Entry, scope: str) -> None:
 
 def encode(entry: Entry, value: str) -> bytes:
     """The line of `entry`, whose value was encoded before; its names are checked ones."""
-    category = "" if entry.category is None else f'"category":"{entry.category}",'
+    key, _, scope, timestamp, seq, op, category = entry
+    about = "" if category is None else f'"category":"{category}",'
     body = (
-        f'{{"key":"{entry.key}","value":{value},"scope":"{entry.scope}",'
-        f'"timestamp":"{entry.timestamp}","op":"{entry.op}",{category}"seq":{entry.seq}'
+        f'{{"key":"{key}","value":{value},"scope":"{scope}",'
+        f'"timestamp":"{timestamp}","op":"{op}",{about}"seq":{seq}'
     )
     return _sealed(body.encode("ascii"))
 
 
 def glance(line: bytes) -> Head:
-    """Whose write a line without its LF is; its value is not looked at. Raises BadLine.
+    """Whose write a line without its LF is; its value is not looked at. Raises BadLine."""
+    text, end, tail = _taken_apart(line)
+    scope, _, op, _, seq = tail.groups()
+    return Head(text[len(_HEAD) : end], scope, op, int(seq))
+
+
+def decode(line: bytes) -> Entry:
+    """The entry of a line without its LF. Raises BadLine."""
+    text, end, tail = _taken_apart(line)
+    scope, timestamp, op, category, seq = tail.groups()
+    if category is not None and category not in CATEGORIES:
+        raise BadLine("its category is none of ours")
+    value = _value(text[end + len(_VALUE) : tail.start()])
+    return Entry(text[len(_HEAD) : end], value, scope, timestamp, int(seq), op, category)
+
+
+def _taken_apart(line: bytes) -> tuple[str, int, re.Match[str]]:
+    """The line, where its key ends, and what stands behind its value. Raises BadLine.
 
     What the checksum vouches for was written by `encode`, so the fields stand where it puts them.
     """
     if not is_sealed(line):
         raise BadLine("the checksum does not fit")
-    tail = _TAIL.fullmatch(line, max(line.rfind(_SCOPE), 0))
-    end = line.find(b'"', len(_HEAD))
-    if tail is None or not line.startswith(_HEAD) or line[end : end + len(_VALUE)] != _VALUE:
-        raise BadLine("its fields are not those of a record")
-    scope, op, seq = tail.groups()
     try:
-        return Head(
-            line[len(_HEAD) : end].decode("ascii"), scope.decode("ascii"), _OPS[op], int(seq)
-        )
+        text = line.decode("ascii")
     except UnicodeDecodeError as error:
         raise BadLine("it is not ASCII") from error
+    end = text.find('"', len(_HEAD))
+    tail = _TAIL.fullmatch(text, max(text.rfind(_SCOPE), 0))
+    if tail is None or not text.startswith(_HEAD) or not text.startswith(_VALUE, max(end, 0)):
+        raise BadLine("its fields are not those of a record")
+    return text, end, tail
 
 
-def decode(line: bytes) -> Entry:
-    """The entry of a line without its LF. Raises BadLine."""
-    glance(line)
-    fields = unseal(line)
-    if not isinstance(fields, dict) or type(fields.get("seq")) is not int:
+def _value(text: str) -> Any:
+    """The JSON that stands between two fields, and nothing else. Raises BadLine."""
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        raise BadLine("it is not JSON") from error
+    if end != len(text):
         raise BadLine("its fields are not those of a record")
-    if tuple(fields) != _FIELDS and tuple(fields) != _WITH_CATEGORY:
-        raise BadLine("its fields are not those of a record")
-    if fields["op"] not in ("set", "delete") or not isinstance(fields["key"], str):
-        raise BadLine("its fields are not those of a record")
-    if "category" in fields and fields["category"] not in CATEGORIES:
-        raise BadLine("its category is none of ours")
-    return Entry(**fields)
+    return value

@@ -36,7 +36,7 @@ class Keys:
         self._memory = f"{prefix}memory:"
         self._history = f"{prefix}history:"
         self._building = f"{prefix}building:"
-        self.probe = f"{prefix}probe"
+        self.probes = (f"{prefix}probe:memory", f"{prefix}probe:history")
 
     @property
     def patterns(self) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from .record import BadLine, check_entry, encode_value
 from .redisentry import body, parse, whole
 from .rediskeys import LIFE_FIELD, SEQ_FIELD, Keys, Place
 from .redislink import SECONDS, Arguments, Link
-from .redisscripts import BUILD, SWAP, WRITE
+from .redisscripts import BUILD, PROBE, SWAP, WRITE
 
 HISTORY: Final = 1000  # writes that a scope's stream keeps, as WRITE has it
 PAGE: Final = 100  # entries that are read or built at once
@@ -177,7 +177,7 @@ class RedisMemory:
 
     async def check(self) -> None:
         """Whether the server takes writes now. Raises StoreError."""
-        await self._link.ask(("SET", self._keys.probe, "1", "EX", PROBE_SECONDS))
+        await self._link.ask((2, *self._keys.probes, PROBE_SECONDS), script=PROBE)
 
     async def close(self) -> None:
         """Give back all connections."""

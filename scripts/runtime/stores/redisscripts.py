@@ -103,3 +103,12 @@ for place = 1, 2 do
 end
 return 1
 """)
+
+# KEYS: two, as WRITE has them: a cluster takes a write of one and refuses those of two. ARGV:
+# seconds to live, again.
+PROBE: Final = script("""
+for place = 1, 2 do
+  redis.call('SET', KEYS[place], '1', 'EX', ARGV[1])
+end
+return 1
+""")

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from ..clock import rfc3339
 from ..errors import StoreError
+from .files import sync_folder
 from .protocol import Revision
 from .record import BadLine, seal, unseal
 
@@ -64,6 +65,15 @@ class Head:
     stamp: Stamp = (0, 0, 0)
     is_text: bool = True
     tail: bytes = b""
+
+    def is_due(self, keep: int) -> bool:
+        """Whether there are so many more than `keep`, or so large ones, that the oldest go."""
+        return self.count > 2 * keep + 8 or self.size > MAX_BYTES + MAX_BYTES // 4
+
+    def may_be_due(self, keep: int, size: int) -> bool:
+        """Whether that might be so behind one more, of a text of `size` bytes."""
+        longest = 6 * size + 1000  # where each byte has to be escaped
+        return replace(self, count=self.count + 1, size=self.size + longest).is_due(keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +206,10 @@ class History:
         self.head = before
 
     def sync(self) -> None:
-        """Make it outlive a power cut."""
+        """Make it outlive a power cut, its name included when it is new."""
         os.fsync(self._fd)
+        if self.head.count == 1:
+            sync_folder(Path(self._path).parent)
 
     def date(self, created: int) -> None:
         """The time of change of this file is when the document was made: cheap to look up."""
@@ -218,10 +230,8 @@ class History:
             )
 
     def trim(self, keep: int, new: Path, *, durable: bool) -> None:
-        """Forget the oldest revisions, when there are many more than `keep`, or too large ones."""
+        """Forget the oldest revisions: those behind `keep`, and those behind MAX_BYTES."""
         head = self.head
-        if head.count <= 2 * keep + 8 and head.size <= MAX_BYTES + MAX_BYTES // 4:
-            return
         kept, size = [b""], 0
         for line in reversed(self._lines()[-keep:]):
             size += len(line) + 1
@@ -241,8 +251,7 @@ class History:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(data)
-            if durable:
-                os.fsync(descriptor)
+            os.fsync(descriptor)
             path.replace(self._path)
         except BaseException:
             os.close(descriptor)
@@ -251,6 +260,8 @@ class History:
         os.close(self._fd)
         self._fd = descriptor
         self.head = Head(os.fstat(descriptor).st_ino, len(data), tail=_tail(data))
+        if durable:
+            sync_folder(Path(self._path).parent)
 
     def _lines(self) -> list[bytes]:
         return self._read(0).split(b"\n")[:-1]

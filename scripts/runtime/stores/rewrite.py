@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import StoreError
-from .files import store_fault, sync_folder
+from .files import open_regular, store_fault, sync_folder
 from .record import BadLine, glance
 from .turn import PAUSE, Turn
 
@@ -115,28 +115,42 @@ def sweep(folder: Path) -> int:
     """Remove what writers that were killed left beside the files; how many."""
     removed = 0
     for name in folder.glob("*.tmp"):
-        with suppress(FileNotFoundError, BlockingIOError):
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-            try:
+        descriptor = open_regular(name)
+        if descriptor is None:
+            continue  # gone, or none of ours
+        try:
+            with suppress(FileNotFoundError, BlockingIOError):
                 fcntl.flock(descriptor, _NOW)  # whoever still writes it holds its lock
                 name.unlink()
                 removed += 1
-            finally:
-                os.close(descriptor)
+        finally:
+            os.close(descriptor)
     return removed
 
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[tuple[int, Path]]:
     """An empty file beside `path`, locked by us; gone afterwards unless it was renamed."""
-    name = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(name, _NEW, 0o600)
+    descriptor, name = _created(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor, name
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)  # noqa: PTH108 - as below
+        os.close(descriptor)
+
+
+def _created(path: Path) -> tuple[int, Path]:
+    while True:
+        name = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(6)}.tmp")
+        descriptor = os.open(name, _NEW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:  # else swept, between the two calls
+                return descriptor, name
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
 
 

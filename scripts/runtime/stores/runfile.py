@@ -157,16 +157,15 @@ class RunFile:
         return None
 
     def end(self, line: Line) -> None:
-        """Keep how it ended, and let go of the file."""
-        if self._fault is None:
-            self._lines.append(line)
-            try:
+        """Keep how it ended, and let go of the file. Raises StoreError or Conflict."""
+        try:
+            if self._fault is None:
+                self._lines.append(line)
                 self._write()
-            except BMADError as error:
-                _log.warning("how a run ended is not kept: %s", error.message)
-        if self._new:
-            self._store.grown()
-        self.release()
+        finally:
+            if self._new:
+                self._store.grown()
+            self.release()
 
     def succeed(self, done: Done | None) -> None:
         """Remove the file, if it was ever made; `done` goes to where finished runs are."""

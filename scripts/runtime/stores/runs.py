@@ -165,7 +165,7 @@ class RunRecord(Protocol):
         ...
 
     def end(self, line: Line) -> None:
-        """It ended, and can go on later."""
+        """It ended, and can go on later; it is let go of. Raises StoreError or Conflict."""
         ...
 
     def succeed(self, done: Done | None) -> None:

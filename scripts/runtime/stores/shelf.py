@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 from weakref import WeakValueDictionary
@@ -14,10 +14,12 @@ from weakref import WeakValueDictionary
 from ..clock import rfc3339
 from ..errors import StoreError
 from . import files
+from .filesyncs import FileSyncs
 from .held import Held, Place
 from .names import document_file, document_of
 from .protocol import DocumentInfo
 from .revisions import Head, History, stamp_of
+from .turn import PAUSE, Folder, Turn
 
 LOCK_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 3600.0
@@ -39,6 +41,8 @@ class Shelf:
         self._new = folder / ".store" / "new"
         self._keep = keep
         self._durable = durable
+        self._syncs = FileSyncs()
+        self._seen = Folder(str(self._histories))
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._heads: dict[str, Head] = {}
         self._is_prepared = False
@@ -96,15 +100,15 @@ class Shelf:
         return found
 
     async def written(self, document_id: str, data: bytes) -> Path:
-        """The document's next file, not yet in its place."""
+        """The document's next file, on the disk but not yet in its place."""
         try:
             if not self._is_prepared:
-                self._prepare()
+                await self._make_folders()
             try:
-                return await files.write_new(self._new, data, document_id, durable=self._durable)
+                return await files.write_new(self._new, data, document_id, self._syncs)
             except FileNotFoundError:  # someone removed our folders
-                self._prepare()
-                return await files.write_new(self._new, data, document_id, durable=self._durable)
+                await self._make_folders()
+                return await files.write_new(self._new, data, document_id, self._syncs)
         except OSError as error:
             raise fault(error, "written") from error
 
@@ -130,9 +134,15 @@ class Shelf:
                 if held.let_go() and is_known:
                     self._remember(document_id, held.history.head)
 
-        if max(size, held.history.unread(known)) <= files.MAX_INLINE and not self._durable:
+        if self._is_quick(size, held.history, known):
             return under_lock()
         return await files.in_thread(under_lock)
+
+    def _is_quick(self, size: int, history: History, known: Head | None) -> bool:
+        """Whether it takes no longer than a turn of the loop: little to do, nothing to sync."""
+        if self._durable or size > files.MAX_INLINE or history.unread(known):
+            return False
+        return known is None or not known.may_be_due(self._keep, size)
 
     def _history(self, document_id: str) -> str:
         return f"{self._histories}/{document_id}.jsonl"
@@ -145,21 +155,27 @@ class Shelf:
 
     async def _locked(self, document_id: str) -> History:
         """Hold the document against writers of this and other processes."""
-        history = self._try_lock(document_id)
-        if history is not None:
+        if self._seen.is_free() and (history := self._try_lock(document_id)):
             return history
         queue = self._queues.get(document_id) or asyncio.Lock()
         self._queues[document_id] = queue
         deadline = time.monotonic() + LOCK_SECONDS
         async with queue:
-            pause = 0.0
-            while (history := self._try_lock(document_id)) is None:
-                if time.monotonic() > deadline:
-                    message = "the document stays locked by others"
-                    raise StoreError(message, store="documents", status=503)
-                await asyncio.sleep(pause)
-                pause = min(pause + 0.0002, 0.01)
-            return history
+            with closing(Turn(str(self._histories))) as turn:
+                return await self._wait_for_lock(document_id, turn, deadline)
+
+    async def _wait_for_lock(self, document_id: str, turn: Turn, deadline: float) -> History:
+        pause = PAUSE
+        while True:
+            await asyncio.sleep(pause)  # first of all: it may be another's turn
+            insists = turn.insist()
+            history = self._try_lock(document_id)
+            if history is not None:
+                return history
+            if time.monotonic() > deadline:
+                message = "the document stays locked by others"
+                raise StoreError(message, store="documents", status=503)
+            pause = PAUSE if insists else min(pause + PAUSE, 0.01)
 
     def _try_lock(self, document_id: str) -> History | None:
         path = self._history(document_id)
@@ -173,6 +189,12 @@ class Shelf:
                 return History.lock(path)
         except OSError as error:
             raise fault(error, "locked") from error
+
+    async def _make_folders(self) -> None:
+        self._prepare()
+        if self._durable:
+            for folder in (self._histories.parent, self._folder, self._folder.parent):
+                await asyncio.to_thread(files.sync_folder, folder)
 
     def _prepare(self) -> None:
         """Make our folders; once, remove what writers that were killed left in `new/`."""

@@ -1,4 +1,4 @@
-"""Whose turn it is to lock a memory file: those who have waited for long come first.
+"""Whose turn it is to lock a memory file or a document: those who have waited for long come first.
 
 `flock` is not fair. A process that writes without a pause, or is put aside by the kernel while it
 has the lock, keeps those out for seconds who look for it now and then. Whoever has waited for
@@ -48,7 +48,7 @@ class Turn:
 
 
 class Folder:
-    """The folder of some memory files, as their writers in this process share what they see of it.
+    """The folder of files that are locked, as their writers in this process share what they see.
 
     So a process that writes to many files asks no more often than one that writes to one.
     """

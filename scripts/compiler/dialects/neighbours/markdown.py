@@ -6,7 +6,7 @@ import re
 from typing import Final, Literal
 
 from ....runtime import spec
-from ....runtime.yamltext import Node, Sequence
+from ....runtime.yamltext import Mapping, Node, Sequence
 from ...diagnostics import Diagnostics, quoted, several
 from ...summary import many
 from ..assets import is_path
@@ -100,6 +100,8 @@ def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
         kind = kind_of(tree, path) if path.endswith(".md") else ""
         if kind and not _belongs(tree, path, skills):
             reader.read(path, kind)
+        elif ".claude/agents/" in path and path.endswith(".md"):
+            reader.refuse(path, "it has no front-matter with name: and description:")
     reader.tell()
     return reader.draft
 
@@ -142,6 +144,9 @@ class _Reader:
         found = page(self.tree, path)
         self.draft.taken[path] = f"{path} is {_WORDS[kind]}"
         at = Origin(path)
+        if not found.body.strip():
+            self.refuse(path, "it says nothing of what is to be done")
+            return
         pointer = _POINTS.search(found.body)
         if pointer is not None and len(found.body) < _POINTER:
             why = f"it only points to {pointer[1].rstrip('.,`')}"
@@ -158,7 +163,12 @@ class _Reader:
         if first is not None:
             self._rename(agent, first, kind)
         self.seen[spec.id_key(agent.id)] = agent
-        agent.description = one_line(text_of(found.keys.get("description")))
+        about = found.keys.get("description")
+        if isinstance(about, Mapping):
+            place, why = origin(path, about), "it is a mapping, and no text"
+            self.diagnostics.add("BMAD611", self.tree.at(*place), f"description is left out: {why}")
+            self.draft.account(place, "description", agent.id, "left", why)
+        agent.description = one_line(text_of(about))
         agent.prompt = found.body if found.body.endswith("\n") else f"{found.body}\n"
         agent.origins["prompt"] = Origin(path, found.line)
         self._model(agent, path, found)
@@ -171,6 +181,14 @@ class _Reader:
         self.draft.account(at, "agent", agent.id, "carried")
         if kind == "prompt":
             self._flow(agent)
+
+    def refuse(self, path: str, why: str) -> None:
+        """Leave out a file that is no agent; one that is no text was reported as that."""
+        if self.tree.text(path) is not None:
+            hint = "mend it, or move it elsewhere"
+            place = self.tree.at(path)
+            self.diagnostics.add("BMAD613", place, f"this is no agent: {why}", hint)
+        self.draft.account(Origin(path), "agent", path, "left", why)
 
     def _id(self, path: str, kind: Kind, found: Page) -> str:
         folder, _, name = path.rpartition("/")

@@ -37,6 +37,13 @@ INTERACTIVE: Final = frozenset(
 )
 _KNOWN: Final = frozenset({"agent", "persona", "core_principles", "commands", "dependencies"})
 _ABOUT: Final = frozenset({"id", "name", "title", "whenToUse", "customization"})
+_KINDS: Final[dict[str, tuple[type[Node], ...]]] = {
+    "agent": (Mapping,),
+    "persona": (Mapping,),
+    "commands": (Sequence, Mapping),
+    "dependencies": (Mapping,),
+}
+_NAMES: Final[dict[type[Node], str]] = {Mapping: "mapping", Sequence: "list"}
 _PERSONA: Final[tuple[str, ...]] = ("role", "style", "identity", "focus")
 _PLACES: Final = {
     "tasks": "task",
@@ -92,6 +99,10 @@ class AgentReader:
         if fence is None:
             return None
         self.draft.taken[path] = f"{path} has a YAML block with agent: on line {fence.line}"
+        if not fence.closed:
+            at = self.tree.at(path, fence.line - 1)
+            message = "the block that begins here is not closed: it is read to the end of the file"
+            self.tree.diagnostics.add("BMAD601", at, message, "write ``` below it")
         root = lenient.mapping(self.tree, path, fence.text, fence.line)
         if root is None:
             why = "its YAML cannot be read"
@@ -101,6 +112,7 @@ class AgentReader:
 
     def _read(self, home: Home, path: str, root: Mapping) -> Found:
         keys = {key.text: value for key, value in root.entries}
+        self._check_kinds(path, root)
         about = _mapping(keys.get("agent"))
         at = Origin(path, root.line, root.column)
         if isinstance(keys.get("agent"), Mapping):
@@ -114,6 +126,17 @@ class AgentReader:
         self._fill(found, path, root, keys, about)
         self._leave(path, keys.get("agent"))
         return found
+
+    def _check_kinds(self, path: str, root: Mapping) -> None:
+        """Tell of parts that are not laid out as v4 lays them out, and so cannot be read."""
+        for key, value in root.entries:
+            wanted = _KINDS.get(key.text, ())
+            if wanted and not isinstance(value, wanted) and not _is_null(value):
+                what = " or ".join(_NAMES[kind] for kind in wanted)
+                message = f"{quoted(key.text)} is no {what}, and is left out"
+                at = self.tree.at(path, value.line, value.column)
+                self.tree.diagnostics.add("BMAD631", at, message, f"write it as a {what}")
+                self._account(path, key, "section", "left", message)
 
     def _leave(self, path: str, node: Node | None) -> None:
         """What an agent says of itself that only an editor shows."""

@@ -18,6 +18,7 @@ from .homes import Home
 _NATIVE: Final = {"tasks": "tasks", "templates": "templates", "checklists": "checklists"}
 _SUFFIXES: Final = ("", ".md", ".yaml", ".yml", ".txt", ".csv", ".json")
 _ROOT: Final = re.compile(r"\{root\}/")
+_OUTSIDE: Final = re.compile(r"[/~\\]|[A-Za-z]:")
 _KEY: Final = {"task": "tasks", "template": "templates", "checklist": "checklists"}
 
 
@@ -43,7 +44,7 @@ class Assets:
     def named(self, home: Home, kind: str, name: str, at: Origin) -> str | None:
         """As `find`; what is not there, or leads out of the tree, is reported at `at`."""
         place = self.tree.at(at.path, at.line, at.column)
-        if name.startswith(("/", "~", "\\")) or ".." in name.split("/"):
+        if _OUTSIDE.match(name) or ".." in re.split(r"[/\\]", name):
             message = f"{quoted(name)} leads out of the project"
             self.tree.diagnostics.add("BMAD612", place, message, "name a file of the project")
             return None

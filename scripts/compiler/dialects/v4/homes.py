@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .. import detect
-from ..tree import ForeignTree
+from ..tree import ForeignTree, is_utf_16
 
 KINDS: Final = ("tasks", "templates", "checklists", "data", "utils", "workflows")
 _CORE_NAMES: Final = frozenset({"bmad-core", ".bmad-core"})
@@ -50,7 +50,7 @@ def find(tree: ForeignTree) -> list[Home]:
 
 def _is_agent(tree: ForeignTree, path: str) -> bool:
     data = tree.files[path]
-    if b"agent:" not in data:
+    if b"agent:" not in data or is_utf_16(data):
         return False
     text = data.decode(errors="replace").removeprefix("\ufeff").replace("\r\n", "\n")
     return detect.fenced_agent(text) is not None

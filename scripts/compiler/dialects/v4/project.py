@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....runtime import spec
 from ....runtime.yamltext import Scalar, Sequence
 from ...diagnostics import Diagnostics, quoted
-from .. import lenient
+from .. import detect, lenient
 from ..draft import Draft, DraftAgent, Origin
 from ..tree import ForeignTree
 from . import homes, settings
@@ -123,14 +123,24 @@ class _Project:
         self.draft.account(draft.at, "agent", draft.id, "left", why)
 
     def _tell_strangers(self, home: Home) -> None:
-        """Files beside agents that are none."""
+        """Files beside agents that are none, but for those that another reader takes."""
         start = f"{home.folder}agents/"
         for path in sorted(self.tree.files):
-            if path.startswith(start) and path.endswith(".md") and path not in home.agents:
-                message = "this is no agent: it has no YAML block with agent:"
+            if not path.startswith(start) or not path.endswith(".md") or path in home.agents:
+                continue
+            text = self.tree.text(path)
+            if text is None:
+                self.draft.account(Origin(path), "file", path, "left", "it cannot be read")
+            elif not self._is_anothers(home, text):
+                message = f"this is no agent: {detect.no_agent(text)}"
                 hint = "move it elsewhere, or mend its block"
                 self.diagnostics.add("BMAD613", self.tree.at(path), message, hint)
                 self.draft.account(Origin(path), "file", path, "left", message)
+
+    def _is_anothers(self, home: Home, text: str) -> bool:
+        """Whether a file beside agents is an agent of another form, which is read there."""
+        kind = detect.of_agent(text).kind
+        return kind == "v6-xml" or (kind in ("native", "named") and not home.folder)
 
     def _rename(self, home: Home, found: Found) -> None:
         draft = found.draft

@@ -30,8 +30,11 @@ class WorkflowReader:
     def read(self, home: Home, path: str) -> None:
         """Add the flows of one file to the draft."""
         text = self.tree.text(path)
+        before = len(self.tree.diagnostics)
         root = None if text is None else lenient.mapping(self.tree, path, text)
         if root is None:
+            if text is not None and len(self.tree.diagnostics) == before:
+                self.crew.find("BMAD616", Origin(path), "the file is empty", "write a workflow")
             self.draft.account(Origin(path), "workflow", path, "left", "it cannot be read")
             return
         keys = {key.text: value for key, value in root.entries}
@@ -39,6 +42,10 @@ class WorkflowReader:
         if isinstance(inner, Mapping):
             root = inner
         elif not any(key in keys for key in (*steps.SEQUENCES, "phases")):
+            message = "the file has no workflow: and no list of steps"
+            hint = "write workflow: with id: and sequence:, or move the file elsewhere"
+            self.crew.find("BMAD616", Origin(path, root.line, root.column), message, hint)
+            self.draft.account(Origin(path, root.line), "workflow", path, "left", message)
             return
         self.draft.taken[path] = f"{path} has a workflow with steps"
         found = steps.sequences(self.tree, path, root)

@@ -82,7 +82,7 @@ class AgentWriter:
         for persona in personas:
             self._write(persona, flows)
         for workflow in flows.workflows:
-            if not workflow.owner and not workflow.forward:
+            if not workflow.owner and flows.target_of(workflow) is workflow:
                 self._write_own(workflow, flows)
 
     def _write(self, persona: Persona, flows: FlowWriter) -> None:
@@ -128,6 +128,9 @@ class AgentWriter:
         files: dict[str, list[str]],
     ) -> dict[str, Any]:
         """What a command says, and the files it is shown."""
+        workflow = flows.workflow_of(item, persona)
+        more = flows.told(workflow) if workflow else ""
+        text = "\n\n".join(part for part in (text, more) if part)
         bound: dict[str, Any] = {"text": text} if text else {}
         fate, why = "carried", ""
         for target in [item.skill] if item.skill else item.targets:
@@ -140,6 +143,9 @@ class AgentWriter:
             if native.partition("/")[2] not in names:
                 names.append(native.partition("/")[2])
             _list(files, [native])
+        if workflow is not None and (own := flows.settings_of(workflow)):
+            bound.setdefault("data", []).extend(name.partition("/")[2] for name in own)
+            _list(files, own)
         self.draft.account(item.at, "command", item.name, fate, why)  # type: ignore[arg-type]
         return bound
 

@@ -154,9 +154,18 @@ def read_agent(tree: ForeignTree, path: str) -> Persona | None:
     opening = _AGENT.search(text)
     if opening is None:
         return None
+    line = text.count("\n", 0, opening.start()) + 1
     end = text.find(_END, opening.end())
-    whole = text[opening.start() : end + len(_END)] if end >= 0 else text[opening.start() :]
-    root = parse(tree, path, whole, text.count("\n", 0, opening.start()) + 1)
+    if end < 0:
+        message = "the XML is not well-formed: the <agent> that begins here is not closed"
+        tree.diagnostics.add("BMAD632", tree.at(path, line), message, f"write {_END} below it")
+        return None
+    second = _AGENT.search(text, end)
+    if second is not None:
+        at = tree.at(path, text.count("\n", 0, second.start()) + 1)
+        message = "a second <agent> begins here, and is left out"
+        tree.diagnostics.add("BMAD631", at, message, "move it to a file of its own")
+    root = parse(tree, path, text[opening.start() : end + len(_END)], line)
     return None if root is None else _persona(tree, path, root)
 
 

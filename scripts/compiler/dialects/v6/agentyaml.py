@@ -42,10 +42,11 @@ HINT: Final = "it is read as well as can be; BMAD itself would refuse the file"
 def read_agent(tree: ForeignTree, path: str) -> Persona | None:
     """The agent of a file; None when there is none in it, which was reported."""
     text = tree.text(path)
+    before = len(tree.diagnostics)
     root = None if text is None else lenient.mapping(tree, path, text)
     agent = keys_of(root).get("agent")
     if root is None or not isinstance(agent, Mapping):
-        if text is not None:
+        if text is not None and (root is not None or len(tree.diagnostics) == before):
             message = "the file holds no agent: there is no mapping below agent:"
             tree.diagnostics.add("BMAD631", tree.at(path), message, "write agent: with metadata:")
         return None
@@ -175,6 +176,8 @@ class _Reader:
                 self.warn(item, f"an item of {quoted(name)} is empty")
 
     def read_prompts(self, node: Node | None) -> Iterator[tuple[str, str]]:
+        if node is not None and not isinstance(node, Sequence):
+            self.warn(node, '"prompts" is no list, and is left out')
         for item in items_of(node):
             keys = keys_of(item)
             self.check(item, _PROMPT, "in a prompt")

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from ....runtime.yamltext import read
 from ...diagnostics import several
 from ..assets import is_path
 from ..draft import Draft, DraftFile, Origin
 from ..placeholders import Placeholders
 from ..tree import ForeignTree
+from .fields import keys_of, text_of
 from .markdown import without
 from .paths import Paths, folder_of
 from .persona import slug
@@ -20,9 +22,10 @@ _END: Final = re.compile(r"\.(?:md|ya?ml|xml|csv|toml|json|txt)\b")
 _BEFORE: Final = re.compile(r"(?:\{[\w-]+\}/|\.{1,2}/)?[\w.-]*[\w-](?:/[\w.-]+)*\Z")
 _WORD: Final = re.compile(r"[\w./{}-]+\Z")
 _LONGEST: Final = 240
-_MATTER: Final = re.compile(r"\A---[ \t]*\n.*?^---[ \t]*\n+", re.DOTALL | re.MULTILINE)
+_MATTER: Final = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*\n+", re.DOTALL | re.MULTILINE)
 _TEMPLATE: Final = re.compile(r"(?:^|[-_/])(?:template|tmpl)", re.IGNORECASE)
 _DOTS: Final = re.compile(r"(?<![\w./])(?:\./){2,}")
+_ABOUT: Final = ("name", "description")
 MAX_BYTES: Final = 1 << 20
 
 
@@ -35,6 +38,8 @@ class Emitter:
         self.paths = paths
         self.native: dict[str, str] = {}  # by foreign path: `tasks/create-prd/workflow.md`
         self.values: dict[str, Placeholders] = {}
+        self.homes: dict[str, str] = {}  # by foreign path: the folder of the workflow it belongs to
+        self.made: dict[str, tuple[Origin, str, Placeholders]] = {}  # by native name
         self.left: dict[str, Origin] = {}
         self.count = 0
         self.dropped = 0
@@ -57,6 +62,7 @@ class Emitter:
             return ""
         self.native[path] = native
         self.values[path] = values
+        self.homes[path] = folder
         return native
 
     def _usable(self, path: str) -> bool:
@@ -64,37 +70,41 @@ class Emitter:
 
     def write(self) -> None:
         """All named files into the draft, with placeholders and names of files filled in."""
+        for native, (at, text, values) in self.made.items():
+            filled = self.fill(at.path, text, values)
+            self.draft.files[native] = DraftFile(filled.encode(), at)
         for path, native in self.native.items():
-            text = self.tree.text(path) or ""
+            text, values = self.tree.text(path) or "", self.values[path]
             skipped = 0
             if native.startswith("tasks/") and (matter := _MATTER.match(text)):
                 skipped = matter[0].count("\n")
                 text = text[matter.end() :]
+                values = values.with_values(own_values(matter[1]))
             if path in self.entries:
                 text, dropped = without(text)
                 text, self.dropped = f"{text}\n", self.dropped + dropped
-            text = self.fill(path, text, self.values[path])
+            text = self.fill(path, text, values)
             self.draft.files[native] = DraftFile(text.encode(), Origin(path, 1 + skipped))
             self.draft.taken.setdefault(path, f"{path} belongs to {native.split('/')[1]}")
 
     def fill(self, path: str, text: str, values: Placeholders) -> str:
         """A text with what is declared filled in, and with files under their native names."""
-        text = self.renamed(text, folder_of(path))
+        text = self.renamed(text, path)
         resolved = values.resolve(text)
         for left in resolved.left:
             self.count += 1
             self.left.setdefault(left.name, Origin(path, left.line))
         if resolved.text is text:
             return text
-        return _DOTS.sub("./", self.renamed(resolved.text, folder_of(path)))
+        return _DOTS.sub("./", self.renamed(resolved.text, path))
 
-    def renamed(self, text: str, base: str) -> str:
+    def renamed(self, text: str, path: str) -> str:
         """Names of files that have a native one, as `read_asset` takes them."""
         parts: list[str] = []
         end = 0
         for start, stop in references(text):
-            path = self.paths.find(text[start:stop], base)
-            native = self.native.get(path) if path else None
+            found = self._meant(text[start:stop], path)
+            native = self.native.get(found) if found else None
             if native is not None and start >= end:
                 parts += (text[end:start], native)
                 end = stop
@@ -102,10 +112,13 @@ class Emitter:
 
     def mentioned(self, path: str, kind: str) -> list[str]:
         """The native files of one kind that a text names."""
-        text, base = self.tree.text(path) or "", folder_of(path)
-        found = (self.paths.find(text[start:stop], base) for start, stop in references(text))
+        text = self.tree.text(path) or ""
+        found = (self._meant(text[start:stop], path) for start, stop in references(text))
         natives = (self.native.get(each, "") for each in found if each)
         return list(dict.fromkeys(each for each in natives if each.startswith(f"{kind}/")))
+
+    def _meant(self, reference: str, path: str) -> str | None:
+        return self.paths.mentioned(reference, path, self.homes.get(path, folder_of(path)))
 
     def tell_left(self) -> None:
         """One note on the placeholders that stay."""
@@ -132,6 +145,18 @@ def references(text: str) -> Iterator[tuple[int, int]]:
         name = _BEFORE.search(text, word.start(), found.start())
         if name is not None:
             yield name.start(), found.end()
+
+
+def own_values(matter: str) -> dict[str, str]:
+    """What a text's own front-matter gives its names in braces; nothing when it does not parse.
+
+    Where it should have parsed, whoever read it for a workflow has said so.
+    """
+    root, faults = read(matter)
+    if faults:
+        return {}
+    found = {key: text_of(value) for key, value in keys_of(root).items()}
+    return {key: text for key, text in found.items() if text and key not in _ABOUT}
 
 
 def _part(part: str) -> str:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Any
 
 from ...diagnostics import near_match, quoted, several
-from .. import yamlform
-from ..draft import Draft, DraftFlow, DraftStep, Origin
-from ..placeholders import Placeholders
+from ..draft import Draft, DraftFlow
 from ..tree import ForeignTree
-from . import layers
 from .emit import Emitter, home_of, kind_of
 from .helptable import SKILL, Row
 from .paths import Paths, folder_of, leaves
 from .persona import Item, Persona, one_line, slug
 from .settings import Settings
+from .steps import StepWriter, write_document
 from .workflow import MISSING, Workflow, add, document_of
 
 
@@ -41,6 +38,7 @@ class FlowWriter:
         self.by_entry: dict[str, Workflow] = {}
         self.by_name: dict[str, Workflow] = {}
         self.of_row: dict[int, Workflow] = {}
+        self.steps = StepWriter(tree, draft, emitter, settings)
         self.absent: dict[str, list[Row]] = {}  # by table: rows for what is not there
 
     # -- who and what
@@ -69,11 +67,12 @@ class FlowWriter:
     def _own(self, personas: list[Persona]) -> None:
         for persona in personas:
             for item in persona.menu:
-                found = self._workflow(item, persona)
+                found = self.workflow_of(item, persona)
                 if found is not None and not found.owner:
                     found.owner = self.ids[id(persona)]
 
-    def _workflow(self, item: Item, persona: Persona) -> Workflow | None:
+    def workflow_of(self, item: Item, persona: Persona) -> Workflow | None:
+        """The workflow that a menu item stands for; None when it stands for none."""
         if item.skill:
             return self.by_name.get(item.skill)
         for target in item.targets:
@@ -152,19 +151,20 @@ class FlowWriter:
 
         What says what is to be done comes first: a folder around it may hold it as well.
         """
-        for workflow in self.workflows:
+        standing = [each for each in self.workflows if self.target_of(each) is each]
+        for workflow in standing:
             self.emitter.entries.update(workflow.leads)
-            for path in _own(workflow):
-                values = self.values(workflow)
+            values = self.steps.values(workflow)
+            for path in workflow.tasks:
                 self.emitter.name(path, workflow.id, workflow.folder, "tasks", values)
-        for workflow in self.workflows:
+        for workflow in standing:
             self.names(workflow)
 
     def names(self, workflow: Workflow) -> list[str]:
         """The native names of all its files."""
-        values = self.values(workflow)
+        values = self.steps.values(workflow)
         found = []
-        own = _own(workflow)
+        own = workflow.tasks
         for path in dict.fromkeys([*own, *workflow.shown, *workflow.files]):
             if path in (workflow.entry, workflow.settings_file) and path not in own:
                 continue  # what it says is filled in where it is named, or is said elsewhere
@@ -174,13 +174,8 @@ class FlowWriter:
             native = self.emitter.name(path, workflow.id, workflow.folder, kind, values)
             if native:
                 found.append(native)
+        found += self.steps.settings_of(workflow)
         return list(dict.fromkeys(found))
-
-    def values(self, workflow: Workflow) -> Placeholders:
-        """What its placeholders stand for."""
-        more = dict(workflow.values)
-        more.setdefault("skill-name", workflow.id)
-        return self.settings.placeholders.with_values(more)
 
     def target(self, name: str, persona: Persona, item: Item) -> str:
         """The native file that a menu item names; empty, and told, when there is none."""
@@ -188,7 +183,8 @@ class FlowWriter:
         place = self.tree.at(*item.at)
         if item.skill or name.startswith(SKILL):
             workflow = self.by_name.get(name.removeprefix(SKILL))
-            path = workflow.leads[0] if workflow else None
+            workflow = self.target_of(workflow) if workflow else None
+            path = next(iter(workflow.leads), None) if workflow else None
         elif leaves(name, base):
             message = f"{quoted(name)} leads out of the project"
             self.tree.diagnostics.add("BMAD612", place, message, "name a file of the project")
@@ -196,7 +192,7 @@ class FlowWriter:
         else:
             path = self.paths.find(name, base)
             workflow = self.by_entry.get(path or "")
-            path = workflow.leads[0] if workflow else path
+            path = next(iter(workflow.leads), path) if workflow else path
         if workflow is not None and workflow.entry.endswith(".yaml"):
             path = workflow.parts[0].path if workflow.parts else None
         if path is None:
@@ -211,6 +207,14 @@ class FlowWriter:
         kind = kind_of(path, path if path.endswith((".md", ".xml")) else "")
         return self.emitter.name(path, home, folder_of(path), kind, self.settings.placeholders)
 
+    def told(self, workflow: Workflow) -> str:
+        """What whoever carries a workflow out as a command is told beside its files."""
+        return self.steps.told(workflow, self.target_of(workflow))
+
+    def settings_of(self, workflow: Workflow) -> list[str]:
+        """The native file of its settings, if it has one."""
+        return self.steps.settings_of(self.target_of(workflow))
+
     # -- flows
 
     def write(self) -> None:
@@ -220,104 +224,27 @@ class FlowWriter:
 
     def _flow(self, workflow: Workflow) -> None:
         flow = DraftFlow(workflow.flow, workflow.at, workflow.description)
-        target = self.by_name.get(workflow.forward)
-        if workflow.forward and target is not None:
-            flow.notes.append(f"An old name of {target.flow}.")
-            flow.steps = [DraftStep({"flow": target.flow}, workflow.at)]
-            why = f"it forwards to {target.flow}; what it was to say there is not passed on"
-            self.draft.account(workflow.at, "workflow", workflow.id, "approximated", why)
-            self.draft.flows.append(flow)
-            return
+        target = self.target_of(workflow)
         flow.keys["on_missing_doc"] = MISSING
-        flow.steps = self.steps(workflow)
-        if workflow.creates and flow.steps:
-            flow.steps[-1].keys["creates"] = f"{workflow.creates}.md"
-            flow.steps[-1].origins["creates"] = workflow.creates_at or workflow.at
+        flow.steps = self.steps.of(target)
+        if target.creates:
+            write_document(target, flow.steps)
             if len(flow.steps) > 1:
-                flow.notes.append("Its document is written by its last step, from all before it.")
+                flow.notes.append("Its steps write one document, one after the other.")
+        if target is not workflow:
+            flow.notes.append(f"An old name of {target.flow}, told what stands under the old one.")
+            self.steps.forward(workflow, flow.steps)
+        else:
+            for step in flow.steps:
+                if step.at != workflow.at:
+                    self.draft.account(step.at, "step", step.at.path, "carried")
         self.draft.account(workflow.at, "workflow", workflow.id, "carried")
         self.draft.flows.append(flow)
 
-    def steps(self, workflow: Workflow) -> list[DraftStep]:
-        """A workflow's steps: its parts, or all of it as one."""
-        native = self.emitter.native
-        own = [path for path in workflow.leads if path in _own(workflow)]
-        leads = [native[path] for path in own if path in native]
-        parts = [part for part in workflow.parts if part.path in native]
-        if not parts or parts[0].name == "":
-            tasks = [native[part.path] for part in parts] or leads
-            return [self._step(workflow, workflow.id, tasks, workflow.at, first=True, last=True)]
-        found = []
+    def target_of(self, workflow: Workflow) -> Workflow:
+        """The workflow that stands for one by now: itself, unless it forwards to another."""
         seen: set[str] = set()
-        for number, part in enumerate(parts):
-            name = part.name if part.name not in seen else slug(f"{part.name}-{number + 1}")
-            seen.add(name)
-            tasks = [*leads, native[part.path]]
-            at = Origin(part.path)
-            is_last = number == len(parts) - 1
-            found.append(self._step(workflow, name, tasks, at, first=number == 0, last=is_last))
-            self.draft.account(at, "step", part.path, "carried")
-        return found
-
-    def _step(
-        self,
-        workflow: Workflow,
-        name: str,
-        tasks: list[str],
-        at: Origin,
-        *,
-        first: bool,
-        last: bool,
-    ) -> DraftStep:
-        keys: dict[str, Any] = {"agent": workflow.owner}
-        if name == workflow.creates:
-            name = f"{name}-step"
-        if name != workflow.owner:
-            keys["id"] = name
-        if tasks:
-            names = [task.partition("/")[2] for task in tasks]
-            keys["task"] = names[0] if len(names) == 1 else names
-        templates = self._templates(workflow, name)
-        if templates:
-            keys["template"] = templates[0] if len(templates) == 1 else templates
-        if workflow.requires:
-            keys["reads"] = [f"{name}.md" for name in workflow.requires]
-        note = self._note(workflow, first=first, last=last)
-        if note:
-            keys["note"] = note
-        return DraftStep(keys, at)
-
-    def _templates(self, workflow: Workflow, step: str) -> list[str]:
-        """The templates that a step is shown: the workflow's, and those that its texts name."""
-        native = self.emitter.native
-        shown = [native[path] for path in workflow.shown if path in native]
-        for part in workflow.parts:
-            if part.name == step and part.path in native:
-                shown += self.emitter.mentioned(part.path, "templates")
-        if not shown and not workflow.parts:
-            for path in workflow.leads:
-                shown += self.emitter.mentioned(path, "templates")
-        own = dict.fromkeys(path for path in shown if path.startswith("templates/"))
-        return [path.partition("/")[2] for path in own]
-
-    def _note(self, workflow: Workflow, *, first: bool, last: bool) -> str:
-        parts = []
-        if workflow.facts:
-            parts.append(
-                "Facts that hold all the time:\n" + "\n".join(f"- {f}" for f in workflow.facts)
-            )
-        if workflow.settings:
-            lines = yamlform.mapping(layers.plain(workflow.settings))
-            parts.append("Its settings:\n\n" + "\n".join(line.text for line in lines))
-        if first and workflow.before:
-            parts.append("First:\n" + "\n".join(f"- {each}" for each in workflow.before))
-        if last and workflow.after:
-            parts.append("At the end:\n" + "\n".join(f"- {each}" for each in workflow.after))
-        text = "\n\n".join(parts)
-        return self.emitter.fill(workflow.entry, text, self.values(workflow)) if text else ""
-
-
-def _own(workflow: Workflow) -> list[str]:
-    """The files that say what is to be done; a `workflow.yaml` is settings."""
-    leads = [path for path in workflow.leads if not path.endswith("workflow.yaml")]
-    return list(dict.fromkeys([*leads, *(part.path for part in workflow.parts)]))
+        while workflow.id not in seen and workflow.forward in self.by_name:
+            seen.add(workflow.id)
+            workflow = self.by_name[workflow.forward]
+        return workflow

@@ -22,6 +22,7 @@ _ALIASES: Final = {
     "agent-name": "agent",
     "args": "options",
 }
+_NAMING: Final = frozenset({"skill", "command", "workflow-file"})
 _BOOLEANS: Final = frozenset({"true", "false"})
 _PHASE: Final = re.compile(r"(?:\d+-.*|anytime|plan|ship|execute|build|design|discover)$")
 
@@ -67,7 +68,11 @@ def is_header(text: str) -> bool:
 def read(tree: ForeignTree, path: str) -> list[Row]:
     """The rows of a table; one that cannot be understood was reported and is left out."""
     text = tree.text(path)
-    if not text:
+    if text is None:
+        return []
+    if not text.strip():
+        hint = "write its header and a row for each workflow, or remove the file"
+        tree.diagnostics.add("BMAD630", tree.at(path), "the table is empty", hint)
         return []
     reader = csv.reader(io.StringIO(text), skipinitialspace=True)
     rows: list[Row] = []
@@ -86,6 +91,11 @@ def read(tree: ForeignTree, path: str) -> list[Row]:
             continue
         if not header:
             header = [_column(cell) for cell in cells]
+            if not _NAMING.intersection(header):
+                message = "the header has no column that names a workflow, so no row is read"
+                hint = f"known columns are {', '.join(sorted(_NAMING))}"
+                tree.diagnostics.add("BMAD630", tree.at(path, line), message, hint)
+                break
             continue
         row = _row(tree, Origin(path, line), header, [cell.strip() for cell in cells])
         if row is not None:

@@ -13,6 +13,7 @@ from ..tree import ForeignTree
 from .fields import keys_of
 
 _HEADING: Final = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*$")
+_KEYED: Final = re.compile(r"---[ \t]*\n[A-Za-z][\w-]*:(?:[ \t]|\n)")
 _FENCE: Final = re.compile(r"^[ \t]{0,3}(`{3,}|~{3,})")
 _STEP: Final = re.compile(r"^(?:step\s+)?[\d.]+[:.)]?\s*", re.IGNORECASE)
 # What a service does by itself, or has nobody to do it for.
@@ -25,6 +26,11 @@ _FOR_A_PERSON: Final = (
     "load config",
     "greet the user",
     "configuration loading",
+)
+# Where names in braces lead, which are filled in: "- `{skill-root}` resolves to this folder."
+_RULES: Final = ("conventions", "resolution rules")
+_LEADS: Final = re.compile(
+    r"^[-*] +(?:Bare paths? |`\{[\w-]+\}`)[^\n]*?\bresolves? (?:from|to)\b[^\n]*\n?", re.MULTILINE
 )
 
 
@@ -44,6 +50,10 @@ def page(tree: ForeignTree, path: str) -> Page:
     try:
         matter = split(text)
     except NotClosed:
+        if _KEYED.match(text):
+            at = tree.at(path, 1 + skipped)
+            message = "front-matter begins here and is not closed: the file is read without it"
+            tree.diagnostics.add("BMAD601", at, message, "write --- below it")
         return Page({}, None, text, 1 + skipped)
     if matter.yaml is None:
         return Page({}, None, matter.body, 1 + skipped)
@@ -90,7 +100,8 @@ def sections(body: str) -> list[Section]:
 def without(body: str, more: Container[str] = ()) -> tuple[str, int]:
     """The text without sections for a person (and those titled as in `more`), and their number.
 
-    A section goes with all that stands below it.
+    A section goes with all that stands below it; one of conventions if it only tells where names
+    lead.
     """
     kept: list[str] = []
     dropped = 0
@@ -104,5 +115,9 @@ def without(body: str, more: Container[str] = ()) -> tuple[str, int]:
             below = section.level
             dropped += 1
             continue
-        kept.append(section.text)
+        text = _LEADS.sub("", section.text) if title in _RULES else section.text
+        if text is not section.text and not text.partition("\n")[2].strip():
+            dropped += 1
+            continue
+        kept.append(text)
     return "\n".join(kept).strip("\n"), dropped

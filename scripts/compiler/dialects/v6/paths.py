@@ -45,6 +45,20 @@ class Paths:
                 found = self._by_end(inside, base)
         return found
 
+    def mentioned(self, reference: str, path: str, home: str) -> str | None:
+        """The file that a text speaks of; `path` is the text's, `home` the folder it belongs to.
+
+        A bare name, such as `checklist.md`, means one of its own home: others have their own.
+        """
+        base = folder_of(path)
+        found = self.find(reference, base)
+        if found is None or found.startswith(f"{home}/" if home else ""):
+            return found
+        name = reference.strip()
+        if _ROOTS.match(name) or _HOMES.match(name) or name.count("/") > 1:
+            return found
+        return found if found == joined(base, name) else None
+
     def _by_end(self, name: str, base: str) -> str | None:
         found = joined("", name.lstrip("/"))
         if not found:

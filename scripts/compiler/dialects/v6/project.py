@@ -161,7 +161,7 @@ class _Project:
             return
         self.draft.taken[path] = f"{path} is a skill"
         found = self.skills.read(path)
-        if isinstance(found, Persona):
+        if found is None or isinstance(found, Persona):
             self._add(path, found)
         else:
             self.workflows.append(found)

@@ -44,6 +44,10 @@ _KNOWN: Final = frozenset(
 )
 
 
+_TEXTS: Final = frozenset({"name", "title", "icon", "role", "identity", "communication_style"})
+_LISTS: Final = _KNOWN - _TEXTS - {"menu"}
+
+
 class Skills:
     """Reads the skills of one tree. `names` are those of all of them."""
 
@@ -56,19 +60,42 @@ class Skills:
         self.pages: set[str] = set()  # files that have a skill's text in its place
         self.unmatched: list[tuple[Origin, str]] = []
 
-    def read(self, path: str) -> Persona | Workflow:
-        """The agent or the workflow that a skill is."""
+    def read(self, path: str) -> Persona | Workflow | None:
+        """The agent or the workflow that a skill is; None for no text, which was reported."""
+        if self.tree.text(path) is None:
+            return None
         found = page(self.tree, path)
         folder = folder_of(path)
         name = folder.rpartition("/")[2] or text_of(found.keys.get("name"))
         customise = f"{folder}/customize.toml" if folder else "customize.toml"
         table, used = layers.skill_table(self.tree, customise, name)
+        for kind in ("agent", "workflow"):
+            self._check((table or {}).get(kind), kind, customise)
         for each in used:
             self.draft.taken[each] = f"{each} customises {name}"
         manifest = self._manifest(folder)
         if isinstance((table or {}).get("agent"), dict) or manifest.get("type") == "agent":
             return self._agent(path, name, found, table or {}, manifest)
         return self._workflow(path, name, found, table or {})
+
+    def _check(self, about: Any, kind: str, path: str) -> None:
+        """Tell of values that are not of the kind that v6 has there, and so cannot be read."""
+        if about is not None and not isinstance(about, dict):
+            self._refuse(path, kind, "a table")
+        for key, value in about.items() if isinstance(about, dict) else ():
+            if key == "menu" and not _is_list(value, dict):
+                self._refuse(path, key, "a list of tables")
+            elif key in _TEXTS and not isinstance(value, str):
+                self._refuse(path, key, "a text")
+            elif key in _LISTS and not (isinstance(value, str) or _is_list(value, str)):
+                self._refuse(path, key, "a text or a list of texts")
+
+    def _refuse(self, path: str, key: str, wanted: str) -> None:
+        text = self.tree.text(path) if path in self.tree.files else None
+        at = Origin(path, layers.line_of(text or "", key))
+        message = f"{quoted(key)} is not {wanted}, and is left out"
+        self.tree.diagnostics.add("BMAD631", self.tree.at(*at), message, f"write it as {wanted}")
+        self.draft.account(at, "setting", key, "left", message)
 
     def _manifest(self, folder: str) -> dict[str, str]:
         path = f"{folder}/bmad-skill-manifest.yaml" if folder else "bmad-skill-manifest.yaml"
@@ -166,7 +193,14 @@ class Skills:
         """Keys that v6 does not name: texts of an author's own, which the agent may need."""
         for key, value in about.items():
             texts = layers.texts(value)
-            if key not in _KNOWN and texts:
+            if key not in _KNOWN and not texts and value not in ("", [], {}):
+                at = Origin(f"{folder_of(path)}/customize.toml".lstrip("/"))
+                why = "it is neither a text nor a list of texts"
+                self.tree.diagnostics.add(
+                    "BMAD611", self.tree.at(*at), f"{quoted(key)} is left out: {why}"
+                )
+                self.draft.account(at, f"{what} setting", key, "left", why)
+            elif key not in _KNOWN and texts:
                 parts.append((key.replace("_", " ").capitalize(), "\n".join(texts)))
                 self.draft.account(Origin(path), f"{what} setting", key, "carried")
 
@@ -271,6 +305,10 @@ def _body_sections(body: str) -> list[tuple[str, str]]:
         elif text.strip():
             found.append(("Overview", text.strip()))
     return found
+
+
+def _is_list(value: Any, kind: type[Any]) -> bool:
+    return isinstance(value, list) and all(isinstance(item, kind) for item in value)
 
 
 def _text(table: Table, key: str) -> str:

@@ -11,6 +11,7 @@ from .flows import FlowWriter
 from .helptable import Row
 from .order import Cycle, edges, ordered
 from .persona import one_line, slug
+from .steps import tell
 from .workflow import MISSING, Workflow, add
 
 
@@ -113,10 +114,10 @@ class Tables:
         self.taken.add(spec.id_key(name))
         flow = DraftFlow(name, row.at, one_line(row.description) or row.name)
         flow.keys["on_missing_doc"] = MISSING
-        flow.steps = self.flows.steps(workflow)
+        flow.steps = self.flows.steps.of(workflow)
         what = row.action or row.options or row.name
         said = f"This time it is for: {row.name} ({what}). {one_line(row.description)}".strip()
         for step in flow.steps:
-            step.keys["note"] = "\n\n".join(p for p in (said, step.keys.get("note", "")) if p)
+            tell(step, said)
         self.flows.draft.flows.append(flow)
         return name

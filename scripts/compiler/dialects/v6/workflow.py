@@ -67,9 +67,14 @@ class Workflow:
 
     @property
     def leads(self) -> list[str]:
-        """The files that every step is shown before its own."""
-        entry = [] if self.is_pointer else [self.entry]
-        return [*entry, self.page] if self.page else entry
+        """The files that every step is shown before its own; a `workflow.yaml` is settings."""
+        is_text = not (self.is_pointer or self.entry.endswith("workflow.yaml"))
+        return [path for path in (self.entry if is_text else "", self.page) if path]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The files that say what is to be done."""
+        return list(dict.fromkeys([*self.leads, *(part.path for part in self.parts)]))
 
 
 def document_of(text: str) -> str:

@@ -84,6 +84,7 @@ class WorkflowFiles:
         workflow = self.start(text_of(keys.get("name")), path, origin(path, root))
         workflow.title = text_of(keys.get("name"))
         workflow.description = one_line(text_of(keys.get("description")))
+        workflow.values = self._values(path, root)
         instructions = self._file(workflow, keys.get("instructions"), "instructions")
         workflow.parts = [Part("", instructions)] if instructions else []
         self._configure(workflow, path, root)
@@ -156,7 +157,7 @@ class WorkflowFiles:
             self.tree.diagnostics.add("BMAD612", place, message, "name a file of the project")
             return None
         found = self.paths.find(filled, workflow.folder)
-        if found is None and "{" not in filled:
+        if found is None and "{" not in values.resolve(name).text:
             hint = near_match(filled.rpartition("/")[2], self.paths.by_name)
             self.tree.diagnostics.add("BMAD605", place, f"there is no file {quoted(name)}", hint)
         return found
@@ -196,9 +197,18 @@ class WorkflowFiles:
         seen: set[str] = set()
         while len(workflow.parts) < MAX_STEPS:
             following = self._next(workflow, path, found.keys, found.body, found.line)
-            if following is None or following in seen:
+            if following is None:
+                break
+            if following in seen or following in (workflow.entry, workflow.page):
+                at = self.tree.at(path)
+                message = f"the steps lead in a circle: {quoted(following)} comes a second time"
+                hint = "the workflow ends before it; name another next step, or none"
+                self.tree.diagnostics.add("BMAD635", at, message, hint)
                 break
             seen.add(following)
+            if self.tree.text(following) is None:
+                self.draft.account(Origin(following), "step", following, "left", "it is no text")
+                break
             stem = following.rpartition("/")[2].removesuffix(".md")
             workflow.parts.append(Part(slug(stem), following))
             found = page(self.tree, following)

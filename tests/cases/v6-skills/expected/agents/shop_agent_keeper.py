@@ -41,7 +41,11 @@ class ShopAgentKeeper(AgentNode):
         "templates/shop-plan/templates/plan-template.md",
     )
     commands = (
-        ("PL", "Make the plan", ("tasks/shop-plan/SKILL.md",)),
+        (
+            "PL",
+            "Make the plan\n\nFacts that hold all the time:\n- Bread sells best.\n\nAt the end:\n- Tell the baker.",
+            ("tasks/shop-plan/SKILL.md",),
+        ),
         ("CNT", "Count twice\n\nCount what is there, in ./orders."),
         ("BU", "Buy", ("tasks/shop-buy/SKILL.md",)),
     )

@@ -15,6 +15,7 @@ FLOWS = {
         "shop-order",
         shop_order.build,
         description="Deprecated: forwards to shop-buy.",
+        on_missing_doc="skip",
     ),
     "shop-plan": Flow(
         "shop-plan",

@@ -3,11 +3,16 @@
 
 from pocketflow import AsyncFlow
 
-from ..runtime.subflow import Subflow
-from . import shop_buy
+from ..agents import ShopAgentKeeper
 
 
 def build() -> AsyncFlow:
-    shop_buy_ = Subflow("shop-buy", shop_buy.build, on_missing_doc="skip")
+    shop_buy = ShopAgentKeeper(
+        id="shop-buy",
+        reads=("plan", "tasting-notes"),
+        creates="orders",
+        note="Use shop-buy.",
+        shows=("tasks/shop-buy/SKILL.md",),
+    )
 
-    return AsyncFlow(start=shop_buy_)
+    return AsyncFlow(start=shop_buy)

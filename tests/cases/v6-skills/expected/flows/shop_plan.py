@@ -6,9 +6,13 @@ from pocketflow import AsyncFlow
 from ..agents import ShopAgentKeeper
 
 STEP_01_LOOK_NOTE = """\
+Your answer is the document `plan`, as far as this step brings it.
+
 Facts that hold all the time:
 - Bread sells best."""
 STEP_02_CHOOSE_NOTE = """\
+The document `plan` is shown as the steps before left it. Your answer is the whole of it, with what this step does to it; where that is nothing, give it back unchanged.
+
 Facts that hold all the time:
 - Bread sells best.
 
@@ -20,6 +24,7 @@ def build() -> AsyncFlow:
     step_01_look = ShopAgentKeeper(
         id="step-01-look",
         reads=("tasting-notes",),
+        creates="plan",
         note=STEP_01_LOOK_NOTE,
         shows=(
             "tasks/shop-plan/SKILL.md",
@@ -30,6 +35,7 @@ def build() -> AsyncFlow:
     )
     step_02_choose = ShopAgentKeeper(
         id="step-02-choose",
+        requires=("plan",),
         reads=("tasting-notes",),
         creates="plan",
         note=STEP_02_CHOOSE_NOTE,
