@@ -23,22 +23,25 @@ class Sight:
     `head` is what `opening` made of the first three, where it is known.
     """
 
-    # On the class as long as there is nothing of the kind, as there is of most at each step.
-    command: str = ""
-    inputs: Mapping[str, Any] = _NOTHING
-    note: str = ""
-    files: Sequence[tuple[str, str]] = ()
-    outputs: Mapping[str, Any] = _NOTHING
-    documents: Mapping[str, str] = _NOTHING
-    missing: tuple[str, ...] = ()
-    item: tuple[int, int, Any] | None = None
-    scope: str = ""
-    memory: Sequence[Entry] = ()
-    recalled: Sequence[Entry] = ()
+    __slots__ = (
+        *("command", "documents", "files", "head", "input", "inputs", "item", "memory"),
+        *("missing", "note", "outputs", "recalled", "scope"),
+    )
 
     def __init__(self, input: str, head: tuple[str, tuple[str, ...]] | None = None) -> None:
         self.input = input
         self.head = head
+        self.command = ""
+        self.inputs: Mapping[str, Any] = _NOTHING
+        self.note = ""
+        self.files: Sequence[tuple[str, str]] = ()
+        self.outputs: Mapping[str, Any] = _NOTHING
+        self.documents: Mapping[str, str] = _NOTHING
+        self.missing: tuple[str, ...] = ()
+        self.item: tuple[int, int, Any] | None = None
+        self.scope = ""
+        self.memory: Sequence[Entry] = ()
+        self.recalled: Sequence[Entry] = ()
 
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import errno
 import itertools
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Coroutine
@@ -164,6 +165,18 @@ def test_full_disk_leaves_the_old_document(tmp_path: Path, size: int, durability
     assert list((tmp_path / ".store" / "new").iterdir()) == []
     histories = {path.stem for path in (tmp_path / ".store" / "revisions").iterdir()}
     assert histories == {"prd", "new"}
+
+
+def test_a_crowd_that_waits_for_the_disk_keeps_no_files_open(tmp_path: Path) -> None:
+    store = FileDocuments(tmp_path)
+    writes = 200
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (writes, before[1]))
+    try:
+        answers = asyncio.run(_answers(*(store.put(f"d{n}", f"{n}") for n in range(writes))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert [is_new for _, is_new in answers] == [True] * writes
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
