@@ -41,7 +41,7 @@ _RUN: Final = "a finished run of ten steps"
 def measure(report: Report, folder: Path, options: Options) -> None:
     """Add the tables and aims of documents to the report."""
     loop = asyncio.new_event_loop()
-    count = 300 if options.quick else 2_000
+    count = 300 if options.quick else 1_000
     try:
         writes = interleave(list(_writes(folder, loop, count)), options.rounds)
         runs = interleave(list(_runs(folder, loop, count)), options.rounds)
