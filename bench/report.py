@@ -102,7 +102,7 @@ class Report:
 def _aims(aims: Sequence[Aim]) -> Table:
     table = Table("Aims", ("what", "median", "range", "aim", ""))
     for aim in aims:
-        limit = "" if aim.limit is None else f"≤ {aim.limit:g}"
-        spread = f"{min(aim.values):.2f}–{max(aim.values):.2f}"
-        table.add(aim.what, f"{aim.value:.2f}", spread, limit, aim.verdict)
+        limit = "" if aim.limit is None else f"≤ {aim.limit:.3g}"
+        spread = f"{min(aim.values):.3g}–{max(aim.values):.3g}"
+        table.add(aim.what, f"{aim.value:.3g}", spread, limit, aim.verdict)
     return table

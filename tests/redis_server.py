@@ -66,6 +66,11 @@ class RedisServer:
         self._running.kill()
         self._process = None
 
+    def restart(self) -> None:
+        """SIGTERM, which lets it end in order, and start again."""
+        self._running.stop()
+        self.start()
+
     def freeze(self) -> None:
         """SIGSTOP: connections stay open, nothing is answered."""
         self._running.signal(signal.SIGSTOP)

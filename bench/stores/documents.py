@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +30,9 @@ _AUTHOR: Final = {
     "run_id": "0" * 36,
     "prompt": "0" * 64,
 }
-_BARE, _BY_HAND = "a bare write and rename", "the same by aiofiles"
+_UNSYNCED, _BARE = "a bare write and rename", "a bare write, sync and rename"
+_BY_HAND = "the same by aiofiles"
+_TOGETHER, _WRITERS = "ours: new ones, ten at once", 10
 _NEW, _NEXT, _SAME = "ours: a new one", "ours: a new state", "ours: the same text again"
 _KEEP_NONE = "ours: a new state, no revisions kept"
 _RUN: Final = "a finished run of ten steps"
@@ -38,7 +41,7 @@ _RUN: Final = "a finished run of ten steps"
 def measure(report: Report, folder: Path, options: Options) -> None:
     """Add the tables and aims of documents to the report."""
     loop = asyncio.new_event_loop()
-    count = 300 if options.quick else 2_000
+    count = 300 if options.quick else 1_000
     try:
         writes = interleave(list(_writes(folder, loop, count)), options.rounds)
         runs = interleave(list(_runs(folder, loop, count)), options.rounds)
@@ -60,27 +63,43 @@ def _writes(folder: Path, loop: asyncio.AbstractEventLoop, count: int) -> Iterat
     def text() -> str:
         return f"{next(numbers)}\n{_TEXT}"
 
-    async def bare() -> None:
+    def bare(*, sync: bool) -> None:
         path = folder / f"{next(numbers)}.tmp"
-        path.write_bytes(text().encode())
+        with path.open("wb", buffering=0) as file:
+            file.write(text().encode())
+            if sync:
+                os.fdatasync(file.fileno())
         path.replace(folder / "bare.md")
+
+    async def unsynced() -> None:
+        bare(sync=False)
+
+    async def synced() -> None:
+        bare(sync=True)
 
     async def by_hand() -> None:
         path = folder / f"{next(numbers)}.tmp"
         async with aiofiles.open(path, "w") as file:
             await file.write(text())
+            await file.flush()
+            await asyncio.to_thread(os.fdatasync, file.fileno())
         path.replace(folder / "by-hand.md")
 
+    async def new() -> None:
+        await ours.put(f"S-{next(numbers)}__prd", _TEXT, author=_AUTHOR)
+
     operations: dict[str, Operation] = {
-        _BARE: bare,
+        _UNSYNCED: unsynced,
+        _BARE: synced,
         _BY_HAND: by_hand,
-        _NEW: lambda: ours.put(f"S-{next(numbers)}__prd", _TEXT, author=_AUTHOR),
+        _NEW: new,
         _NEXT: lambda: ours.put("next", text(), author=_AUTHOR),
         _SAME: lambda: ours.put("same", _TEXT, author=_AUTHOR),
         _KEEP_NONE: lambda: none.put("next", text(), author=_AUTHOR),
     }
     for name, operation in operations.items():
         yield candidate(loop, name, operation, count)
+    yield candidate(loop, _TOGETHER, new, count, _WRITERS)
 
 
 def _runs(folder: Path, loop: asyncio.AbstractEventLoop, count: int) -> Iterator[Candidate]:
@@ -116,4 +135,5 @@ def _step(number: int, size: int) -> Event:
 def _aims(writes: Samples) -> Iterator[Aim]:
     for name in (_NEW, _NEXT, _KEEP_NONE):
         yield Aim(f"ours, {name.removeprefix('ours: ')} ÷ bare, CPU", writes.ratios(name, _BARE))
+    yield Aim("ten at once ÷ bare, time", writes.ratios(_TOGETHER, _BARE, "wall"))
     yield Aim("a document: ours ÷ aiofiles, time", writes.ratios(_NEXT, _BY_HAND, "wall"))

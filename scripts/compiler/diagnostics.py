@@ -103,6 +103,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "BMAD505": ("warning", "no formatter could be run"),
     "BMAD506": ("error", "another compiler is at work"),
     "BMAD507": ("warning", "a memory that an agent no longer works in"),
+    "BMAD508": ("note", "a step that is always sent a long text"),
     # 6xx: projects in another form
     "BMAD600": ("note", "directives for a conversation that are left out"),
     "BMAD601": ("warning", "YAML of another form that was repaired"),

@@ -12,17 +12,9 @@ from .literals import string
 WIDTH: Final = 88
 _DIGITS: Final = re.compile(r"([0-9]+)")
 # Fixed, not unicodedata's: the same sources give the same bytes under every Python.
-_WIDE: Final = (
-    (0x1100, 0x115F),
-    (0x2E80, 0x303E),
-    (0x3041, 0xA4CF),
-    (0xAC00, 0xD7A3),
-    (0xF900, 0xFAFF),
-    (0xFE30, 0xFE6F),
-    (0xFF00, 0xFF60),
-    (0xFFE0, 0xFFE6),
-    (0x1F300, 0x1FAFF),
-    (0x20000, 0x3FFFD),
+_WIDE: Final = re.compile(
+    "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f"
+    "\uff00-\uff60\uffe0-\uffe6\U0001f300-\U0001faff\U00020000-\U0003fffd]"
 )
 
 
@@ -46,7 +38,7 @@ def width(text: str) -> int:
     """The columns that `text` fills."""
     if text.isascii():
         return len(text)
-    return sum(2 if any(a <= ord(c) <= b for a, b in _WIDE) else 1 for c in text)
+    return len(text) + len(_WIDE.findall(text))
 
 
 def flat(value: object) -> str:

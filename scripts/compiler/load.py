@@ -15,6 +15,7 @@ from .dialects import flows, native, tools
 from .dialects.fields import stray_character
 from .frontmatter import NotClosed, mistaken, split
 from .model import Agent, Flow, Project, Tool
+from .promptlength import check_prompts
 from .referred import Named
 from .sparing import spared
 
@@ -89,6 +90,7 @@ def _load(
         flows_known = not any(path.startswith(f"{shown}/workflow") for path in wrong)
         tools_known = not broken & {"tools", "tools.yaml"}
         check(project, diagnostics, tools_known=tools_known, flows_known=flows_known)
+    check_prompts(project, diagnostics)
     if keep_going and diagnostics.has("error"):
         project = spared(project, diagnostics)
     bounded = tuple(graph.bounded(flow, project) for flow in project.flows)

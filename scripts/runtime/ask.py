@@ -47,35 +47,40 @@ class Conversation:
     `item` counts from 0 in a `for_each`, whose own conversation only holds its `items`.
     """
 
-    # On the class as long as they are what they are in most visits: a visit sets the others.
-    request: ModelRequest = NO_REQUEST
-    output: Mapping[str, Any] | None = None
-    outline: Outline | None = None
-    tools: Mapping[str, Tool] = NO_TOOLS
-    fallback: str | None = None
-    cut: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    attempts = 1
-    budget: Budget | None = None
-    payer = NOBODY
-    timeout = 0.0
-    usage = NO_USAGE
-    calls = 0
-    cost_before: Decimal | None = NOTHING
-    paid_before: Usage | None = None
-    reply = NO_REPLY
-    result: Any = ""
-    action: str | None = None
-    skipped = False
-    because = ""
-    item: int | None = None
-    items: list[Conversation] | None = None
+    __slots__ = (
+        *("action", "attempts", "because", "budget", "calls", "context", "cost_before", "cut"),
+        *("fallback", "item", "items", "missing", "model", "outline", "output", "paid_before"),
+        *("payee", "payer", "reply", "request", "result", "skipped", "ticket", "timeout", "tools"),
+        "usage",
+    )
 
     def __init__(self, context: FlowContext, ticket: Ticket) -> None:
         self.context = context
         self.ticket = ticket
         self.model: Model = context.services.model
         self.payee = self.model
+        self.request: ModelRequest = NO_REQUEST
+        self.output: Mapping[str, Any] | None = None
+        self.outline: Outline | None = None
+        self.tools: Mapping[str, Tool] = NO_TOOLS
+        self.fallback: str | None = None
+        self.cut: tuple[str, ...] = ()
+        self.missing: tuple[str, ...] = ()
+        self.attempts = 1
+        self.budget: Budget | None = None
+        self.payer = NOBODY
+        self.timeout = 0.0
+        self.usage = NO_USAGE
+        self.calls = 0
+        self.cost_before: Decimal | None = NOTHING
+        self.paid_before: Usage | None = None
+        self.reply = NO_REPLY
+        self.result: Any = ""
+        self.action: str | None = None
+        self.skipped = False
+        self.because = ""
+        self.item: int | None = None
+        self.items: list[Conversation] | None = None
 
     async def hold(self) -> None:
         """Ask until there is an answer that fits.

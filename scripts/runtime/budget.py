@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -37,7 +36,11 @@ def estimate(request: ModelRequest) -> Usage:
             sent += _size(call.name) + _size(call.arguments)
     if request.tools or request.schema is not None:
         sent += sum(map(_size, _forms(request)))
-    return Usage(math.ceil(sent / CHARACTERS), request.max_tokens or MAX_TOKENS)
+    return Usage(_tokens(sent), request.max_tokens or MAX_TOKENS)
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // CHARACTERS)
 
 
 def _forms(request: ModelRequest) -> Iterator[str]:
@@ -62,28 +65,32 @@ class Payer(NamedTuple):
     own: bool = False
 
 
-@dataclass(slots=True)
 class _Account:
     """Spent and reserved; a cost of None is not known."""
 
-    tokens: int = 0
-    cost: Decimal | None = NOTHING
-    reserved_tokens: int = 0
-    reserved_cost: Decimal = NOTHING
-    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    __slots__ = ("cost", "reserved_cost", "reserved_tokens", "tokens", "waiting")
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.cost: Decimal | None = NOTHING
+        self.reserved_tokens = 0
+        self.reserved_cost = NOTHING
+        self.waiting: list[asyncio.Future[None]] | None = None
 
     async def change(self) -> None:
         """Until a reservation was closed."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.waiting is None:
+            self.waiting = []
         self.waiting.append(future)
         await future
 
     def wake(self) -> None:
         """A reservation was closed."""
-        for future in self.waiting:
+        for future in self.waiting or ():
             if not future.done():
                 future.set_result(None)
-        self.waiting.clear()
+        self.waiting = None
 
     def charge(self, tokens: int, cost: Decimal | None) -> None:
         """So much was used."""
@@ -98,67 +105,71 @@ class Reservation:
     `waited` is how many seconds it took to get it.
     """
 
-    __slots__ = ("_accounts", "_held", "_model", "_open", "_prices", "_wanted", "waited")
+    __slots__ = ("_accounts", "_cost", "_model", "_open", "_prices", "_sent", "_tokens", "waited")
 
     def __init__(
         self,
         prices: Prices,
-        accounts: tuple[_Account, _Account],
+        accounts: Sequence[_Account],
         model: tuple[str, str],
         wanted: Usage,
-        held: tuple[int, Decimal],
+        cost: Decimal,
         waited: float,
     ) -> None:
         self._prices = prices
         self._accounts = accounts
         self._model = model
-        self._wanted = wanted
-        self._held = held
+        self._sent = wanted.input_tokens
+        self._tokens = tokens = wanted.input_tokens + wanted.output_tokens
+        self._cost = cost
         self._open = True
         self.waited = waited
         for account in accounts:
-            account.reserved_tokens += held[0]
-            account.reserved_cost += held[1]
+            account.reserved_tokens += tokens
+            if cost is not NOTHING:
+                account.reserved_cost += cost
 
     def settle(self, reply: ModelReply) -> None:
         """The call was answered: charge what the provider reports, else an estimate."""
         usage = reply.usage
         if not (usage.input_tokens or usage.output_tokens):
-            usage = Usage(self._wanted.input_tokens, math.ceil(_size(reply.text) / CHARACTERS))
+            usage = Usage(self._sent, _tokens(_size(reply.text)))
         self._close(usage, reply.model)
 
     def failed(self, error: BaseException) -> None:
         """There is no answer. What was sent is charged if the call was given up under way."""
         is_given_up = isinstance(error, ModelTimeout | asyncio.CancelledError)
-        self._close(Usage(self._wanted.input_tokens if is_given_up else 0), "")
+        self._close(Usage(self._sent if is_given_up else 0), "")
 
     def _close(self, used: Usage, answered: str) -> None:
         if self._open:
             self._open = False
             provider, model = self._model
             cost = self._prices.cost(provider, (answered, model), used)
-            tokens, (held_tokens, held_cost) = used.input_tokens + used.output_tokens, self._held
+            tokens = used.input_tokens + used.output_tokens
             for account in self._accounts:
                 account.charge(tokens, cost)
-                account.reserved_tokens -= held_tokens
-                account.reserved_cost -= held_cost
-                if account.waiting:
+                account.reserved_tokens -= self._tokens
+                if self._cost is not NOTHING:
+                    account.reserved_cost -= self._cost
+                if account.waiting is not None:
                     account.wake()
 
 
 class Ledger:
     """What the agents with budgets have spent and reserved in one run. For one event loop."""
 
-    __slots__ = ("_accounts", "_clock", "prices")
+    __slots__ = ("_agents", "_clock", "_steps", "prices")
 
     def __init__(self, prices: Prices, clock: Clock = time.monotonic) -> None:
         self.prices = prices
         self._clock = clock
-        self._accounts: dict[tuple[str, str], _Account] = {}
+        self._agents: dict[str, _Account] = {}
+        self._steps: dict[str, _Account] = {}
 
     def spent(self, agent: str) -> tuple[int, float | None]:
         """Tokens and US dollars that the agent has used up so far; None: not known."""
-        account = self._account("agent", agent)
+        account = _account(self._agents, agent)
         return account.tokens, dollars(account.cost)
 
     def spent_before(self, records: Iterable[Mapping[str, Any]]) -> None:
@@ -171,8 +182,8 @@ class Ledger:
             cost = usage.get("cost_usd")
             tokens = usage["input_tokens"] + usage["output_tokens"]
             known = exact(cost) if cost is not None else None if tokens else NOTHING
-            for account in self._both(Payer(agent, step)):
-                account.charge(tokens, known)
+            _account(self._agents, agent).charge(tokens, known)
+            _account(self._steps, step).charge(tokens, known)
 
     async def reserve(
         self, payer: Payer, budget: Budget, provider: str, model: str, wanted: Usage
@@ -183,21 +194,25 @@ class Ledger:
         the way. Raises BudgetExceeded where what is spent does, and PriceUnknown for a
         budget in dollars on a model whose price is not known.
         """
+        accounts = self._of(payer)
+        account = accounts[-1]
         cost = self.prices.cost(provider, (model,), wanted)
-        tokens = wanted.input_tokens + wanted.output_tokens
-        accounts = self._both(payer)
-        account = accounts[payer.own]
         if budget.cost_usd is not None and (cost is None or account.cost is None):
             raise PriceUnknown(payer.agent, model=model)
         held, waited = cost or NOTHING, 0.0
+        tokens = wanted.input_tokens + wanted.output_tokens
         if not self._fits(payer, account, budget, tokens, held):
             began = self._clock()
             await account.change()
             while not self._fits(payer, account, budget, tokens, held):
                 await account.change()
             waited = self._clock() - began
-        model_ = (provider, model)
-        return Reservation(self.prices, accounts, model_, wanted, (tokens, held), waited)
+        return Reservation(self.prices, accounts, (provider, model), wanted, held, waited)
+
+    def _of(self, payer: Payer) -> tuple[_Account, ...]:
+        """The accounts that are charged; the last one is that which has to suffice."""
+        agent = _account(self._agents, payer.agent)
+        return (agent, _account(self._steps, payer.step)) if payer.own else (agent,)
 
     def _fits(
         self, payer: Payer, account: _Account, budget: Budget, tokens: int, cost: Decimal
@@ -227,12 +242,9 @@ class Ledger:
             fits = fits and spent + account.reserved_cost + cost <= ceiling
         return fits
 
-    def _both(self, payer: Payer) -> tuple[_Account, _Account]:
-        """The agent's account, and that of the place in the flow."""
-        return self._account("agent", payer.agent), self._account("step", payer.step)
 
-    def _account(self, kind: str, name: str) -> _Account:
-        account = self._accounts.get((kind, name))
-        if account is None:
-            account = self._accounts[kind, name] = _Account()
-        return account
+def _account(accounts: dict[str, _Account], name: str) -> _Account:
+    account = accounts.get(name)
+    if account is None:
+        account = accounts[name] = _Account()
+    return account

@@ -15,8 +15,12 @@ def rfc3339(seconds: float) -> str:
 
 @lru_cache(256)  # most of what is written down happened in this millisecond, or the last
 def _written(millis: int) -> str:
-    seconds, rest = divmod(millis, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]}.{rest:03}Z"
+    return f"{_second(millis // 1000)}.{millis % 1000:03}Z"
+
+
+@lru_cache(256)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
 
 
 def seconds_of(text: str) -> float:
@@ -24,18 +28,9 @@ def seconds_of(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-_latest: tuple[int, str] = (-1, "")
-
-
 def now() -> str:
     """The present moment as `rfc3339` writes it."""
-    global _latest  # noqa: PLW0603 - every record has one, and many are of the same millisecond
-    millis = time.time_ns() // 1_000_000
-    known, text = _latest
-    if millis != known:
-        text = _written(millis)
-        _latest = millis, text
-    return text
+    return _written(time.time_ns() // 1_000_000)
 
 
 def uuid7() -> str:

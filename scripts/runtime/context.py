@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,7 +47,7 @@ class FlowContext:
     results: dict[str, Any] = field(default_factory=dict)
     agent_of: dict[str, str] = field(default_factory=dict)
     previous: tuple[str, ...] = ()
-    memory_at_start: Mapping[str, list[Entry]] = field(default_factory=dict)
+    memory_at_start: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     recall_at_start: Frozen | None = None
     outer: Mapping[str, Any] = field(default_factory=dict)
     rework: Rework | None = None
@@ -173,13 +173,13 @@ class FlowContext:
         await self.runner.event("step.reused", ticket.step, {**record, "reason": reason})
         return record
 
-    async def memory(self, scope: str, step: str) -> list[Entry]:
+    async def memory(self, scope: str, step: str) -> Sequence[Entry]:
         """The newest values of a scope, newest first. A StoreError names the `step` that asks."""
         if self.services.memory is None:
             return []
         known = self.memory_at_start.get(scope)
         if known is not None:
-            return list(known)
+            return known
         try:
             return await self.services.memory.entries(scope)
         except StoreError as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from pocketflow import AsyncNode
 
+from .agent import Agent
 from .context import FlowContext
 from .node import AgentNode
 from .schedule import NO_WAITS, Schedule
@@ -25,26 +27,30 @@ class ParallelGroup(_Base):
     def __init__(self, *members: AgentNode) -> None:
         super().__init__()
         self.members = members
+        self._places: dict[Agent, int] = {member: place for place, member in enumerate(members)}
         for member in members:
             member.group = self
-        self.waits = [self._waits_of(member) for member in members]
+        self.waits = self._waits()
 
     def __copy__(self) -> Self:
         return self  # as in StepNode
 
-    def _waits_of(self, member: AgentNode) -> frozenset[int]:
-        if not member.wait_for_agents and not member.required:
-            return NO_WAITS
-        agents = set(member.wait_for_agents)
-        documents = set(map(document_name, member.required))
-        return frozenset(
-            place
-            for place, other in enumerate(self.members)
-            if other is not member
-            and (
-                other.id in agents or (other.creates and document_name(other.creates) in documents)
-            )
-        )
+    def _waits(self) -> list[frozenset[int]]:
+        """Whom each member waits for, by their places: agents, and who creates its documents."""
+        if not any(member.wait_for_agents or member.required for member in self.members):
+            return [NO_WAITS] * len(self.members)
+        agents: dict[str, list[int]] = {}
+        creators: dict[str, list[int]] = {}
+        for member, place in self._places.items():
+            agents.setdefault(member.id, []).append(place)
+            if member.creates:
+                creators.setdefault(document_name(member.creates), []).append(place)
+        found = []
+        for member, place in self._places.items():
+            waits = [agents.get(agent, ()) for agent in member.wait_for_agents]
+            waits += [creators.get(document_name(name), ()) for name in member.required]
+            found.append(frozenset(chain.from_iterable(waits)) - {place})
+        return found
 
     async def prep_async(self, shared: Any) -> Schedule:
         context = FlowContext.of(shared)
@@ -82,10 +88,13 @@ class ParallelGroup(_Base):
             member.step for member in self.members if member.step in context.results
         )
 
-    def added(self, member: AgentNode, context: FlowContext) -> Mapping[str, Any]:
+    def added(self, member: Agent, context: FlowContext) -> Mapping[str, Any]:
         """What those that a member waited for wrote into its scope since the group started."""
+        place = self._places[member]
+        if not self.waits[place]:
+            return {}
         scope = member.scope(context)
-        before = sorted(self._ancestors(self.members.index(member)), reverse=True)
+        before = sorted(self._ancestors(place), reverse=True)
         return {
             other.step: context.results[other.step]
             for other in (self.members[place] for place in before)

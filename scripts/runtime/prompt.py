@@ -6,36 +6,42 @@ Texts are put together, never formatted: a prompt may hold braces, `%s` or `{{ }
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Any, Final
 
 from .settings import PromptSettings
 from .stores.protocol import Entry
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 RECALLED: Final = "Recalled entries, most relevant first"
 
 
-@dataclass(slots=True)
 class Sight:
     """One step's view of a run, before it becomes text. Document names are without `.md`.
 
     `head` is what `opening` made of the first three, where it is known.
     """
 
-    input: str
-    command: str = ""
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    note: str = ""
-    files: Sequence[tuple[str, str]] = ()
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    documents: Mapping[str, str] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
-    item: tuple[int, int, Any] | None = None
-    scope: str = ""
-    memory: Sequence[Entry] = ()
-    recalled: Sequence[Entry] = ()
-    head: tuple[str, tuple[str, ...]] | None = None
+    __slots__ = (
+        *("command", "documents", "files", "head", "input", "inputs", "item", "memory"),
+        *("missing", "note", "outputs", "recalled", "scope"),
+    )
+
+    def __init__(self, input: str, head: tuple[str, tuple[str, ...]] | None = None) -> None:
+        self.input = input
+        self.head = head
+        self.command = ""
+        self.inputs: Mapping[str, Any] = _NOTHING
+        self.note = ""
+        self.files: Sequence[tuple[str, str]] = ()
+        self.outputs: Mapping[str, Any] = _NOTHING
+        self.documents: Mapping[str, str] = _NOTHING
+        self.missing: tuple[str, ...] = ()
+        self.item: tuple[int, int, Any] | None = None
+        self.scope = ""
+        self.memory: Sequence[Entry] = ()
+        self.recalled: Sequence[Entry] = ()
 
 
 def system_text(persona: str, prompt: str, actions: Sequence[str]) -> str:
@@ -71,7 +77,7 @@ def user_text(sight: Sight, limits: PromptSettings) -> tuple[str, tuple[str, ...
         return _full(head, sight, limits)
     if not outputs:
         return head
-    text = _sections([(step, as_text(output)) for step, output in outputs.items()])
+    text = _sections(_texts(outputs))
     if len(text) > limits.outputs:
         return _full(head, sight, limits)
     return f"{head[0]}\n\n## Results of earlier steps\n\n{text}", head[1]
@@ -90,14 +96,11 @@ def _full(
         parts.append(_part(f"Item ({number} of {of})", as_text(item), limits.input, cut))
     # A text stands once: as a document, else as a result, else as something remembered.
     seen = set(sight.documents.values())
-    outputs = []
-    for step, output in sight.outputs.items():
-        text = output if type(output) is str else as_text(output)
-        if text not in seen:
-            outputs.append((step, text))
+    outputs = _texts(sight.outputs)
+    if seen:
+        outputs = [(step, text) for step, text in outputs if text not in seen]
     if outputs:
-        text = _sections(outputs)
-        parts.append(_part("Results of earlier steps", text, limits.outputs, cut))
+        parts.append(_part("Results of earlier steps", _sections(outputs), limits.outputs, cut))
         seen.update([text for _, text in outputs])
     if sight.documents:
         text = _sections(sight.documents.items())
@@ -109,7 +112,8 @@ def _full(
 
 def _remembered(
     sight: Sight, seen: Set[str], limits: PromptSettings, cut: list[str]
-) -> Iterator[str]:
+) -> Sequence[str]:
+    parts = []
     lines = []
     for entry in sight.memory:
         text = entry.value if type(entry.value) is str else as_text(entry.value)
@@ -117,11 +121,12 @@ def _remembered(
             lines.append(f"- {entry.key}: {text}")
     if lines:
         heading = f"Memory ({sight.scope}), newest first"
-        yield _part(heading, "\n".join(lines), limits.memory, cut)
-    recalled = [(f"{e.key} ({e.scope})", as_text(e.value)) for e in sight.recalled]
-    lines = [f"- {name}: {text}" for name, text in recalled if text not in seen]
-    if lines:
-        yield _part(RECALLED, "\n".join(lines), limits.recall, cut)
+        parts.append(_part(heading, "\n".join(lines), limits.memory, cut))
+    if sight.recalled:
+        found = [(f"{e.key} ({e.scope})", as_text(e.value)) for e in sight.recalled]
+        if lines := [f"- {name}: {text}" for name, text in found if text not in seen]:
+            parts.append(_part(RECALLED, "\n".join(lines), limits.recall, cut))
+    return parts
 
 
 def standing(sight: Sight, limits: PromptSettings) -> frozenset[tuple[str, str]]:
@@ -142,6 +147,13 @@ def standing(sight: Sight, limits: PromptSettings) -> frozenset[tuple[str, str]]
 def as_text(value: Any) -> str:
     """Text as it is, anything else as JSON."""
     return value if isinstance(value, str) else _json(value)
+
+
+def _texts(outputs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (step, output if type(output) is str else as_text(output))
+        for step, output in outputs.items()
+    ]
 
 
 def _json(value: Any) -> str:

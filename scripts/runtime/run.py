@@ -10,7 +10,6 @@ import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -90,6 +89,7 @@ class Run:
         self.http_status = 200
         self.task: asyncio.Task[None] | None = None
         self._answer: dict[str, Any] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self._reason = "the run was cancelled"
         self._fault: BMADError | None = None
 
@@ -117,10 +117,9 @@ class Run:
 
     async def wait(self) -> dict[str, Any]:
         """The JSON answer, at the end. Cancelling the waiter leaves the run alone."""
-        task = self.task
-        if task is not None and not task.done():
-            over = task.get_loop().create_future()
-            task.add_done_callback(partial(_tell, over))
+        if self._answer is None:
+            over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(over)
             await over
         return self.answer()
 
@@ -157,6 +156,13 @@ class Run:
             self.http_status = http_status
             self._answer = answer(self.run_id, events, type, data, since=since, ended=now)
             self.log.append(type, None, {"answer": self._answer})
+            self._tell()
+
+    def _tell(self) -> None:
+        """Those who wait for the end."""
+        for over in self._waiting:
+            if not over.done():
+                over.set_result(None)
 
     def _done(self, events: Sequence[Event], now: float) -> Done | None:
         if self._sources is None:
@@ -174,8 +180,3 @@ class Run:
         error = RunError(self._reason)
         error.code, error.status = "cancelled", 503
         self.end("run.cancelled", {"error": error_json(error)}, error.status)
-
-
-def _tell(over: asyncio.Future[None], task: asyncio.Task[None]) -> None:
-    if not over.done():
-        over.set_result(None)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cases.walk import FOLDER
+from tests.conftest import StartService
 from tests.project import ROOT, Project
 from tests.service import Service
 from tests.stand_in import StandIn
@@ -85,6 +86,88 @@ def test_optional_steps_are_skipped_without_a_word(served: Service) -> None:
     assert "bmad-prd" not in answer["skipped"]
     assert served.client.get("/doc/S-plain__prd").status_code == 200
     assert served.client.get("/doc/S-plain__epics-and-stories").status_code == 200
+
+
+EPICS = "bmad-create-epics-and-stories"
+NEEDS = "# Epics\n\n## Needs\n\nFR1: Two share one list."
+STORIES = f"{NEEDS}\n\n## Epic 1: Share\n\n### Story 1.1: Invite\n\n### Story 1.2: Tick off"
+SAID = {
+    f"{EPICS}/steps/step-01-validate-prerequisites.md\n\n": NEEDS,
+    f"{EPICS}/steps/step-02-design-epics.md\n\n": f"{NEEDS}\n\n## Epic 1: Share",
+    f"{EPICS}/steps/step-03-create-stories.md\n\n": STORIES,
+    f"{EPICS}/steps/step-04-final-validation.md\n\n": f"{STORIES}\n\nAll needs are met.",
+    "### tasks/bmad-prd/SKILL.md\n": "# PRD\n\nA list that two share.",
+    "### tasks/bmad-ux/SKILL.md\n": "# UX\n\nOne screen.",
+    "### tasks/bmad-architecture/SKILL.md\n": "# Architecture\n\nOne service.",
+    "### tasks/bmad-sprint-planning/SKILL.md\n": "Story 1.1: ready",
+    "### tasks/bmad-build/SKILL.md\n": "diff --git a b",
+}
+
+
+def test_the_modules_flow_from_an_idea_to_stories_with_answers_of_a_provider(
+    published: Project, aimock: StandIn, service: StartService, tmp_path: Path
+) -> None:
+    aimock.load(
+        [{"match": {"userMessage": said}, "response": {"content": SAID[said]}} for said in SAID]
+    )
+    data = {"BMAD_DATA_DIR": str(tmp_path / "data")}
+    running = service(published.root, environment=aimock.environment | data)
+    body = {"flow": "bmm", "input": "A shared shopping list", "story_id": "S-1"}
+    body |= {"inputs": {"optional": {"bmad-ux": True}}}
+    stream = running.client.post("/run", json=body, headers={"accept": "text/event-stream"})
+    events = [json.loads(line) for line in re.findall(r"^data: (.*)$", stream.text, re.MULTILINE)]
+    answer = events[-1]["answer"]
+    assert answer["status"] == "success", answer["error"]
+    done = [event["step"] for event in events if event["type"] == "step.completed"]
+    chain = [f"{EPICS}.{step}" for step in CHAIN]
+    assert [step for step in done if "." in step] == [
+        "bmad-prd.bmad-prd",
+        "bmad-ux.bmad-ux",
+        "bmad-architecture.bmad-architecture",
+        *chain,
+        "bmad-sprint-planning.bmad-sprint-planning",
+        "bmad-build.bmad-build",
+    ]
+    skipped = [event["step"] for event in events if event["type"] == "step.skipped"]
+    assert skipped == answer["skipped"]
+    assert skipped[:3] == ["bmad-brainstorming", "bmad-product-brief", "bmad-prfaq"]
+    _has_left_its_documents(running)
+    _has_shown_what_it_had_made(aimock)
+    graph = running.client.get("/flow/bmm/graph").text
+    assert 's5[["bmad-ux<br/>optional"]]' in graph
+    assert "s5 --> s6" in graph
+
+
+CHAIN = (
+    "step-01-validate-prerequisites",
+    "step-02-design-epics",
+    "step-03-create-stories",
+    "step-04-final-validation",
+)
+
+
+def _has_left_its_documents(running: Service) -> None:
+    listed = running.client.get("/doc").json()["documents"]
+    documents = {each["id"] for each in listed if "." not in each["id"]}  # others are by step
+    names = ("prd", "ux-design", "architecture", "epics-and-stories", "sprint-status")
+    assert documents == {f"S-1__{name}" for name in (*names, "spec-and-project-implementation")}
+    epics = running.client.get("/doc/S-1__epics-and-stories")
+    assert epics.text.strip().endswith("### Story 1.2: Tick off\n\nAll needs are met.")
+    found = running.client.get("/doc/S-1__epics-and-stories/revisions").json()["revisions"]
+    steps = [each["author"]["step"] for each in found]
+    assert sorted(steps) == [f"agent:{EPICS}.{step}#1" for step in CHAIN]
+
+
+def _has_shown_what_it_had_made(aimock: StandIn) -> None:
+    messages = [_shown(entry)[1] for entry in aimock.journal()]
+    prd, ux, architecture, *epics, _, build = messages
+    assert "A list that two share." not in prd
+    assert "A list that two share." in ux
+    assert "### ux-design\n\n# UX" in architecture
+    begun = [f"### epics-and-stories\n\n{NEEDS}" in each for each in epics]
+    assert begun == [False, True, True, True]
+    assert "### Story 1.1: Invite" in epics[3]
+    assert "All needs are met." in build
 
 
 FIXTURES = [

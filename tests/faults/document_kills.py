@@ -1,6 +1,8 @@
 """Writers of one document that are killed at any moment, and what is found behind them.
 
-python -m tests.faults.document_kills FOLDER KILLS SIZE
+python -m tests.faults.document_kills FOLDER KILLS SIZE none|in_place
+
+`in_place` is wrong on purpose: it writes over the document that is there.
 """
 
 from __future__ import annotations
@@ -40,7 +42,30 @@ def die_before(operation: int) -> None:
         setattr(os, name, call)
 
 
-def fork_writer(folder: Path, name: str, size: int, last: int = 0) -> tuple[int, int]:
+def write_in_place() -> None:
+    """Let this process copy a new document over the old one, instead of renaming it."""
+    renamed = os.replace
+
+    def replace(source: Any, target: Any) -> None:
+        if not str(target).endswith(".md"):
+            renamed(source, target)
+            return
+        data = Path(source).read_bytes()
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.write(descriptor, data[: len(data) // 2])
+        os.write(descriptor, data[len(data) // 2 :])
+        os.close(descriptor)
+        os.unlink(source)  # noqa: PTH108 - as all calls here, so that one can be the last
+
+    os.replace = replace  # type: ignore[assignment]
+
+
+FAULTS = {"none": lambda: None, "in_place": write_in_place}
+
+
+def fork_writer(
+    folder: Path, name: str, size: int, fault: str = "none", last: int = 0
+) -> tuple[int, int]:
     """A child that writes without end; its process id, and where it tells what is acknowledged.
 
     It kills itself before its `last` operation, if that is not 0.
@@ -52,6 +77,7 @@ def fork_writer(folder: Path, name: str, size: int, last: int = 0) -> tuple[int,
         return child, read
     try:
         os.close(read)
+        FAULTS[fault]()
         if last:
             die_before(last)
         asyncio.run(_write(folder, name, size, write))
@@ -68,14 +94,16 @@ async def _write(folder: Path, name: str, size: int, tell: int) -> None:
         number += 1
 
 
-def kill_some(folder: Path, names: list[str], size: int, chance: random.Random) -> dict[str, int]:
+def kill_some(
+    folder: Path, names: list[str], size: int, fault: str, chance: random.Random
+) -> dict[str, int]:
     """Kill writers that are at it together; how many writes of each were acknowledged.
 
     The first one is killed when it has written some, the others before a certain operation,
     so that each moment has its turn.
     """
     running = {
-        name: fork_writer(folder, name, size, chance.randint(1, 60) if place else 0)
+        name: fork_writer(folder, name, size, fault, chance.randint(1, 60) if place else 0)
         for place, name in enumerate(names)
     }
     with contextlib.ExitStack() as stack:
@@ -106,12 +134,14 @@ def faults(folder: Path, acknowledged: Mapping[str, int], size: int) -> list[str
         told.append("the document is not its newest revision")
     counted: dict[str, int] = {}
     for place, (revision, text) in enumerate(found, start=1):
-        name, number, _ = text.split(":")
-        if text != value(name, int(number), size) or int(number) != counted.get(name, 0):
+        name, _, rest = text.partition(":")
+        number = counted.get(name, 0)
+        if text != value(name, number, size):
             told.append(f"revision {revision.rev} is not what {name} wrote next")
+            number = int(rest.partition(":")[0] or "0")
         if revision.rev != place or revision.author.get("agent") != name:
             told.append(f"revision {revision.rev} has another number or author")
-        counted[name] = int(number) + 1
+        counted[name] = number + 1
     for name, number in acknowledged.items():
         if not number <= counted.get(name, 0) <= number + 1:
             told.append(f"{name} was told of {number}, and {counted.get(name, 0)} are there")
@@ -121,25 +151,25 @@ def faults(folder: Path, acknowledged: Mapping[str, int], size: int) -> list[str
     return told
 
 
-def campaign(folder: Path, kills: int, size: int) -> tuple[int, list[str]]:
+def campaign(folder: Path, kills: int, size: int, fault: str) -> tuple[int, list[str]]:
     """Kill so many writers of one document; how many revisions there are, and what is wrong."""
     chance = random.Random(f"{folder.name} {size}")
     acknowledged: dict[str, int] = {}
     told: list[str] = []
     for number in range(0, kills, WRITERS):
         names = [f"w{number + each}" for each in range(WRITERS)]
-        acknowledged |= kill_some(folder, names, size, chance)
+        acknowledged |= kill_some(folder, names, size, fault, chance)
         told += faults(folder, acknowledged, size)
     return len(asyncio.run(FileDocuments(folder, revisions=KEPT).revisions("prd"))), told
 
 
 def main() -> None:
     """Kill so many, `BATCH` a document, and print `{kills, revisions, faults}`."""
-    root, kills, size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    root, kills, size, fault = Path(sys.argv[1]), *map(int, sys.argv[2:4]), sys.argv[4]
     revisions.MAX_BYTES = 2**40  # type: ignore[misc]  # none is forgotten for its size either
     count, told = 0, list[str]()
     for start in range(0, kills, BATCH):
-        found, wrong = campaign(root / str(start), min(BATCH, kills - start), size)
+        found, wrong = campaign(root / str(start), min(BATCH, kills - start), size, fault)
         count, told = count + found, told + wrong
     sys.stdout.write(json.dumps({"kills": kills, "revisions": count, "faults": told[:20]}))
 

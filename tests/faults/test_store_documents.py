@@ -7,6 +7,7 @@ import errno
 import itertools
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Coroutine
@@ -26,14 +27,23 @@ from tests.faults.writers import ROOT
 
 @pytest.mark.parametrize("size", [200, 100_000])
 def test_killed_writers_lose_nothing_and_leave_nothing_half(tmp_path: Path, size: int) -> None:
-    """In a process of its own, which can fork. A campaign takes more of them."""
-    command = [sys.executable, "-m", "tests.faults.document_kills"]
-    command += [str(tmp_path), str(50 * ROUNDS), str(size)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = killed(tmp_path, 50 * ROUNDS, size, "none")
     assert found["faults"] == []
     assert found["revisions"] >= 50, "they have written something"
+
+
+def test_a_writer_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
+    assert killed(tmp_path, 20, 100_000, "in_place")["faults"] != []
+
+
+def killed(folder: Path, kills: int, size: int, fault: str) -> dict[str, Any]:
+    """What is found behind so many kills: in a process of its own, which can fork."""
+    command = [sys.executable, "-m", "tests.faults.document_kills"]
+    command += [str(folder), str(kills), str(size), fault]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 class TestDetectors:
@@ -155,6 +165,18 @@ def test_full_disk_leaves_the_old_document(tmp_path: Path, size: int, durability
     assert list((tmp_path / ".store" / "new").iterdir()) == []
     histories = {path.stem for path in (tmp_path / ".store" / "revisions").iterdir()}
     assert histories == {"prd", "new"}
+
+
+def test_a_crowd_that_waits_for_the_disk_keeps_no_files_open(tmp_path: Path) -> None:
+    store = FileDocuments(tmp_path)
+    writes = 200
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (writes, before[1]))
+    try:
+        answers = asyncio.run(_answers(*(store.put(f"d{n}", f"{n}") for n in range(writes))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert [is_new for _, is_new in answers] == [True] * writes
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -54,14 +54,6 @@ def mortal(tmp_path: Path) -> Iterator[RedisServer]:
         yield running
 
 
-@pytest.fixture
-def durable(tmp_path: Path) -> Iterator[RedisServer]:
-    """The same, which keeps on the disk what it acknowledges."""
-    options = ("--appendonly", "yes", "--appendfsync", "always")
-    with redis_server(tmp_path / "redis", *options) as running:
-        yield running
-
-
 @contextlib.asynccontextmanager
 async def opened(settings: RedisSettings, **options: Any) -> AsyncIterator[RedisMemory]:
     store = RedisMemory(settings, **options)
@@ -536,61 +528,6 @@ class TestCrossTalk:
                 await connection.disconnect()
 
         run(use())
-
-
-class TestKilledUnderLoad:
-    def test_nothing_acknowledged_is_lost(self, durable: RedisServer) -> None:
-        """SIGKILL in the middle of writing, then the same server again, with what it had kept."""
-
-        async def use() -> None:
-            chance = random.Random(3)
-            kept: list[Entry] = []
-            faults: Counter[int] = Counter()
-            done = False
-
-            async def writer(store: RedisMemory, name: str) -> None:
-                number = 0
-                while not done:
-                    number += 1
-                    try:
-                        kept.append(await store.put(f"a:{name}", f"k{number % 3}", number))
-                    except StoreError as error:
-                        faults[error.status] += 1
-                        await asyncio.sleep(0.01)
-
-            async with opened(durable.settings()) as one, opened(durable.settings()) as two:
-                writers = [
-                    asyncio.create_task(writer(store, f"S-{name}"))
-                    for name, store in enumerate((one, two) * 3)
-                ]
-                for _ in range(3 * ROUNDS):
-                    before = len(kept) + chance.randint(30, 120)
-                    while len(kept) < before:
-                        await asyncio.sleep(0.001)
-                    await asyncio.to_thread(durable.kill)
-                    seen = faults[503]
-                    while faults[503] < seen + 6:
-                        await asyncio.sleep(0.001)
-                    await asyncio.to_thread(durable.start)
-                before = len(kept) + 30
-                while len(kept) < before:
-                    await asyncio.sleep(0.001)
-                done = True
-                await asyncio.gather(*writers)
-                assert set(faults) == {503}
-                await self.check(one, kept)
-
-        run(use())
-
-    async def check(self, store: RedisMemory, kept: list[Entry]) -> None:
-        """All that is still in the bounded history is as it was acknowledged; nothing twice."""
-        for scope in await store.scopes():
-            seq, entries = await store.dump(scope)
-            there = {entry.seq: entry for entry in entries}
-            mine = [entry for entry in kept if entry.scope == scope]
-            assert mine
-            assert all(there[entry.seq] == entry for entry in mine if entry.seq > seq - HISTORY)
-            assert doubled(entries) == []
 
 
 class TestKeeping:

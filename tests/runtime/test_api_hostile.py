@@ -160,6 +160,13 @@ def test_a_naive_service_would_be_found_out(root: Path, tmp_path: Path) -> None:
         path = Path(f"{folder}/{id}")
         return Response(path.read_bytes() if path.is_file() else b"")
 
+    @app.put("/doc/{id:path}")
+    def naive_write(id: str) -> Response:
+        path = Path(f"{folder}/{id}").resolve()
+        if path.is_relative_to(root.parent) and path.is_file():  # this far, and no farther
+            path.write_text("no secret")
+        return Response()
+
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -169,9 +176,14 @@ def test_a_naive_service_would_be_found_out(root: Path, tmp_path: Path) -> None:
     port = server.servers[0].sockets[0].getsockname()[1]
     corpus = hostile.targets()[::5]
     found = asked(port, (("get", t) for t in targets("/doc/{id}", "path", "id", corpus)))
+    before = files(root)
+    asked(port, (("put", t) for t in targets("/doc/{id}", "path", "id", corpus)))
+    after = files(root)
+    plant(root)
     server.should_exit = True
     thread.join()
     assert sum(wrong == "it holds what lies outside" for _, wrong in found) > 10
+    assert after != before == files(root), "a write outside would not be seen"
     assert fault(wire.Reply(500, b"", b"")) == "it is 500"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,13 @@ from scripts.runtime.stores.protocol import Entry
 from .agents import Remembering, Scripted, agent, chain, executor, request, run_flow
 
 
+def _sight(input: str, **parts: Any) -> Sight:
+    sight = Sight(input)
+    for name, part in parts.items():
+        setattr(sight, name, part)
+    return sight
+
+
 @given(st.text())
 def test_texts_are_never_formatted(text: str) -> None:
     assert system_text("", text, ()) == text
@@ -24,7 +32,7 @@ def test_texts_are_never_formatted(text: str) -> None:
 
 
 def test_parts_stand_in_a_fixed_order() -> None:
-    sight = Sight(
+    sight = _sight(
         "the input",
         command="summarise",
         inputs={"depth": "full"},
@@ -46,7 +54,7 @@ def test_parts_stand_in_a_fixed_order() -> None:
 
 
 def test_a_text_stands_once() -> None:
-    sight = Sight(
+    sight = _sight(
         "x",
         outputs={"writer": "the same", "other": "else"},
         documents={"prd": "the same"},

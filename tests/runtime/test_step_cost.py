@@ -26,9 +26,9 @@ from scripts.runtime.stores.memory import FileMemory
 
 SHORT, LONG = 2, 22
 # Python-level calls of one more step in a row, from its construction to the answer.
-MAX_CALLS = 54
-MAX_CALLS_WITH_ALL = 107  # with a budget, and memory in files: read before, written behind
-MAX_CALLS_OF_A_RUN = 112  # what a run costs beside its steps
+MAX_CALLS = 53
+MAX_CALLS_WITH_ALL = 103  # with a budget, and memory in files: read before, written behind
+MAX_CALLS_OF_A_RUN = 107  # what a run costs beside its steps
 
 Calls = Counter[str]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -48,13 +49,13 @@ class ForeignTree:
             self.diagnostics.add("BMAD602", self.at(path, line), message, "save it as UTF-8")
             return None
         text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-        if text.isprintable() or text.translate(_CONTROLS) == text:
+        first = _CONTROL.search(text)
+        if first is None:
             return text
-        self._report_controls(path, text)
-        return text.translate(_CONTROLS)
+        self._report_control(path, text, first.start())
+        return _CONTROL.sub("", text)
 
-    def _report_controls(self, path: str, text: str) -> None:
-        index = next(i for i, c in enumerate(text) if ord(c) in _CONTROLS)
+    def _report_control(self, path: str, text: str, index: int) -> None:
         line = text.count("\n", 0, index) + 1
         column = index - text.rfind("\n", 0, index)
         message = f"control characters were taken out, the first is U+{ord(text[index]):04X}"
@@ -71,4 +72,5 @@ def is_utf_16(data: bytes) -> bool:
 
 
 _LOOKED_AT = 200  # bytes
-_CONTROLS = dict.fromkeys((*range(9), 11, *range(14, 32), 127, *range(55296, 57344)))
+# All but tab and line feed; half a surrogate pair cannot come of UTF-8, but of an escape.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")

@@ -77,7 +77,7 @@ async def _read_beside(descriptor: int) -> bytes:
 
 
 async def _write_beside(descriptor: int, data: bytes) -> None:
-    async with aiofiles.open(descriptor, "wb", closefd=False) as file:
+    async with aiofiles.open(descriptor, "wb") as file:
         await file.write(data)
 
 
@@ -94,7 +94,7 @@ async def _unbroken(call: Coroutine[Any, Any, T]) -> T:
 
 
 def _write_now(descriptor: int, data: bytes) -> None:
-    with open(descriptor, "wb", closefd=False) as file:
+    with open(descriptor, "wb") as file:
         file.write(data)
 
 
@@ -112,24 +112,15 @@ async def write_new(folder: Path, data: bytes, name: str, syncs: FileSyncs) -> P
     path = folder / f"{name}~{secrets.token_hex(12)}"
     descriptor = os.open(path, _WRITE, 0o644)
     try:
-        await _fill(descriptor, data)
-        await syncs.close(descriptor)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
-
-
-async def _fill(descriptor: int, data: bytes) -> None:
-    """Write all of it; the descriptor is closed on a fault only."""
-    try:
         if len(data) <= MAX_INLINE:
             _write_now(descriptor, data)
         else:
             await _unbroken(_write_beside(descriptor, data))
+        await syncs.wait(path)
     except BaseException:
-        os.close(descriptor)
+        path.unlink(missing_ok=True)
         raise
+    return path
 
 
 async def in_thread(call: Callable[[], T]) -> T:

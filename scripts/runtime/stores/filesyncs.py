@@ -6,49 +6,52 @@ import asyncio
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 THREADS: Final = 4
 
-_Waiting = tuple[int, asyncio.Future[None]]
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_Waiting = tuple[Path, asyncio.Future[None]]
 
 
 class FileSyncs:
     """Syncs files in threads of its own: a tool that keeps the others busy holds up no file.
 
-    Each file is asked for by itself, and has its own answer.
+    They are opened only then, since a crowd of writers may wait. Each is asked for by itself,
+    and has its own answer.
     """
 
     def __init__(self) -> None:
         self._waiting: list[_Waiting] = []
         self._threads: ThreadPoolExecutor | None = None
 
-    async def close(self, descriptor: int) -> None:
-        """Close a file once its content is on the disk. Raises OSError when it is not.
-
-        It is closed in any case, also when nobody waits for it any more.
-        """
+    async def wait(self, path: Path) -> None:
+        """Until the content of a file is on the disk. Raises OSError."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._begin, loop)
-        self._waiting.append((descriptor, future))
+        self._waiting.append((path, future))
         await future
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, "documents-sync")
-        descriptors = [descriptor for descriptor, _ in waiting]
-        work = loop.run_in_executor(self._threads, _synced, descriptors)
+        work = loop.run_in_executor(self._threads, _synced, [path for path, _ in waiting])
         work.add_done_callback(lambda done: _answer(done, waiting))
 
 
-def _synced(descriptors: Sequence[int]) -> list[OSError | None]:
-    return [_fault(descriptor) for descriptor in descriptors]
+def _synced(paths: Sequence[Path]) -> list[OSError | None]:
+    return [_fault(path) for path in paths]
 
 
-def _fault(descriptor: int) -> OSError | None:
+def _fault(path: Path) -> OSError | None:
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError as error:
+        return error
     try:
         os.fdatasync(descriptor)
     except OSError as error:

@@ -1,0 +1,45 @@
+"""How long a step's fixed prompt is: its agent's text, its note, and the files that it is shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import graph
+from .diagnostics import Diagnostics, quoted
+from .model import Agent, AgentStep, Project
+
+MAX_TOKENS: Final = 12_000
+_CHARACTERS: Final = 4  # of a token, about
+
+
+def check_prompts(project: Project, diagnostics: Diagnostics) -> None:
+    """Tell of steps whose model is sent more than MAX_TOKENS before it sees any input."""
+    agents = graph.by_id(project)
+    tokens = {
+        path: len(data.decode(errors="replace")) // _CHARACTERS
+        for path, data in project.referred.items()
+    }
+    for flow in project.flows:
+        for step in flow.steps():
+            agent = agents.get(step.agent) if isinstance(step, AgentStep) else None
+            if agent is not None and isinstance(step, AgentStep):
+                _check_step(step, agent, tokens, diagnostics)
+
+
+def _check_step(
+    step: AgentStep, agent: Agent, tokens: dict[str, int], diagnostics: Diagnostics
+) -> None:
+    inline = [asset.path for asset in agent.assets if asset.inline]
+    template = step.template or agent.template
+    shown = dict.fromkeys((*inline, *step.shows, *((template,) if template else ())))
+    texts = (len(agent.persona) + len(agent.prompt) + len(step.note)) // _CHARACTERS
+    total = texts + sum(tokens.get(path, 0) for path in shown)
+    if total <= MAX_TOKENS:
+        return
+    message = f"the step {quoted(step.id)} is always sent about {total:,} tokens"
+    longest = max(shown, key=lambda path: tokens.get(path, 0), default=None)
+    hint = "shorten its agent's text, or its note"
+    if longest is not None and tokens.get(longest, 0) > texts:
+        message += f", {tokens[longest]:,} of them {quoted(longest)}"
+        hint = "list the file with the agent alone: the model reads it when it wants it"
+    diagnostics.add("BMAD508", step.at, message, hint)
