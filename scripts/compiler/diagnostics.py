@@ -7,7 +7,7 @@ shown together; only the compiler's own faults are exceptions.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -147,6 +147,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
 
 _SHOWN: Final = 80
 _LONGEST_WORD: Final = 200
+_LISTED: Final = 4
 
 
 class Diagnostics:
@@ -188,6 +189,12 @@ def one_line(text: str) -> str:
 def quoted(text: str) -> str:
     """`text` as a message shows it: in quotes, and not too long."""
     return f'"{text}"' if len(text) <= _SHOWN else f'"{text[: _SHOWN - 1]}…"'
+
+
+def several(names: Sequence[str]) -> str:
+    """Names in a message: the first four, and how many more there are."""
+    shown = ", ".join(quoted(name) for name in names[:_LISTED])
+    return f"{shown} and {len(names) - _LISTED:,} more" if len(names) > _LISTED else shown
 
 
 def near_match(word: str, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import signal
@@ -102,6 +103,20 @@ class Killer:
         killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
         self.longest *= 1.05 if killed else 0.8
         return killed
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_tree_of_both_is_found_out(two: Project, sealed: bool) -> None:
+    """The planted fault: an old file in the new tree, even with a manifest that fits."""
+    trees = _generations(two)
+    name = next(name for name in trees[0] if trees[0][name] != trees[1].get(name, b""))
+    (two.out / name).write_bytes(trees[0][name])
+    if sealed:
+        manifest = two.out / "manifest.sha256"
+        old, new = (hashlib.sha256(tree.get(name, b"")).hexdigest() for tree in trees)
+        manifest.write_text(manifest.read_text().replace(new, old))
+    with pytest.raises((TreeError, AssertionError)):
+        _assert_whole(two, trees)
 
 
 def test_random_kills_leave_one_whole_tree(two: Project) -> None:

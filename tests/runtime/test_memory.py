@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import json
 import os
+import shutil
 import stat
 import tempfile
 import zlib
@@ -572,6 +573,40 @@ def test_the_loop_is_free_while_others_hold_the_lock(tmp_path: Path, file: Path)
             await memory.put("b:S-1", "k", "other files are free")
             fcntl.flock(holder, fcntl.LOCK_UN)
             assert (await waiting).seq == 2
+
+    using(tmp_path, use)
+
+
+def test_a_file_that_people_replace_is_the_file_from_then_on(tmp_path: Path, file: Path) -> None:
+    """By one of the same size, so that nothing but the folder's time tells."""
+
+    async def settled(memory: FileMemory, seconds: int) -> Any:
+        """The value, looked at when the folder has not changed for long."""
+        os.utime(file.parent, (seconds, seconds))
+        entry = await memory.get("a:S-1", "k")
+        return entry and entry.value
+
+    async def use(memory: FileMemory) -> None:
+        others = FileMemory(tmp_path / "others")
+        for value in (1, 2):
+            await memory.put("a:S-1", "k", value)
+            await others.put("a:S-1", "k", value + 2)
+        other = tmp_path / "others" / "isolated" / file.name
+        shutil.copy(other, tmp_path / "copy")
+        assert await settled(memory, 1) == 2
+        (tmp_path / "copy").replace(file)
+        entry = await memory.get("a:S-1", "k")
+        assert entry is not None
+        assert entry.value == 4
+        assert await settled(memory, 2) == 4
+        other.replace(file)
+        for _ in range(1_000):  # writers look once in a millisecond
+            await memory.put("a:S-1", "k", 5)
+            if await asyncio.to_thread(lambda: b'"value":5' in file.read_bytes()):
+                break
+        else:
+            pytest.fail("what is written goes to a file that is not there any more")
+        await others.close()
 
     using(tmp_path, use)
 

@@ -16,14 +16,24 @@ from ..draft import Origin
 from ..tree import ForeignTree
 from .agentyaml import triggers_name
 from .fields import lines_of
-from .persona import INTERACTIVE, Item, Persona
+from .persona import INTERACTIVE, Item, Persona, is_words
 
 MAX_DEPTH: Final = 64
 _AGENT: Final = re.compile(r"<agent\b[^>]*>")
 _END: Final = "</agent>"
 _DECLARATION: Final = re.compile(r"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST)\b", re.IGNORECASE)
 _BARE: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
+# A "<": of an element with its name, of what else XML has (`</`, `<!--`, `<?`), or of nothing.
+_OPENS: Final = re.compile(
+    r"<(?:(?P<name>[A-Za-z_][\w.-]*)(?=[\s/>])(?P<closed>[^<>]*/>)?|(?P<other>/[A-Za-z_]|!--|!\[|\?))?"
+)
 _TARGETS: Final = ("run-workflow", "workflow", "validate-workflow", "exec", "tmpl", "data")
+# The elements of an agent: one that is not closed is a fault and no word in angle brackets.
+_ELEMENTS: Final = re.compile(
+    r"agent|persona|role|identity|communication_style|(?:core_)?principles|activation|step|rules?|r"
+    r"|menu(?:-handlers)?|handlers?|item|cmds|c|prompts?|content|i|critical[-_]actions"
+    r"|command-resolution|execution-rules"
+)
 _INTERACTIVE: Final = frozenset(
     {"activation", "command-resolution", "execution-rules", "menu-handlers", "rules"}
 )
@@ -95,6 +105,7 @@ def parse(tree: ForeignTree, path: str, text: str, first_line: int) -> Element |
         message = 'an "&" stands here by itself and is read as one'
         tree.diagnostics.add("BMAD638", tree.at(path, line), message, "write &amp;")
         text = _BARE.sub("&amp;", text)
+    text = _without_stray(tree, path, text, first_line)
     builder = _Builder(first_line)
     try:
         builder.parser.Parse(text, True)
@@ -108,6 +119,33 @@ def parse(tree: ForeignTree, path: str, text: str, first_line: int) -> Element |
         tree.diagnostics.add("BMAD632", tree.at(path, line, column), message, hint)
         return None
     return builder.root
+
+
+def _without_stray(tree: ForeignTree, path: str, text: str, first_line: int) -> str:
+    """`text` with each `<` that begins no element written as `&lt;`; the first is told.
+
+    Such a one has no name behind it, or one that BMAD does not use and that is never closed.
+    """
+
+    def is_stray(found: re.Match[str]) -> bool:
+        name = found["name"]
+        if name is None:
+            return not found["other"]
+        if _ELEMENTS.fullmatch(name) or found["closed"]:
+            return False
+        return f"</{name}" not in text
+
+    stray = [found for found in _OPENS.finditer(text) if is_stray(found)]
+    if not stray:
+        return text
+    line = text.count("\n", 0, stray[0].start()) + first_line
+    message = 'a "<" stands here by itself and is read as one'
+    tree.diagnostics.add("BMAD638", tree.at(path, line), message, "write &lt;")
+    parts, end = [], 0
+    for found in stray:
+        parts += [text[end : found.start()], "&lt;"]
+        end = found.start() + 1
+    return "".join((*parts, text[end:]))
 
 
 def read_agent(tree: ForeignTree, path: str) -> Persona | None:
@@ -223,7 +261,7 @@ def _item(path: str, name: str, element: Element, prompts: dict[str, str]) -> It
         if not value or value == "todo":
             continue
         # `exec` may hold an instruction in words as well as a file.
-        if " " in value and not value.endswith((".md", ".xml", ".yaml")):
+        if is_words(value):
             texts.append(value)
         else:
             targets.append(value)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ....runtime.yamltext import read
-from ...diagnostics import quoted
+from ...diagnostics import several
 from ..assets import is_path
 from ..draft import Draft, DraftFile, Origin
 from ..placeholders import Placeholders
@@ -126,9 +126,8 @@ class Emitter:
             return
         names = sorted(self.left)
         first = min(self.left.values())
-        shown = ", ".join(quoted("{" + name + "}") for name in names[:4])
-        more = f" and {len(names) - 4:,} more" if len(names) > 4 else ""
-        message = f"{self.count:,} placeholders are left for the model: {shown}{more}"
+        shown = several(["{" + name + "}" for name in names])
+        message = f"{self.count:,} placeholders are left for the model: {shown}"
         hint = "give the settings a value in the module's config.yaml to have them filled in"
         self.tree.diagnostics.add("BMAD640", self.tree.at(*first), message, hint)
         for name in names:

@@ -12,6 +12,7 @@ from ..draft import Origin
 from ..tree import ForeignTree
 
 MAX_CELL: Final = 131_072
+SKILL: Final = "skill:"  # how 6.2 names a skill where a file may stand
 NAMES: Final = ("module-help.csv", "bmad-help.csv")
 _ALIASES: Final = {
     "display-name": "name",
@@ -122,8 +123,9 @@ def _row(tree: ForeignTree, at: Origin, header: list[str], cells: list[str]) -> 
     def get(key: str) -> str:
         return named.get(key, "")
 
-    skill = get("skill") or get("command")
-    if skill == "_meta" or not (skill or get("workflow-file")):
+    file = get("workflow-file")
+    skill = get("skill") or (file[len(SKILL) :] if file.startswith(SKILL) else get("command"))
+    if skill == "_meta" or not (skill or file):
         return None
     return Row(
         at=at,
@@ -132,7 +134,7 @@ def _row(tree: ForeignTree, at: Origin, header: list[str], cells: list[str]) -> 
         name=get("name") or skill,
         code=get("code"),
         action=get("action"),
-        file=get("workflow-file"),
+        file="" if file.startswith(SKILL) else file,
         agent=get("agent"),
         phase=get("phase"),
         sequence=get("sequence"),

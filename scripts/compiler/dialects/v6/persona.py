@@ -60,10 +60,21 @@ class Persona:
     left: list[tuple[Origin, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said of who it is or what it does."""
+        said = (self.role, self.identity, self.style, self.title, self.description)
+        return not (any(said) or self.principles or self.sections or self.menu)
+
     def drop(self, at: Origin, name: str) -> None:
         """Leave out what is for a conversation."""
         self.dropped += 1
         self.left.append((at, name, "it is for a conversation"))
+
+
+def is_words(target: str) -> bool:
+    """Whether a menu item's target is an instruction in words, not the name of a file."""
+    return " " in target and not target.endswith((".md", ".xml", ".yaml", ".yml", ".csv"))
 
 
 def slug(text: str) -> str:

@@ -22,6 +22,9 @@ _FORWARDS: Final = re.compile(r"forwards? to `?([\w-]+)`?", re.IGNORECASE)
 _ROW: Final = re.compile(r"^\|(.+)\|[ \t]*$", re.MULTILINE)
 _INVOKES: Final = re.compile(r"\b[Ii]nvoke the `([\w-]+)` skill")
 _FILE: Final = "file:"
+PAGE: Final = "workflow.md"
+_BESIDE: Final = re.compile(r"(?<![\w/.}])(?:\./)?[\w-]+\.md\b")
+_POINTER: Final = 400  # characters: a longer text says more than where to look
 _FOR_AGENTS: Final = frozenset({"on activation", "conventions", "activation"})
 _KNOWN: Final = frozenset(
     {
@@ -54,6 +57,7 @@ class Skills:
         self.draft = files.draft
         self.paths = [path for path in sorted(self.tree.files) if path.rpartition("/")[2] == NAME]
         self.names = {folder_of(path).rpartition("/")[2]: path for path in self.paths}
+        self.pages: set[str] = set()  # files that have a skill's text in its place
         self.unmatched: list[tuple[Origin, str]] = []
 
     def read(self, path: str) -> Persona | Workflow | None:
@@ -218,8 +222,23 @@ class Skills:
         workflow.before += layers.texts(about.get("activation_steps_append"))
         workflow.after = layers.texts(about.get("on_complete"))
         self._templates(workflow, about)
-        self.files.follow(workflow, found.keys, found.body, found.line)
+        self._page(workflow, found)
+        if workflow.page:
+            path, found = workflow.page, page(self.tree, workflow.page)
+            workflow.values |= {key: text_of(value) for key, value in found.keys.items()}
+        self.files.follow(workflow, path, found)
         return workflow
+
+    def _page(self, workflow: Workflow, found: Page) -> None:
+        """The file beside it that a skill sends to: `workflow.md`, or what a short text names."""
+        names = [name.removeprefix("./") for name in _BESIDE.findall(found.body)]
+        short = len(found.body.strip()) < _POINTER
+        named = next((name for name in names if name == PAGE or short), "")
+        path = f"{workflow.folder}/{named}".lstrip("/")
+        if named and path in self.tree.files and path != workflow.entry:
+            workflow.page, workflow.is_pointer = path, short
+            self.pages.add(path)
+            self.draft.taken[path] = f"{path} has the text of {workflow.entry}"
 
     def _settings(self, workflow: Workflow, about: Table) -> None:
         """Values for the texts that name them; what no text names, or can hold, is told as it is.
