@@ -512,3 +512,16 @@ def test_skills_of_editors_are_read_once_and_only_those_of_bmad() -> None:
     assert "BMAD611" in codes
     why = [each.why for each in draft.accounts if each.at.path == ".claude/skills/plan/SKILL.md"]
     assert why == [".agents/skills/plan/SKILL.md is read, which differs from it"]
+
+
+def test_a_step_that_names_itself_is_carried_out_once_and_the_next_number_follows() -> None:
+    steps = {"step-01-a": "./step-02-b.md", "step-02-b": "./step-02-b.md", "step-03-c": ""}
+    files = {
+        f"m/workflows/build/steps/{name}.md": f"---\nnextStepFile: '{after}'\n---\nDo it.\n"
+        for name, after in steps.items()
+    }
+    files["m/workflows/build/workflow.md"] = "Load `./steps/step-01-a.md`.\n"
+    files["m/module-help.csv"] = HEADER + "Shop,build,Build,B,x,,,1-a,,,true,,a\n"
+    draft, codes = drafted(files)
+    assert [step.keys["id"] for step in draft.flows[0].steps] == list(steps)
+    assert ("BMAD614" in codes, "BMAD635" in codes) == (True, False)

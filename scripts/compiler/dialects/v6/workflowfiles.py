@@ -197,6 +197,8 @@ class WorkflowFiles:
         seen: set[str] = set()
         while len(workflow.parts) < MAX_STEPS:
             following = self._next(workflow, path, found.keys, found.body, found.line)
+            if following == path:
+                following = self._behind(path)
             if following is None:
                 break
             if following in seen or following in (workflow.entry, workflow.page):
@@ -222,6 +224,19 @@ class WorkflowFiles:
         for each in workflow.aside:
             why = "no step leads to it by itself: it can be read when a step asks for it"
             self.draft.account(Origin(each), "step", each, "approximated", why)
+
+    def _behind(self, path: str) -> str | None:
+        """The step behind one that names itself, to be repeated: by the numbers in their names."""
+        message = "the step names itself as the next one, to be repeated: it is carried out once"
+        self.tree.diagnostics.add("BMAD614", self.tree.at(path), message)
+        self.draft.account(Origin(path), "repetition", path, "approximated", message)
+        folder, _, name = path.rpartition("/")
+        own = _STEP_FILE.match(name)
+        for each in sorted(self.tree.files):
+            other = _STEP_FILE.match(each.rpartition("/")[2]) if folder_of(each) == folder else None
+            if own and other and not other[2] and int(other[1]) == int(own[1]) + 1:
+                return each
+        return None
 
     def _next(
         self, workflow: Workflow, path: str, keys: dict[str, Node], body: str, line: int
