@@ -14,7 +14,7 @@ from scripts.compiler.dialects import v6
 from scripts.compiler.dialects.draft import Draft
 from scripts.compiler.dialects.tree import ForeignTree
 from scripts.compiler.dialects.v6 import agentxml, agentyaml, helptable, layers, order
-from scripts.compiler.dialects.v6.markdown import without
+from scripts.compiler.dialects.v6.markdown import tell_dropped, without
 from scripts.compiler.dialects.v6.paths import Paths, leaves
 from scripts.compiler.dialects.v6.workflow import document_of
 from scripts.compiler.dialects.writing import write
@@ -38,7 +38,9 @@ def drafted(files: Mapping[str, str]) -> tuple[Draft, list[str]]:
 
 def rows(*lines: str) -> tuple[list[helptable.Row], list[str]]:
     found = tree({"m/module-help.csv": HEADER + "\n".join(lines) + "\n"})
-    return helptable.read(found, "m/module-help.csv"), [each.code for each in found.diagnostics]
+    return helptable.read(found, "m/module-help.csv", Draft("x")), [
+        each.code for each in found.diagnostics
+    ]
 
 
 # -- tables
@@ -67,7 +69,7 @@ def test_older_headers_and_their_trailing_comma_are_the_same_table() -> None:
         'shop,1-plan,Plan,PL,10,_bmad/shop/plan/workflow.yaml,shop-plan,true,ada,,"a, b",x,plan,\n'
     )
     found = tree({"module-help.csv": text})
-    row = helptable.read(found, "module-help.csv")[0]
+    row = helptable.read(found, "module-help.csv", Draft("x"))[0]
     assert (row.skill, row.agent, row.sequence, row.description) == (
         "shop-plan",
         "ada",
@@ -206,14 +208,33 @@ def test_sections_for_a_person_go_with_what_stands_below_them() -> None:
     text, dropped = without(
         "# A\n\nkeep\n\n## Greet the User\n\nhello\n\n### More\n\nhi\n\n## Work\n\ngo"
     )
-    assert (text, dropped) == ("# A\n\nkeep\n\n## Work\n\ngo", 1)
+    assert text == "# A\n\nkeep\n\n## Work\n\ngo"
+    draft = Draft("x")
+    assert tell_dropped(draft, "s/SKILL.md", 4, dropped) == 1
+    told = [(each.at, each.name, each.fate) for each in draft.accounts]
+    assert told == [(("s/SKILL.md", 8, 1), "Greet the User", "left")]
+
+
+def test_the_report_says_what_becomes_of_each_column() -> None:
+    table = "module,skill,display-name,menu-code,shoes\nShop,shop-buy,Buy,B,x\n"
+    draft = Draft("x")
+    assert len(helptable.read(tree({"module-help.csv": table}), "module-help.csv", draft)) == 1
+    assert {each.name: each.fate for each in draft.accounts} == {
+        "module": "carried",
+        "skill": "carried",
+        "display-name": "approximated",
+        "menu-code": "left",
+        "shoes": "left",
+    }
+    assert all(each.why and each.at.line == 1 for each in draft.accounts)
 
 
 def test_conventions_are_left_out_where_they_only_say_where_names_lead() -> None:
     lines = "## Conventions\n\n- Bare paths resolve from here.\n- `{x}` resolves to a folder.\n"
-    assert without(f"# A\n{lines}\n## B\n\ngo") == ("# A\n## B\n\ngo", 1)
+    text, dropped = without(f"# A\n{lines}\n## B\n\ngo")
+    assert (text, [each.title for each in dropped]) == ("# A\n## B\n\ngo", ["Conventions"])
     kept = without(f"# A\n{lines}- Be brief.\n\n## B\n\ngo")
-    assert kept == ("# A\n## Conventions\n\n- Be brief.\n\n## B\n\ngo", 0)
+    assert kept == ("# A\n## Conventions\n\n- Be brief.\n\n## B\n\ngo", [])
 
 
 # -- paths and documents

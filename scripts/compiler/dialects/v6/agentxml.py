@@ -16,7 +16,7 @@ from ..draft import Origin
 from ..tree import ForeignTree
 from .agentyaml import triggers_name
 from .fields import lines_of
-from .persona import INTERACTIVE, Item, Persona, is_words
+from .persona import INTERACTIVE, Item, Left, Persona, is_words, slug
 
 MAX_DEPTH: Final = 64
 _AGENT: Final = re.compile(r"<agent\b[^>]*>")
@@ -38,6 +38,7 @@ _INTERACTIVE: Final = frozenset(
     {"activation", "command-resolution", "execution-rules", "menu-handlers", "rules"}
 )
 _CONFIG: Final = re.compile(r"config\.yaml|user_name|communication_language|\bgreet", re.IGNORECASE)
+_GIVEN: Final = re.compile(r"(?<=\s)[\[<{].*")
 _CODE: Final = re.compile(r"^\[[A-Za-z0-9 _-]{1,8}\]\s*")
 
 
@@ -181,8 +182,7 @@ def _persona(tree: ForeignTree, path: str, root: Element) -> Persona:
     )
     _who(persona, root.find("persona"))
     prompts = _prompts(root)
-    if about.get("icon"):
-        persona.left.append((persona.at, "icon", "only an editor shows it"))
+    _leave(persona, about)
     _actions(persona, root.find("critical-actions", "critical_actions"))
     for child in root.children:
         if child.name in _INTERACTIVE:
@@ -193,6 +193,17 @@ def _persona(tree: ForeignTree, path: str, root: Element) -> Persona:
             title = child.name.replace("-", " ").replace("_", " ").capitalize()
             persona.sections.append((title, child.whole()))
     return persona
+
+
+def _leave(persona: Persona, about: dict[str, str]) -> None:
+    """Say what no part of an agent is made of, of the attributes of its element."""
+    for name, value in about.items():
+        if name == "id" and slug(value.rpartition("/")[2].partition(".")[0]) != slug(persona.id):
+            why = f"its file's name is its id: {persona.id}"
+            persona.left.append(Left(persona.at, name, why))
+        elif name not in ("id", "name", "title", "capabilities"):
+            why = "only an editor shows it" if name == "icon" else "it is for who installs agents"
+            persona.left.append(Left(persona.at, name, why))
 
 
 def _who(persona: Persona, element: Element | None) -> None:
@@ -227,8 +238,11 @@ def _actions(persona: Persona, element: Element | None) -> None:
         text = child.whole()
         if _CONFIG.search(text):
             persona.drop(Origin(persona.at.path, child.line), child.name)
-        else:
-            kept.append(text)
+            continue
+        kept.append(text)
+        for name in child.attributes:
+            at = Origin(persona.at.path, child.line)
+            persona.left.append(Left(at, name, "all of them are told to be done always"))
     if kept:
         persona.sections.append(("Always", "\n".join(f"- {text}" for text in kept)))
 
@@ -238,7 +252,8 @@ def _menu(
 ) -> None:
     seen = {item.name for item in persona.menu}
     for child in menu.children:
-        name = triggers_name(child.attributes.get("cmd") or child.attributes.get("trigger") or "")
+        written = child.attributes.get("cmd") or child.attributes.get("trigger") or ""
+        name = triggers_name(written)
         if not name or name in INTERACTIVE:
             persona.drop(Origin(path, child.line), name or child.name)
         elif name in seen:
@@ -247,7 +262,12 @@ def _menu(
             tree.diagnostics.add("BMAD631", at, message, "remove one of them")
         else:
             seen.add(name)
-            persona.menu.append(_item(path, name, child, prompts))
+            item = _item(path, name, child, prompts)
+            persona.menu.append(item)
+            given = _GIVEN.search(written)
+            if given is not None:
+                item.text = f"{item.text}\n\nIts input: {given[0]}".strip()
+                persona.told.append((item.at, written, "what is given with it is its input"))
 
 
 def _item(path: str, name: str, element: Element, prompts: dict[str, str]) -> Item:

@@ -12,7 +12,7 @@ from ...summary import many
 from .. import lenient
 from ..tree import ForeignTree
 from .fields import is_flag, is_true, items_of, keys_of, origin, text_of, texts_of
-from .persona import INTERACTIVE, Item, Persona, bullets, is_words
+from .persona import INTERACTIVE, Item, Left, Persona, bullets, is_words
 
 SUFFIX: Final = ".agent.yaml"
 _AGENT: Final = (
@@ -36,6 +36,10 @@ _CODE: Final = re.compile(r"^\[[A-Za-z0-9 _-]{1,8}\]\s*")
 _CONFIG: Final = re.compile(
     r"config\.yaml|user_name|communication_language|\bgreet\b", re.IGNORECASE
 )
+_TOLD: Final = {
+    "module": "it tells agents of one id apart, and whose memory a sidecar is",
+    "hasSidecar": "with a sidecar the agent works in its module's memory, else in its own",
+}
 HINT: Final = "it is read as well as can be; BMAD itself would refuse the file"
 
 
@@ -60,6 +64,7 @@ class _Reader:
         self.repeated: dict[str, list[Node]] = {}  # by message: faults that many items share
         self.prompts: dict[str, str] = {}
         self.asked: set[str] = set()  # the prompts that menu items name
+        self.unknown: list[Scalar] = []
 
     def read(self, root: Mapping, agent: Mapping) -> Persona:
         # Some write the parts beside agent:, and what belongs in metadata: straight into agent:.
@@ -82,15 +87,22 @@ class _Reader:
         return persona
 
     def leave(self, persona: Persona, keys: dict[str, Node]) -> None:
-        """Say what no part of an agent is made of: its icon, and prompts that nothing asks for."""
-        icon = keys_of(keys.get("metadata")).get("icon")
+        """Say what no part of an agent is made of: its icon, keys that are not known, prompts that
+        nothing asks for; and what its module and its sidecar mean."""
+        about = keys_of(keys.get("metadata"))
+        for name, why in _TOLD.items():
+            if name in about:
+                persona.told.append((origin(self.path, about[name]), name, why))
+        for key in self.unknown:
+            persona.left.append(Left(origin(self.path, key), key.text, "BMAD knows no such key"))
+        icon = about.get("icon")
         if icon is not None and text_of(icon):
-            persona.left.append((origin(self.path, icon), "icon", "only an editor shows it"))
+            persona.left.append(Left(origin(self.path, icon), "icon", "only an editor shows it"))
         for item in items_of(keys.get("prompts")):
             name = text_of(keys_of(item).get("id"))
             if name not in self.asked:
                 why = "no menu item asks for it"
-                persona.left.append((origin(self.path, item), f"prompt {name}", why))
+                persona.left.append(Left(origin(self.path, item), name, why, "prompt"))
 
     def warn(self, node: Node, message: str, hint: str = HINT) -> None:
         at = self.tree.at(self.path, node.line, node.column)
@@ -114,6 +126,7 @@ class _Reader:
             verb = "is" if len(names) == 1 else "are"
             message = f"{several(names)} {where} {verb} not known and {verb} left out"
             self.warn(unknown[0], message, hint)
+            self.unknown += unknown
 
     def more(self, persona: Persona, node: Node | None, known: Collection[str], where: str) -> None:
         """Keys of its author's own: texts are parts of the prompt, each under its name."""
@@ -123,7 +136,7 @@ class _Reader:
             texts = texts_of(value)
             if is_flag(value) or not texts:
                 why = f"{where} has no such key, and it is no text"
-                persona.left.append((origin(self.path, key), key.text, why))
+                persona.left.append(Left(origin(self.path, key), key.text, why))
                 continue
             title = key.text.replace("_", " ").replace("-", " ").capitalize()
             lines = bullets(texts) if isinstance(value, Sequence) else texts
@@ -208,7 +221,9 @@ class _Reader:
             for item in self.items(entry):
                 if item.name in seen:
                     self.warn(entry, f"the trigger {quoted(item.name)} stands twice")
-                    persona.left.append((item.at, item.name, "the trigger stands twice"))
+                    persona.left.append(
+                        Left(item.at, item.name, "the trigger stands twice", "command")
+                    )
                 elif item.name in INTERACTIVE:
                     persona.drop(item.at, item.name)
                 seen.setdefault(item.name, item)

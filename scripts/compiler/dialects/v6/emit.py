@@ -13,7 +13,7 @@ from ..draft import Draft, DraftFile, Origin
 from ..placeholders import Placeholders
 from ..tree import ForeignTree
 from .fields import keys_of, text_of
-from .markdown import without
+from .markdown import tell_dropped, without
 from .paths import Paths, folder_of
 from .persona import slug
 
@@ -82,7 +82,8 @@ class Emitter:
                 values = values.with_values(own_values(matter[1]))
             if path in self.entries:
                 text, dropped = without(text)
-                text, self.dropped = f"{text}\n", self.dropped + dropped
+                text = f"{text}\n"
+                self.dropped += tell_dropped(self.draft, path, 1 + skipped, dropped)
             text = self.fill(path, text, values)
             self.draft.files[native] = DraftFile(text.encode(), Origin(path, 1 + skipped))
             self.draft.taken.setdefault(path, f"{path} belongs to {native.split('/')[1]}")

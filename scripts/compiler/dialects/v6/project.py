@@ -223,7 +223,8 @@ class _Project:
                     why = "its row says nothing, and its file is not there"
                     self.draft.account(persona.at, "agent's entry", persona.id, "left", why)
                 elif found in known or (found is None and self._has(persona)):
-                    self.draft.account(persona.at, "agent's entry", persona.id, "carried")
+                    why = "the agent's own file says it"
+                    self.draft.account(persona.at, "agent's entry", persona.id, "carried", why)
                 else:
                     self._of_row(persona, file)
 
@@ -274,7 +275,7 @@ class _Project:
                 why = "an installer put it together from the modules' own tables"
                 self.draft.account(Origin(path), "table", path, "left", why)
                 continue
-            rows += helptable.read(self.tree, path)
+            rows += helptable.read(self.tree, path, self.draft)
         return rows
 
     def _name_workflows(self) -> None:

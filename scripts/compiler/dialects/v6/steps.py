@@ -10,7 +10,7 @@ from ..placeholders import Placeholders
 from ..tree import ForeignTree
 from . import layers
 from .emit import Emitter
-from .markdown import page, without
+from .markdown import page, tell_dropped, without
 from .persona import slug
 from .settings import Settings
 from .workflow import Workflow
@@ -142,8 +142,10 @@ class StepWriter:
                 step.keys["reads"] = list(reads)
 
     def _forwarding(self, workflow: Workflow) -> str:
-        text, dropped = without(page(self.tree, workflow.entry).body)
-        self.emitter.dropped += dropped
+        found = page(self.tree, workflow.entry)
+        text, dropped = without(found.body)
+        draft = self.emitter.draft
+        self.emitter.dropped += tell_dropped(draft, workflow.entry, found.line, dropped)
         if workflow.settings:
             text += f"\n\nIts settings:\n\n{_as_yaml(workflow)}"
         said = self.emitter.fill(workflow.entry, text.rstrip(), self.values(workflow))
