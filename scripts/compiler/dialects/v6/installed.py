@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import csv
 import io
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 from ..tree import ForeignTree
@@ -57,7 +59,8 @@ def read(tree: ForeignTree) -> Installed:
     known = {_name(path): path for path in sorted(files) if path.endswith(f"/{SKILL}")}
     copies: dict[str, str] = {}
     modules: dict[str, str] = {}
-    for path in sorted(tree.files):
+    paths = sorted(tree.files)
+    for path in paths:
         if not (is_of_editor(path) and path.endswith(f"/{SKILL}")):
             continue
         folder, name = path.rpartition("/")[0], _name(path)
@@ -68,13 +71,14 @@ def read(tree: ForeignTree) -> Installed:
                 continue
             known[name] = path
             modules[folder] = listed.get(name, "")
-            files |= below(tree, folder)
+            files |= {each: tree.files[each] for each in below(paths, folder)}
     return Installed(files, copies, modules)
 
 
-def below(tree: ForeignTree, folder: str) -> dict[str, bytes]:
-    """The files below a folder."""
-    return {path: data for path, data in tree.files.items() if path.startswith(f"{folder}/")}
+def below(paths: list[str], folder: str) -> list[str]:
+    """Those of sorted `paths` that lie below a folder."""
+    first = bisect_left(paths, f"{folder}/")
+    return list(takewhile(lambda path: path.startswith(f"{folder}/"), islice(paths, first, None)))
 
 
 def _name(path: str) -> str:

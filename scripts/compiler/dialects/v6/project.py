@@ -105,11 +105,12 @@ class _Project:
         message = f"a second copy of {many(len(copies), 'skill')} is not read, but {read}"
         hint = "the first is read: from the project, else from the first editor's folder"
         self.tree.diagnostics.add("BMAD611", self.tree.at(first), message, hint)
+        paths = sorted(tree.files)
         for path, other in copies.items():
             same = tree.files[path] == tree.files[other]
             why = f"{other} is read" + ("" if same else ", which differs from it")
             self.draft.account(Origin(path), "skill", path, "left", why)
-            for each in installed.below(tree, folder_of(path)):
+            for each in installed.below(paths, folder_of(path)):
                 self.draft.taken[each] = f"{each} is a copy"
 
     def read(self) -> Draft:
