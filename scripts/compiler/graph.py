@@ -34,6 +34,15 @@ def required(step: Step, agents: Agents) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *step.requires)))
 
 
+def shown(step: Step, agents: Agents) -> tuple[str, ...]:
+    """The documents that a step waits for, and those that it reads if they are there."""
+    if not isinstance(step, AgentStep):
+        return ()
+    agent = agents.get(step.agent)
+    own = agent.reads if agent else ()
+    return tuple(dict.fromkeys((*required(step, agents), *own, *step.reads)))
+
+
 def created(step: Step, agents: Agents) -> str | None:
     """The document that an agent's step creates: its own setting, else its agent's."""
     if not isinstance(step, AgentStep):

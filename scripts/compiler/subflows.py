@@ -58,7 +58,7 @@ class Subflows:
         if isinstance(step, AgentStep):
             document = graph.created(step, self.agents)
             if document is not None:
-                rewrites = document in graph.required(step, self.agents)
+                rewrites = document in graph.shown(step, self.agents)
                 yield Creation(document, step, step.agent, rewrites)
         elif isinstance(step, Subflow) and step.for_each is not None:
             return  # each item has documents of its own

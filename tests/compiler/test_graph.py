@@ -93,6 +93,7 @@ def test_documents_have_an_earlier_creator(tmp_path: Path, sequence: str) -> Non
 CREATORS = {
     "[a, b]": ["BMAD207"],
     "[a, {agent: b, requires: [x]}]": [],
+    "[a, {agent: c, reads: [x], creates: x}]": [],
     "[{agent: b, requires: [y]}, {agent: c, creates: y}, a]": ["BMAD207", "BMAD206"],
     "[{parallel: [a, {agent: b, requires: [x]}]}]": ["BMAD207"],
     "[a, {agent: a, id: again}]": [],

@@ -13,6 +13,7 @@ from scripts.compiler.dialects.draft import Draft
 from scripts.compiler.dialects.neighbours.markdown import listed
 from scripts.compiler.dialects.tree import ForeignTree
 from scripts.compiler.dialects.writing import write
+from scripts.runtime import spec
 from scripts.runtime.yamltext import Mapping as Node
 from scripts.runtime.yamltext import parse
 
@@ -119,6 +120,23 @@ def test_async_tasks_are_a_group_and_human_input_a_gate() -> None:
     kinds = [next(iter(step.keys)) for step in draft.flows[0].steps]
     assert kinds == ["parallel", "agent", "human"]
     assert draft.flows[0].steps[2].keys["on"] == {"reject": "c"}
+
+
+def test_no_task_is_called_like_the_file_of_another() -> None:
+    draft, _ = crew(
+        TWO,
+        "look: {description: L, agent: seeker, output_file: tell.md}\n"
+        "tell: {description: T, agent: writer, human_input: true}\n"
+        "tell-result: {description: R, agent: writer}\n"
+        "tell-task-review: {description: R, agent: writer, async_execution: true}\n"
+        "tell_task_review: {description: R, agent: writer, async_execution: true}\n",
+    )
+    steps = [s for each in draft.flows[0].steps for s in each.keys.get("parallel", [each.keys])]
+    named = [spec.id_key(step.get("id") or step["human"]) for step in steps]
+    made = {spec.id_key(step["creates"].removesuffix(".md")) for step in steps if "creates" in step}
+    assert len({*named}) == len(steps) == 6
+    assert len(made) == 5
+    assert not made & {*named}
 
 
 def test_tasks_of_nobody_and_for_nothing_are_told() -> None:

@@ -18,6 +18,8 @@ from scripts.compiler.dialects.v6.markdown import tell_dropped, without
 from scripts.compiler.dialects.v6.paths import Paths, leaves
 from scripts.compiler.dialects.v6.workflow import document_of
 from scripts.compiler.dialects.writing import write
+from scripts.compiler.load import load
+from tests.project import Project
 
 HEADER = (
     "module,skill,display-name,menu-code,description,action,args,phase,"
@@ -412,6 +414,64 @@ def test_no_text_makes_a_reader_fail(one: str, two: str, three: str, four: str) 
         "s/module.yaml": f"code: s\n{three}",
     }
     write(drafted(files)[0])
+
+
+NAMES = st.sampled_from(["plan", "report", "end", "step-01-a", "a", "A-b", "a_b"])
+ROW = st.tuples(
+    NAMES,  # its skill
+    NAMES,  # its own name
+    st.sampled_from(["", "", "a"]),
+    st.sampled_from(["1-plan", "2-do", "", "anytime"]),
+    st.sampled_from(["true", "false"]),
+    NAMES | st.just(""),  # what it puts out
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(ROW, min_size=1, max_size=5), st.lists(NAMES, max_size=3), NAMES)
+def test_whatever_names_a_table_gives_its_flows_are_valid(
+    tmp_path_factory: pytest.TempPathFactory,
+    table: list[tuple[str, ...]],
+    steps: list[str],
+    owner: str,
+) -> None:
+    files = {
+        "s/module-help.csv": HEADER
+        + "".join(
+            f"Shop,{skill},{name},X,x,{action},,{phase},,,{required},,{outputs}\n"
+            for skill, name, action, phase, required, outputs in table
+        ),
+        "s/keeper/SKILL.md": f"---\nname: {owner}\ndescription: Keeps.\n---\n# Ada\n",
+        "s/keeper/customize.toml": SHOP["s/keeper/customize.toml"].replace("shop-plan", "plan"),
+    }
+    pages = [f"step-0{number}-{name}.md" for number, name in enumerate(steps, 1)]
+    for skill in {row[0] for row in table}:
+        first = f"Read `./steps/{pages[0]}`\n" if pages else ""
+        files[f"s/{skill}/SKILL.md"] = f"---\nname: {skill}\ndescription: d\n---\nDo.\n{first}"
+        for page, following in zip(pages, [*pages[1:], ""], strict=False):
+            text = f"Read `./{following}`\n" if following else "Done.\n"
+            files[f"s/{skill}/steps/{page}"] = text
+    src = tmp_path_factory.mktemp("any") / "bmad"
+    Project(src.parent).write(files)
+    found = Diagnostics()
+    load(src, "bmad", found)
+    assert [each for each in found if each.severity == "error"] == []
+
+
+def test_who_writes_a_document_that_another_wrote_is_shown_it() -> None:
+    draft, _ = drafted(
+        SHOP | {"s/module-help.csv": SHOP["s/module-help.csv"].replace(",orders\n", ",plan\n")}
+    )
+    buy = next(flow for flow in draft.flows if flow.name == "shop-buy").steps[0].keys
+    assert (buy["reads"], buy["creates"]) == (["plan.md"], "plan.md")
+    assert "the whole of it" in buy["note"]
+
+
+def test_a_step_is_not_called_like_a_document_that_another_creates() -> None:
+    table = SHOP["s/module-help.csv"].replace(",orders\n", ",shop-plan\n")
+    draft, _ = drafted(SHOP | {"s/module-help.csv": table})
+    flow = next(flow for flow in draft.flows if flow.name == "shop")
+    assert flow.steps[0].keys == {"flow": "shop-plan", "id": "plan"}
 
 
 # -- what installations and authors' own modules look like

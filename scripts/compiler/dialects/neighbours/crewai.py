@@ -10,6 +10,7 @@ from ....runtime.yamltext import Mapping, Node, Scalar
 from ...diagnostics import Diagnostics, near_match, quoted
 from .. import lenient
 from ..draft import Draft, DraftAgent, DraftFlow, DraftStep, Origin
+from ..stepids import StepIds
 from ..tree import ForeignTree
 from ..v6.fields import is_true, keys_of, origin, text_of
 from ..v6.paths import folder_of
@@ -85,8 +86,11 @@ class _Crew:
         )
         flow = DraftFlow(self._free(slug(project) or "crew"), Origin(self.tasks))
         flow.description = f"The tasks of {project}"
-        for key, node in self._entries(self.tasks, "has the crew's tasks"):
-            self._task(flow, key, node)
+        tasks = self._entries(self.tasks, "has the crew's tasks")
+        files = (_output_file(keys_of(node).get("output_file")) for _, node in tasks)
+        ids = StepIds(filter(None, files))
+        for key, node in tasks:
+            self._task(flow, ids, key, node)
         if flow.steps:
             self.draft.flows.append(flow)
 
@@ -149,24 +153,19 @@ class _Crew:
                 why = "there is no such setting here"
                 self.draft.account(place, f"{what} setting", key.text, "left", why)
 
-    def _task(self, flow: DraftFlow, key: Scalar, node: Mapping) -> None:
+    def _task(self, flow: DraftFlow, ids: StepIds, key: Scalar, node: Mapping) -> None:
         keys, at = keys_of(node), origin(self.tasks, key)
         agent = self._known(keys.get("agent"), key)
         if agent is None:
             self.draft.account(at, "task", key.text, "left", "no agent of the crew carries it out")
             return
-        step_id = slug(key.text) or "task"
-        taken = {step.keys.get("id") for step in flow.steps}
-        number = 2
-        while step_id in taken:
-            step_id, number = slug(f"{key.text}-{number}"), number + 1
+        base = slug(key.text) or "task"
+        step_id = ids.give(base, other=slug(f"{base[:58]}-task"))
         settings: dict[str, Any] = {"agent": agent, "id": step_id}
         wanted = text_of(keys.get("expected_output"))
         said = [text_of(keys.get("description")), f"Expected: {wanted}" if wanted else ""]
         settings["note"] = "\n\n".join(part for part in said if part) or key.text
-        created = self._created(keys.get("output_file"), step_id)
-        if created == step_id:
-            step_id = settings["id"] = f"{step_id[:58]}-task"
+        created = self._created(keys.get("output_file"), step_id, ids)
         needed = self._context(keys.get("context"), key)
         if needed:
             settings["requires"] = [f"{name}.md" for name in needed]
@@ -179,7 +178,7 @@ class _Crew:
             self._beside(flow, step, place, why)
         else:
             flow.steps.append(step)
-        self._gate(flow, keys.get("human_input"), step_id)
+        self._gate(flow, ids, keys.get("human_input"), step_id)
         self._tools(self.tasks, keys.get("tools"))
         self._others(self.tasks, node, _TASK_KEYS, "task")
         self.draft.account(at, "task", key.text, "carried")
@@ -204,14 +203,14 @@ class _Crew:
         self.diagnostics.add("BMAD645", self.tree.at(*at), message, hint)
         return None
 
-    def _created(self, node: Node | None, step_id: str) -> str:
+    def _created(self, node: Node | None, step_id: str, ids: StepIds) -> str:
         """The document of a task: a name of its own, even where none is asked for."""
         taken = set(self.outputs.values())
-        name = document_of(text_of(node).rpartition("/")[2]) if node is not None else ""
+        name = _output_file(node)
         if node is not None:
             self.draft.account(origin(self.tasks, node), "output file", text_of(node), "carried")
         if not name or name in taken:
-            name = f"{step_id[:50]}-result"
+            name = ids.give(slug(f"{step_id[:50]}-result"))
         return name
 
     def _context(self, node: Node | None, key: Scalar) -> list[str]:
@@ -231,7 +230,7 @@ class _Crew:
             self.draft.account(at, "context", name, "left", "it is no task before this one")
         return found
 
-    def _gate(self, flow: DraftFlow, node: Node | None, step_id: str) -> None:
+    def _gate(self, flow: DraftFlow, ids: StepIds, node: Node | None, step_id: str) -> None:
         if not is_true(node):
             return
         assert node is not None  # noqa: S101 - it is true
@@ -243,7 +242,7 @@ class _Crew:
             message = f"the task {quoted(step_id)} asks a person inside a group, which is left out"
             self.diagnostics.add("BMAD645", self.tree.at(*at), message, "let it stand by itself")
             return
-        gate = slug(f"{step_id[:50]}-review")
+        gate = ids.give(slug(f"{step_id[:50]}-review"))
         keys = {
             "human": gate,
             "question": f"Is the result of {step_id} good as it is?",
@@ -253,3 +252,8 @@ class _Crew:
         flow.steps.append(DraftStep(keys, at))
         last.keys["max_visits"] = 3
         self.draft.account(at, "human input", step_id, "carried")
+
+
+def _output_file(node: Node | None) -> str:
+    """The document that a task's file stands for; empty for none."""
+    return document_of(text_of(node).rpartition("/")[2]) if node is not None else ""

@@ -7,6 +7,7 @@ from typing import Any, Final
 from .. import yamlform
 from ..draft import Draft, DraftStep, Origin
 from ..placeholders import Placeholders
+from ..stepids import StepIds
 from ..tree import ForeignTree
 from . import layers
 from .emit import Emitter
@@ -16,6 +17,10 @@ from .settings import Settings
 from .workflow import Workflow
 
 _BEGINS: Final = "Your answer is the document `{}`, as far as this step brings it."
+_REWRITES: Final = (
+    "Another workflow may have written the document `{}`; then it is shown. Your answer is the "
+    "whole of it, with what this step does to it."
+)
 _GOES_ON: Final = (
     "The document `{}` is shown as the steps before left it. Your answer is the whole of it, with "
     "what this step does to it; where that is nothing, give it back unchanged."
@@ -44,14 +49,14 @@ class StepWriter:
         native = self.emitter.native
         leads = [native[path] for path in workflow.leads if path in native]
         parts = [part for part in workflow.parts if part.path in native]
+        ids = StepIds([workflow.creates])
         if not parts or parts[0].name == "":
             tasks = [native[part.path] for part in parts] or leads
-            return [self._step(workflow, workflow.id, tasks, workflow.at, first=True, last=True)]
+            name = ids.give(workflow.id)
+            return [self._step(workflow, name, tasks, workflow.at, first=True, last=True)]
         found = []
-        seen: set[str] = set()
         for number, part in enumerate(parts):
-            name = part.name if part.name not in seen else slug(f"{part.name}-{number + 1}")
-            seen.add(name)
+            name = ids.give(part.name, other=slug(f"{part.name}-{number + 1}"))
             tasks = [*leads, native[part.path]]
             at = Origin(part.path)
             is_last = number == len(parts) - 1
@@ -69,8 +74,6 @@ class StepWriter:
         last: bool,
     ) -> DraftStep:
         keys: dict[str, Any] = {"agent": workflow.owner}
-        if name == workflow.creates:
-            name = f"{name}-step"
         if name != workflow.owner:
             keys["id"] = name
         if tasks:
@@ -166,7 +169,13 @@ def write_document(workflow: Workflow, steps: list[DraftStep]) -> None:
         step.origins["creates"] = workflow.creates_at or workflow.at
         if number:
             step.keys["requires"] = [name]
+            if name in (reads := step.keys.pop("reads", [])):
+                reads.remove(name)
+            if reads:
+                step.keys["reads"] = reads
             tell(step, _GOES_ON.format(workflow.creates))
+        elif workflow.creates in workflow.requires:
+            tell(step, _REWRITES.format(workflow.creates))
         elif len(steps) > 1:
             tell(step, _BEGINS.format(workflow.creates))
 

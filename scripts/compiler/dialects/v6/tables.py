@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from ....runtime import spec
 from ...diagnostics import quoted
 from ..draft import DraftFlow, DraftStep
+from ..stepids import StepIds
 from .flows import FlowWriter
 from .helptable import Row
 from .order import Cycle, edges, ordered
@@ -47,10 +49,11 @@ class Tables:
             row, workflow = every[number], self.flows.of_row.get(numbers[number])
             if workflow is None or (row.is_anytime and row.key not in named):
                 continue
-            if row.phase not in ("", "anytime"):
-                for earlier, before in found:
-                    if before.creates and before is not workflow and not earlier.is_anytime:
-                        add(workflow.requires, before.creates)
+            for earlier, before in found:
+                is_seen = row.phase not in ("", "anytime") and not earlier.is_anytime
+                is_rewritten = before.creates == workflow.creates
+                if before.creates and before is not workflow and (is_seen or is_rewritten):
+                    add(workflow.requires, before.creates)
             found.append((row, workflow))
         self.orders[module] = found
 
@@ -67,8 +70,14 @@ class Tables:
         flow.description = flow.description or module
         flow.notes.append("The order of the module's table. Optional steps run when inputs say so:")
         flow.notes.append('"inputs": {"optional": {"<step>": true}}')
+        workflows = {id(workflow): workflow for _, workflow in placed}
+        made = Counter(workflow.creates for workflow in workflows.values())
+        ids = StepIds(made)
         for row, workflow in placed:
-            self._row_step(flow, row, workflow)
+            inner = self._variant(row, workflow)
+            is_maker = inner == workflow.flow and made[workflow.creates] == 1
+            own = workflow.creates if is_maker else ""
+            self._row_step(flow, row, inner, ids.give(workflow.flow, own, slug(row.name)))
         self.flows.draft.flows.append(flow)
         self.flows.draft.account(at, "order", module, "carried")
 
@@ -81,14 +90,9 @@ class Tables:
         self.taken.add(spec.id_key(name))
         return name
 
-    def _row_step(self, flow: DraftFlow, row: Row, workflow: Workflow) -> None:
-        taken = {step.keys.get("id", step.keys["flow"]) for step in flow.steps}
-        target = workflow.flow
-        name = target if target not in taken else slug(row.name)
-        keys: dict[str, Any] = {"flow": self._variant(row, workflow)}
-        while name in taken:
-            name = slug(f"{name}-again")
-        if name != keys["flow"]:
+    def _row_step(self, flow: DraftFlow, row: Row, inner: str, name: str) -> None:
+        keys: dict[str, Any] = {"flow": inner}
+        if name != inner:
             keys["id"] = name
         step = DraftStep(keys, row.at)
         if not row.required:
