@@ -132,7 +132,7 @@ class SourcesChanged(Conflict):
 
 
 class DecisionError(BMADError):
-    """The message names what is possible; `code` is gate_unknown, visit_unknown or action_not_offered."""
+    """The message names what is possible; `code` is gate_, visit_unknown or action_not_offered."""
 
     status = 422
 
