@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import Conflict, DecisionError, SourcesChanged
-from .nodes import own_places
+from .nodes import steps_in
 from .run import RunRequest
 from .runner import Decision
 from .spec import document_name, story_document
 from .stores.runs import Kept, Line, again_line, had_line
-from .subflow import Subflow
 
 if TYPE_CHECKING:
     from .flow import AnyFlow
@@ -141,10 +140,7 @@ def changed_names(request: RunRequest) -> Iterator[str]:
         yield document_name(name.removeprefix(prefix))
 
 
-def readings(graph: AnyFlow, path: str = "") -> Iterator[tuple[str, frozenset[str]]]:
+def readings(graph: AnyFlow) -> Iterator[tuple[str, frozenset[str]]]:
     """Each step of a flow and of those inside it, with the documents that it requires."""
-    for node in own_places(graph):
-        if isinstance(node, Subflow):
-            yield from readings(node.build(), f"{path}{node.step}.")
-        else:
-            yield f"{path}{node.step}", frozenset(map(document_name, node.required))
+    for step, node in steps_in(graph):
+        yield step, frozenset(map(document_name, node.required))
