@@ -69,8 +69,9 @@ class Executor:
 
         Raises NotFound for an unknown flow or agent, InvalidName for a story's id that is too
         long for the names of its documents and for a misspelt one in `changed`, Conflict for a
-        twin that is running (`run_in_progress`), while the service stops (`draining`) or for a decision that nobody
-        waits for (`no_pending_gate`), SourcesChanged, DecisionError and StoreError.
+        twin that is running (`run_in_progress`), while the service stops (`draining`) or for a
+        decision that nobody waits for (`no_pending_gate`), SourcesChanged, DecisionError and
+        StoreError.
         """
         if self.draining:
             raise Conflict("the service is stopping", what="service", code="draining", status=503)
