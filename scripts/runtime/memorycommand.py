@@ -173,7 +173,7 @@ async def _import(settings: Settings, file: str, *, replace: bool) -> int:
     finally:
         await memory.close()
     if fault is not None:
-        _say(f"nothing was imported: {fault}")
+        _say(fault)
         return FOUND
     _say(
         f"imported {_count(writes, 'write')} of {_count(scopes, 'scope')} "
