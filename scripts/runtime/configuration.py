@@ -4,7 +4,7 @@ environment. Nothing else reads the environment.
 
 from __future__ import annotations
 
-import difflib
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from .configfile import read_config, read_text
 from .environment import NAMES, Given, overrides
 from .errors import SettingsError
+from .near import near
 from .secrets import parse_secrets
 from .settings import KEYS, ServerSettings, Settings
 
@@ -79,7 +80,7 @@ def _given(root: Path, environ: Mapping[str, str]) -> tuple[dict[str, Given], li
         if name in NAMES:
             given[name] = Given(secret.value.strip(), where)
         else:
-            hint = _near(name, NAMES)
+            hint = near(name, NAMES)
             warnings.append(
                 f"{where}: {name} is no setting of this service" + (f"; {hint}" if hint else "")
             )
@@ -112,7 +113,7 @@ def _foreign(config: Mapping[str, Any], where: Where) -> Iterator[SettingsError]
         if name in ("secrets", *Settings.model_fields):
             hint: str | None = f"set it in the environment or in {SECRETS_FILE}"
         else:
-            hint = _near(name, SECTIONS)
+            hint = near(name, SECTIONS)
         yield SettingsError(f"unknown key {_shown(name)}", where=where((name,)), hint=hint)
 
 
@@ -124,7 +125,9 @@ def _take_not_yet(data: dict[str, Any], where: Where) -> Iterator[SettingsError]
             continue
         if is_later(values[key]):
             data[section] = {name: each for name, each in values.items() if name != key}
-            message = f"this value of {section}.{key} is not supported yet"
+            message = f"{section}.{key} is not supported yet"
+            if key == "default_scope":
+                message = f"{section}.{key}: a shared one is not supported yet"
             yield SettingsError(message, where=where((section, key)))
 
 
@@ -139,18 +142,24 @@ def _validated(data: Mapping[str, Any], where: Where, faults: list[SettingsError
         found.sort(key=lambda each: each["type"] != "extra_forbidden")
         faults = [*faults, *(_told(fault, data, where) for fault in found)]
     if settings is None or faults:
-        raise SettingsError.of(faults[:_MAX_TOLD])
+        raise SettingsError.of(sorted(faults, key=_line)[:_MAX_TOLD])
     return settings
+
+
+def _line(fault: SettingsError) -> float:
+    """Where it stands in the configuration file; what variables say comes behind it."""
+    file, _, line = fault.where.rpartition(":")
+    return int(line) if file == CONFIG_FILE else math.inf
 
 
 def _told(fault: ErrorDetails, data: Mapping[str, Any], where: Where) -> SettingsError:
     path = fault["loc"]
     name = ".".join(map(str, path))
     if fault["type"] == "extra_forbidden":
-        hint = _near(str(path[-1]), _keys_at(path[:-1]))
+        hint = near(str(path[-1]), _keys_at(path[:-1]))
         return SettingsError(f"unknown key {_shown(name)}", where=where(path), hint=hint)
     message = f"{_shown(name)} {_plain(fault['type'], fault['msg'])}"
-    hint = _near(str(_at(data, path)), _CHOICE.findall(fault["msg"]))
+    hint = near(str(_at(data, path)), _CHOICE.findall(fault["msg"]))
     return SettingsError(message, where=where(path), hint=hint)
 
 
@@ -235,9 +244,3 @@ def _keys_at(path: Iterable[str | int]) -> Iterable[str]:
 
 def _shown(name: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in name[:80])
-
-
-def _near(name: str, known: Iterable[str]) -> str | None:
-    """`did you mean …?` for a name that is almost one of those known."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else None

@@ -42,6 +42,7 @@ def report(service: Any, listener: socket.socket) -> str:
         f"model     {_model(settings, service.services.model)}",
         f"memory    {_memory(settings)}",
         f"documents {settings.documents_dir}",
+        *(() if settings.tracing.url is None else (f"traces    to {settings.tracing.url}",)),
         *(f"warning   {warning}" for warning in (*settings.warnings, *short, *_left(settings))),
         f"try       curl {address}/run{header} {body}",
     ]
@@ -81,7 +82,9 @@ def _left(settings: Settings) -> list[str]:
 
 def _model(settings: Settings, model: Any) -> str:
     if model.provider == "mock":
-        return f"offline mock ({_why_mock(settings)})"
+        script = settings.llm.script
+        played = "" if script is None else f", {script} is played"
+        return f"offline mock ({_why_mock(settings)}{played})"
     base_url = settings.llm.base_url
     at = f" at {urlsplit(base_url).netloc}" if base_url else ""
     return f"{model.provider}: {model.name}{at}"
