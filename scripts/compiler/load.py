@@ -65,7 +65,7 @@ def _load(
 ) -> Project:
     files, faults = found.files, found.faults
     for fault in faults:
-        at = Position(f"{shown}/{fault.path}", 1 if found.is_foreign else 0)
+        at = Position(f"{shown}/{fault.path}", 1 if found.dialect else 0)
         diagnostics.add(_SOURCE_CODES[fault.kind], at, fault.message, fault.hint)
     broken = {fault.path for fault in faults if fault.kind in ("unreadable", "special", "large")}
     reader = _Reader(src.resolve().name, shown, diagnostics, broken)

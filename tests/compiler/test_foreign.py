@@ -216,6 +216,14 @@ def test_one_foreign_file_among_native_ones(project: MakeProject) -> None:
     assert "from bmad/agents/pm.md" in (made.out / "agents/pm.py").read_text("utf-8")
 
 
+def test_a_link_beside_foreign_files_is_told_with_a_line(project: MakeProject) -> None:
+    files = {"agents/a.md": "---\ndescription: A\n---\nA.\n", "agents/pm.md": PM}
+    made = project(files)
+    (made.src / "agents" / "b.md").symlink_to("a.md")
+    _, lines = run(made)
+    assert any(line.startswith("bmad/agents/b.md:1") and "BMAD113" in line for line in lines), lines
+
+
 def test_verbose_says_why_files_are_taken_for_what_they_are(project: MakeProject) -> None:
     made = project({}).write(SMALL)
     said = made.compile("--verbose").stderr

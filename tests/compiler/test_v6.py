@@ -458,6 +458,17 @@ def test_whatever_names_a_table_gives_its_flows_are_valid(
     assert [each for each in found if each.severity == "error"] == []
 
 
+def test_a_path_given_as_an_example_leads_to_no_steps_of_another_workflow() -> None:
+    said = "## Conventions\n\n- Names (e.g. `steps/step-01-a.md`) are meant from here.\n\nBuy.\n"
+    head = "---\nname: shop-buy\ndescription: Buys.\n---\n"
+    draft, codes = drafted(SHOP | {"s/shop-buy/SKILL.md": f"{head}{said}"})
+    assert [len(f.steps) for f in draft.flows if f.name == "shop-buy"] == [1]
+    assert "BMAD605" not in codes
+    draft, codes = drafted(SHOP | {"s/shop-buy/SKILL.md": f"{head}Read `steps/step-01-a.md`.\n"})
+    assert [len(f.steps) for f in draft.flows if f.name == "shop-buy"] == [1]
+    assert "BMAD605" in codes
+
+
 def test_who_writes_a_document_that_another_wrote_is_shown_it() -> None:
     draft, _ = drafted(
         SHOP | {"s/module-help.csv": SHOP["s/module-help.csv"].replace(",orders\n", ",plan\n")}

@@ -19,6 +19,9 @@ from .workflow import Part, Workflow, document_of
 
 MAX_STEPS: Final = 200
 _CONFIGURED: Final = re.compile(r"^(?:instructions|installed_path):", re.MULTILINE)
+_EXAMPLE: Final = re.compile(r"\be\.g\.,?\s+`?\Z")
+_EXAMPLE_WIDTH: Final = 8
+_TEXT: Final = "text"  # stands for the file that a name is read in, where only its folder counts
 _STEP_FILE: Final = re.compile(r"step-(?:[a-z]-)?(\d+)([a-z]?)(?:[-.]|$)")
 _MENTION: Final = re.compile(r"[\w{}./-]*step-[\w-]+\.md\b")
 _NEXT: Final = ("nextStepFile", "nextStep", "firstStepFile", "firstStep")
@@ -251,6 +254,9 @@ class WorkflowFiles:
             name = _STEP_FILE.match(mention[0].rpartition("/")[2])
             if name is None or name[2]:
                 continue
+            is_example = _EXAMPLE.search(body[: mention.start()][-_EXAMPLE_WIDTH:])
+            if is_example and self._own(workflow, mention[0], base) is None:
+                continue
             if own is None or int(name[1]) == int(own[1]) + 1:
                 at = Origin(path, body.count("\n", 0, mention.start()) + line)
                 return self._step(workflow, mention[0], base, at, declared=False)
@@ -266,7 +272,10 @@ class WorkflowFiles:
             message = f"{quoted(name)} leads out of the project"
             self.tree.diagnostics.add("BMAD612", place, message, "name a file of the project")
             return None
-        found = self.paths.find(filled, base) or self.paths.find(filled, workflow.folder)
+        if declared:
+            found = self.paths.find(filled, base) or self.paths.find(filled, workflow.folder)
+        else:
+            found = self._own(workflow, filled, base)
         if found is None:
             beside = (path.rpartition("/")[2] for path in workflow.files)
             message = f"the next step {quoted(name)} is not there"
@@ -275,6 +284,12 @@ class WorkflowFiles:
             self.tree.diagnostics.add(code, place, message, hint)
             self.draft.account(at, "step", name, "left", "there is no such file")
         return found
+
+    def _own(self, workflow: Workflow, name: str, base: str) -> str | None:
+        """The step file that a text means: a bare name is never one of another workflow."""
+        places = (f"{folder}/{_TEXT}".lstrip("/") for folder in (base, workflow.folder))
+        found = (self.paths.mentioned(name, place, workflow.folder) for place in places)
+        return next(filter(None, found), None)
 
     def _output(self, workflow: Workflow, path: str, keys: dict[str, Node]) -> None:
         node = keys.get("outputFile") or keys.get("output_file")
