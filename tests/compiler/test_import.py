@@ -110,6 +110,30 @@ def test_an_interrupted_import_takes_nothing_for_edited(
     assert import_project(options) == 0
 
 
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("nodir/r.json", '--report: there is no folder "nodir"; make it first'),
+        ("theirs", '--report: "theirs" is a folder; name a file'),
+    ],
+)
+def test_a_report_without_a_place_stops_before_anything_is_written(
+    project: Project, place: str, told: str
+) -> None:
+    done = _import(project, f"--report={place}")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"bmad2pf: {told}\n")
+    assert not project.src.exists()
+
+
+def test_a_report_that_cannot_be_written_is_one_line(project: Project) -> None:
+    done = _import(project, "--report=/dev/full")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "bmad2pf: --report: /dev/full cannot be written: No space left on device\n"
+    )
+    assert (project.src / "agents").is_dir()
+
+
 def test_the_report_names_every_construct_with_its_place(project: Project) -> None:
     done = _import(project, "--report", "--to", "native")
     assert done.returncode == 0
