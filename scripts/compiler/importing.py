@@ -131,7 +131,9 @@ def _keep(files: Mapping[str, bytes], to: Path, found: Diagnostics, *, force: bo
             outcome.written.append(path)
         else:
             outcome.edited.append(path)
-            message = "the file was edited since it was imported, and is left as it is"
+            known = path in before
+            what = "was edited since it was imported" if known else "is from no import"
+            message = f"the file {what}, and is left as it is"
             hint = "--force overwrites it; take your change over by hand, or delete the file"
             found.add("BMAD646", Position(f"{to.as_posix()}/{path}"), message, hint)
     _find_removed(files, before, to, outcome, force=force)

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,14 @@ def test_example_of_flows_compiles(compiled_sample: Path, tmp_path: Path) -> Non
     writer = tmp_path / "bmad/agents/product-writer.md"
     writer.write_text(writer.read_text("utf-8").replace(", risks.md", ""), "utf-8")
     done = Project(tmp_path).write({"workflow.yaml": shown.text.encode()}).compile("--strict")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_example_of_gates_compiles(project: MakeProject) -> None:
+    shown = next(block.text for block in blocks(GUIDE / "flows.md") if "human:" in block.text)
+    flow = f"flows:\n  default:\n    sequence:\n{textwrap.indent(shown, '    ')}"
+    made = project({"agents/writer.md": "You write.", "workflow.yaml": flow.encode()})
+    done = made.compile("--check", "--strict")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -62,7 +62,9 @@ def test_an_edited_file_is_left_until_forced(project: Project) -> None:
     agent.write_text("mine\n", encoding="utf-8")
     done = _import(project)
     assert done.returncode == 1
-    assert "bmad/agents/shop-agent-keeper.md: BMAD646 " in done.stdout
+    assert (
+        "bmad/agents/shop-agent-keeper.md: error BMAD646 the file was edited since" in done.stdout
+    )
     assert agent.read_text(encoding="utf-8") == "mine\n"
     assert _import(project, "--force").returncode == 0
     assert agent.read_text(encoding="utf-8").startswith("---\nid: shop-agent-keeper\n")
@@ -70,7 +72,9 @@ def test_an_edited_file_is_left_until_forced(project: Project) -> None:
 
 def test_a_file_that_no_import_wrote_is_left(project: Project) -> None:
     project.write({"agents/shop-agent-keeper.md": "mine\n"})
-    assert _import(project).returncode == 1
+    done = _import(project)
+    assert done.returncode == 1
+    assert "BMAD646 the file is from no import, and is left as it is\n" in done.stdout
     assert (project.src / "agents/shop-agent-keeper.md").read_text(encoding="utf-8") == "mine\n"
 
 
