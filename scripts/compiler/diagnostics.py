@@ -7,7 +7,7 @@ shown together; only the compiler's own faults are exceptions.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -147,6 +147,7 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
 
 _SHOWN: Final = 80
 _LONGEST_WORD: Final = 200
+_LISTED: Final = 4
 
 
 class Diagnostics:
@@ -190,10 +191,16 @@ def quoted(text: str) -> str:
     return f'"{text}"' if len(text) <= _SHOWN else f'"{text[: _SHOWN - 1]}…"'
 
 
+def several(names: Sequence[str]) -> str:
+    """Names in a message: the first four, and how many more there are."""
+    shown = ", ".join(quoted(name) for name in names[:_LISTED])
+    return f"{shown} and {len(names) - _LISTED:,} more" if len(names) > _LISTED else shown
+
+
 def near_match(word: str, known: Iterable[str]) -> str:
-    """A hint that names the likeliest of `known`, or nothing."""
+    """A hint that names the likeliest of `known` but for the word itself, or nothing."""
     if len(word) > _LONGEST_WORD:
         return ""  # comparing takes the square of the length
-    near = [name for name in sorted(known) if len(name) <= _LONGEST_WORD]
+    near = [name for name in sorted(known) if name != word and len(name) <= _LONGEST_WORD]
     close = difflib.get_close_matches(word, near, n=1, cutoff=0.6)
     return f'did you mean "{close[0]}"?' if close else ""

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from . import graph
+from .labels import label
 from .model import AgentStep, Edge, Flow, Gate, Group, Project, Step, Subflow
 
-# What Mermaid would take for its own.
 _MAYBE = "stroke-dasharray: 6 4"
-# In a picture a condition is read, not run: only the names in it are of interest.
-_NAMED = re.compile(
-    r"\b(?:inputs\.optional|results)\[\"([\w-]+)\"\]|\binputs\.(?:conditions|optional)\.(\w+)"
-)
-_PARTS = re.compile(r" (?=(?:or|and) )")
+# What Mermaid would take for its own.
 _ESCAPES = str.maketrans({character: f"#{ord(character)};" for character in "#\"'&<>`[]{}()|;\\"})
 
 
@@ -125,33 +120,12 @@ def mermaid(flow: Flow, project: Project) -> str:
 
 def _shape(step: Step, name: str) -> str:
     """Agents are boxes, gates hexagons, flows boxes with double sides."""
-    lines = [step.id]
     opening, closing = "[", "]"
-    if isinstance(step, AgentStep):
-        if step.agent != step.id:
-            lines.append(f"by {step.agent}")
-        if step.for_each is not None:
-            lines.append(f"for each of {step.for_each}")
-    elif isinstance(step, Gate):
+    if isinstance(step, Gate):
         opening, closing = "{{", "}}"
-        if step.question:
-            lines.append(step.question)
     elif isinstance(step, Subflow):
         opening, closing = "[[", "]]"
-        if step.flow != step.id:
-            lines.append(f"flow {step.flow}")
-        if step.for_each is not None:
-            lines.append(f"for each of {step.for_each}")
-    if step.when is not None:
-        lines += _condition(step.id, step.when)
-    return f'{name}{opening}"{"<br/>".join(map(escape, lines))}"{closing}'
-
-
-def _condition(step: str, when: str) -> list[str]:
-    """A condition for people, a line for each of its parts."""
-    if when == f'inputs.optional["{step}"]':
-        return ["optional"]
-    return _PARTS.split(f"when {_NAMED.sub(lambda found: found[1] or found[2], when)}")
+    return f'{name}{opening}"{"<br/>".join(map(escape, label(step)))}"{closing}'
 
 
 def _arrow(edge: Edge, names: dict[str, str]) -> str:

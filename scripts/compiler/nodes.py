@@ -57,7 +57,7 @@ def _agent(step: AgentStep, flow: Flow, agents: Agents) -> list[tuple[str, objec
         ("requires", step.requires),
         ("reads", step.reads),
         ("creates", step.creates),
-        ("note", Code(note_name(step)) if has_long_note(step) else step.note),
+        ("note", Code(note_name(step, flow)) if has_long_note(step) else step.note),
         ("shows", step.shows),
         ("template", step.template),
         ("actions", step.actions),
@@ -73,9 +73,10 @@ def has_long_note(step: Step) -> bool:
     return isinstance(step, AgentStep) and ("\n" in step.note or not fits("note", step.note, _DEEP))
 
 
-def note_name(step: Step) -> str:
-    """The constant that holds a step's note."""
-    return f"{variable_name(step.id).rstrip('_').upper()}_NOTE"
+def note_name(step: AgentStep, flow: Flow) -> str:
+    """The constant that holds a step's note: that of the first step of the flow with this note."""
+    same = (each for each in flow.steps() if isinstance(each, AgentStep) and each.note == step.note)
+    return f"{variable_name(next(same).id).rstrip('_').upper()}_NOTE"
 
 
 def _list(step: AgentStep | Subflow, flow: Flow, agents: Agents) -> list[tuple[str, object]]:

@@ -15,6 +15,7 @@ from .literals import comment, docstring, prose
 from .model import Agent, AgentStep, Command, Flow, Project, Tool
 from .names import class_name, module_name, variable_name
 from .nodes import tuned
+from .picture.svg import svg
 from .wiring import wire
 
 PACKAGE: Final = Path(__file__).parent.parent
@@ -42,6 +43,7 @@ def render(project: Project, keep: Collection[str] = ()) -> dict[str, bytes]:
         files[f"flows/{name}.py"] = templates.flow(project, flow)
         files[f"graphs/{name}.json"] = graph_json(flow, project)
         files[f"graphs/{name}.mmd"] = mermaid(flow, project)
+        files[f"graphs/{name}.svg"] = svg(flow, project)
     files |= {
         "__init__.py": templates.fill("init"),
         "__main__.py": templates.fill("main"),

@@ -30,6 +30,7 @@ _TEXTS: Final = (".md", ".mdc", ".yaml", ".yml", ".toml", ".csv", ".xml", ".json
 _LEFT_ALONE: Final = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 _RUN_TIME: Final = frozenset({"docs", "memory"})
 _HIDDEN: Final = frozenset({".claude", ".github", ".agents"})
+_SKILLS: Final = "skills"  # what is read of other hidden folders: editors keep skills there
 _OUTPUT: Final = "manifest.sha256"
 _OPEN_FLAGS: Final = (
     os.O_RDONLY
@@ -69,8 +70,9 @@ def scan(src: str | os.PathLike[str]) -> Scanned:
 def scan_foreign(src: str | os.PathLike[str]) -> Scanned:
     """As `scan`, of a tree in another form: every text below `src`.
 
-    Hidden folders are left out but for those of BMAD and of agents, and so are folders that
-    a compiler of ours has written, and `docs` and `memory` at the top. Links are told.
+    Hidden folders are left out but for those of BMAD and of agents, and the `skills` of others;
+    so are folders that a compiler of ours has written, and `docs` and `memory` at the top.
+    Links are told.
     """
     found = _Scan(os.fspath(src))
     found.take_foreign()
@@ -136,13 +138,16 @@ class _Scan:
             return []
         if folder and any(entry.name == _OUTPUT for entry in found):
             return []
+        if _is_hidden(folder[:-1].rpartition("/")[2]):  # of an editor nothing but skills
+            found = [entry for entry in found if entry.name == _SKILLS]
         return [entry for entry in found if self._is_wanted(folder, entry)]
 
     def _is_wanted(self, folder: str, entry: os.DirEntry[str]) -> bool:
         name = entry.name
         if entry.is_dir(follow_symlinks=False):
-            hidden = name.startswith(".") and not (name.startswith(".bmad") or name in _HIDDEN)
-            return not (hidden or name in _LEFT_ALONE or (not folder and name in _RUN_TIME))
+            if _is_hidden(name):
+                return os.path.isdir(f"{entry.path}/{_SKILLS}")  # noqa: PTH112
+            return not (name in _LEFT_ALONE or (not folder and name in _RUN_TIME))
         if name.startswith(".") or not name.lower().endswith(_TEXTS):
             return False
         return self._has_usable_name(folder.removesuffix("/"), name)
@@ -278,6 +283,10 @@ def _read_all(handle: int, size: int) -> bytes:
     while len(data) < size and (more := os.read(handle, size - len(data))):
         data += more
     return data
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and not (name.startswith(".bmad") or name in _HIDDEN)
 
 
 def _reason(error: OSError) -> str:

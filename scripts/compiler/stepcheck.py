@@ -116,12 +116,13 @@ class StepCheck:
         ):
             if not given:
                 continue
-            at, hint = step.places.get(key), "let a step after it do that"
             message = f"{quoted(step.id)} runs once an item and cannot have {quoted(key)}"
-            if at is None:
+            hint = "let a step after it do that"
+            if key not in step.places:
                 message += f", as {_who(step)} has"
                 hint = f"use an agent without {key}, and {hint}"
-            self._add("BMAD312", at or step.places.get("for_each", step.at), message, hint)
+            at = step.places.get(key) or step.places.get("for_each", step.at)
+            self._add("BMAD312", at, message, hint)
 
     def _check_flow_items(self, step: Subflow) -> None:
         at = step.places.get("for_each", step.at)

@@ -59,15 +59,17 @@ def wire(project: Project, flow: Flow) -> Wiring:
         nodes=tuple(assignment(name, call, _INDENT) for name, call in calls),
         edges=tuple(_statement(path) for path in paths),
         result=f"{_MARGIN}return {lay_out(start, _INDENT, _INDENT + len('return '))}",
-        notes=tuple(
-            f"{note_name(s)} = {prose(s.note)}"
-            for s in flow.steps()
-            if isinstance(s, AgentStep) and has_long_note(s)
-        ),
+        notes=tuple(f"{name} = {prose(note)}" for name, note in _notes(flow).items()),
         agents=tuple(class_name(s.agent) for s in flow.steps() if isinstance(s, AgentStep)),
         flows=tuple(map(_flow_import, inner)),
         runtime=tuple((module, name) for module, name in _RUNTIME if name in used),
     )
+
+
+def _notes(flow: Flow) -> dict[str, str]:
+    """The long notes of a flow's steps by the name of their constant."""
+    steps = (step for step in flow.steps() if isinstance(step, AgentStep))
+    return {note_name(step, flow): step.note for step in steps if has_long_note(step)}
 
 
 def _flow_import(name: str) -> str:

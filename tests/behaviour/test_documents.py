@@ -269,6 +269,8 @@ def test_table_of_settings() -> None:
     for key, default in _settings(Settings):
         assert _default_fits(keys[key][2], default), f"{key}: {keys[key][2]}, but it is {default!r}"
     variables = {name: row for row in rows for name in codes(row[1])}
+    traces = table(GUIDE / "tracing.md", "variable", "default")
+    variables |= {name: row for row in traces for name in codes(row[0])}
     assert variables.keys() == set(NAMES)
     for variable in VARIABLES:
         key = ".".join(variable.path)
@@ -281,7 +283,7 @@ def _settings(model: type[BaseModel], under: str = "") -> Iterator[tuple[str, An
     for name, field in model.model_fields.items():
         default = field.get_default(call_default_factory=True)
         if isinstance(default, BaseModel):
-            if name != "secrets":
+            if name not in ("secrets", "tracing"):  # of the environment alone
                 yield from _settings(type(default), f"{under}{name}.")
         elif under or name == "on_missing_doc":
             yield under + name, default

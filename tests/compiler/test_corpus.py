@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,9 @@ def test_no_file_of_a_project_is_left_without_a_word(name: str) -> None:
     report = Report(draft, Diagnostics(), name)
     assert 0 < report.share() <= 1
     assert all(account.at.line >= 1 and account.at.path for account in draft.accounts)
+    guide = (ROOT / "docs" / "guide" / "bmad-projects.md").read_text(encoding="utf-8")
+    rows = guide[guide.index("| kind | of what |") :]
+    assert {account.construct for account in draft.accounts} <= set(re.findall("`([^`]+)`", rows))
 
 
 def test_agents_that_bmad_takes_are_taken_and_those_it_refuses_are_told() -> None:

@@ -53,7 +53,9 @@ def test_tools_of_other_programs_are_warnings_whatever_way_they_are_listed() -> 
     for tools in ("Read, Bash(git diff:*, git log:*)", "[Read, 'Bash(git diff:*, git log:*)']"):
         text = f"---\nname: r\ndescription: d\ntools: {tools}\n---\nGo.\n"
         draft, codes = agents({".claude/agents/r.md": text})
-        assert codes == ["BMAD642", "BMAD642"]
+        assert codes == ["BMAD642"]
+        left = [each.name for each in draft.accounts if each.construct == "tool"]
+        assert left == ["Read", "Bash(git diff:*, git log:*)"]
         assert "tools" not in draft.agents[0].keys
 
 
@@ -76,8 +78,9 @@ def test_a_skills_files_may_be_read_and_are_never_run() -> None:
 
 def test_one_name_in_two_folders_gives_two_agents() -> None:
     text = "---\nname: r\ndescription: d\n---\nGo.\n"
-    draft, codes = agents({".claude/agents/r.md": text, "sub/.claude/agents/r.md": text})
-    assert sorted(agent.id for agent in draft.agents) == ["claude-r", "r"]
+    files = {".claude/agents/r.md": text, "sub/.claude/agents/r.md": f"{text}Again.\n"}
+    draft, codes = agents(files)
+    assert sorted(agent.id for agent in draft.agents) == ["r", "sub-r"]
     assert codes == ["BMAD607"]
 
 
@@ -199,3 +202,39 @@ def test_no_text_makes_a_reader_fail(one: str, two: str) -> None:
     ):
         if recognises(found):
             write(read(found, found.diagnostics))
+
+
+def test_agents_of_a_collection_are_found_outside_the_folder_of_claude() -> None:
+    text = "---\nname: {0}\ndescription: d\n{1}---\nGo {0}.\n"
+    files = {
+        "plugins/a/agents/r.md": text.format("r", ""),
+        "categories/web/w.md": text.format("w", "model: opus\n"),
+        "docs/page.md": text.format("page", ""),
+        "skills/s/SKILL.md": text.format("s", ""),
+        "skills/s/agents/inner.md": text.format("inner", "model: opus\n"),
+        "skills/s/assets/blank/SKILL.md": text.format("blank", ""),
+    }
+    draft, _ = agents(files)
+    assert [agent.id for agent in draft.agents] == ["w", "r", "s"]
+    assert "s/agents/inner.md" in draft.agents[2].keys["data"]
+
+
+def test_a_file_that_stands_twice_is_one_agent_and_another_of_its_name_gets_its_plugins() -> None:
+    text = "---\nname: r\ndescription: d\n---\nGo {0}.\n"
+    files = {
+        "plugins/a/agents/r.md": text.format("a"),
+        "plugins/b/agents/r.md": text.format("a"),
+        "plugins/c/agents/r.md": text.format("c"),
+    }
+    draft, codes = agents(files)
+    assert [agent.id for agent in draft.agents] == ["r", "c-r"]
+    assert sorted(codes) == ["BMAD607", "BMAD611"]
+
+
+def test_prompts_whose_names_have_dots_are_not_one() -> None:
+    text = "---\ndescription: d\n---\nGo.\n"
+    files = {f".github/prompts/shop.{name}.prompt.md": text for name in ("buy", "sell")}
+    files[".github/prompts/shop.sell.prompt.md"] += "Again.\n"
+    draft, codes = agents(files)
+    assert [agent.id for agent in draft.agents] == ["shop-buy", "shop-sell"]
+    assert codes == []

@@ -207,6 +207,18 @@ def test_a_step_that_may_be_skipped_always_goes_on() -> None:
     assert text.endswith("    reviewer >> end\n\n    return AsyncFlow(start=reviewer)\n")
 
 
+def test_steps_that_are_told_the_same_share_a_constant() -> None:
+    note, other = "Go on from where the document stands.\nAll of it.", "Begin.\nThen stop."
+    told = {"one": note, "two": other, "three": note, "four": "Short."}
+    steps = tuple(AgentStep(name, "ux", note=text) for name, text in told.items())
+    project = replace(PROJECT, flows=(Flow("default", steps),))
+    text = _text("flows/default.py", project)
+    names = ("ONE_NOTE", "TWO_NOTE", "THREE_NOTE")
+    assert [text.count(f"{name} = ") for name in names] == [1, 1, 0]
+    assert [text.count(f"note={name}") for name in names] == [2, 1, 0]
+    assert 'note="Short."' in text
+
+
 def test_no_step_hides_the_flow_that_another_runs() -> None:
     inner = Flow("publish", (AgentStep("ux", "ux"),), on_missing_doc="error")
     steps = (Subflow("publish", flow="publish"), AgentStep("build-flow", "ux"))

@@ -14,7 +14,7 @@ from scripts.compiler.dialects import v6
 from scripts.compiler.dialects.draft import Draft
 from scripts.compiler.dialects.tree import ForeignTree
 from scripts.compiler.dialects.v6 import agentxml, agentyaml, helptable, layers, order
-from scripts.compiler.dialects.v6.markdown import without
+from scripts.compiler.dialects.v6.markdown import tell_dropped, without
 from scripts.compiler.dialects.v6.paths import Paths, leaves
 from scripts.compiler.dialects.v6.workflow import document_of
 from scripts.compiler.dialects.writing import write
@@ -38,7 +38,9 @@ def drafted(files: Mapping[str, str]) -> tuple[Draft, list[str]]:
 
 def rows(*lines: str) -> tuple[list[helptable.Row], list[str]]:
     found = tree({"m/module-help.csv": HEADER + "\n".join(lines) + "\n"})
-    return helptable.read(found, "m/module-help.csv"), [each.code for each in found.diagnostics]
+    return helptable.read(found, "m/module-help.csv", Draft("x")), [
+        each.code for each in found.diagnostics
+    ]
 
 
 # -- tables
@@ -67,7 +69,7 @@ def test_older_headers_and_their_trailing_comma_are_the_same_table() -> None:
         'shop,1-plan,Plan,PL,10,_bmad/shop/plan/workflow.yaml,shop-plan,true,ada,,"a, b",x,plan,\n'
     )
     found = tree({"module-help.csv": text})
-    row = helptable.read(found, "module-help.csv")[0]
+    row = helptable.read(found, "module-help.csv", Draft("x"))[0]
     assert (row.skill, row.agent, row.sequence, row.description) == (
         "shop-plan",
         "ada",
@@ -206,14 +208,33 @@ def test_sections_for_a_person_go_with_what_stands_below_them() -> None:
     text, dropped = without(
         "# A\n\nkeep\n\n## Greet the User\n\nhello\n\n### More\n\nhi\n\n## Work\n\ngo"
     )
-    assert (text, dropped) == ("# A\n\nkeep\n\n## Work\n\ngo", 1)
+    assert text == "# A\n\nkeep\n\n## Work\n\ngo"
+    draft = Draft("x")
+    assert tell_dropped(draft, "s/SKILL.md", 4, dropped) == 1
+    told = [(each.at, each.name, each.fate) for each in draft.accounts]
+    assert told == [(("s/SKILL.md", 8, 1), "Greet the User", "left")]
+
+
+def test_the_report_says_what_becomes_of_each_column() -> None:
+    table = "module,skill,display-name,menu-code,shoes\nShop,shop-buy,Buy,B,x\n"
+    draft = Draft("x")
+    assert len(helptable.read(tree({"module-help.csv": table}), "module-help.csv", draft)) == 1
+    assert {each.name: each.fate for each in draft.accounts} == {
+        "module": "carried",
+        "skill": "carried",
+        "display-name": "approximated",
+        "menu-code": "left",
+        "shoes": "left",
+    }
+    assert all(each.why and each.at.line == 1 for each in draft.accounts)
 
 
 def test_conventions_are_left_out_where_they_only_say_where_names_lead() -> None:
     lines = "## Conventions\n\n- Bare paths resolve from here.\n- `{x}` resolves to a folder.\n"
-    assert without(f"# A\n{lines}\n## B\n\ngo") == ("# A\n## B\n\ngo", 1)
+    text, dropped = without(f"# A\n{lines}\n## B\n\ngo")
+    assert (text, [each.title for each in dropped]) == ("# A\n## B\n\ngo", ["Conventions"])
     kept = without(f"# A\n{lines}- Be brief.\n\n## B\n\ngo")
-    assert kept == ("# A\n## Conventions\n\n- Be brief.\n\n## B\n\ngo", 0)
+    assert kept == ("# A\n## Conventions\n\n- Be brief.\n\n## B\n\ngo", [])
 
 
 # -- paths and documents
@@ -391,3 +412,137 @@ def test_no_text_makes_a_reader_fail(one: str, two: str, three: str, four: str) 
         "s/module.yaml": f"code: s\n{three}",
     }
     write(drafted(files)[0])
+
+
+# -- what installations and authors' own modules look like
+
+
+def said_of(path: str, draft: Draft) -> list[str]:
+    return [each.fate for each in draft.accounts if each.at.path == path]
+
+
+def test_a_workflow_inside_anothers_folder_keeps_its_text_as_a_task() -> None:
+    skill = "---\nname: {0}\ndescription: d\n---\nDo {0}.\n"
+    files = {
+        "m/module-help.csv": HEADER + "Shop,outer,Outer,O,x,,,1-a,,,true,,a\n",
+        "m/outer/SKILL.md": skill.format("outer"),
+        "m/outer/inner/SKILL.md": skill.format("inner"),
+        "m/outer/examples/blank/SKILL.md": skill.format("blank"),
+    }
+    draft, _ = drafted(files)
+    steps = {flow.name: flow.steps[0].keys.get("task") for flow in draft.flows}
+    assert steps["inner"] == "inner/SKILL.md"
+    assert "tasks/inner/SKILL.md" in draft.files
+    assert "blank" not in steps
+    assert said_of("m/outer/examples/blank/SKILL.md", draft) == ["left"]
+
+
+def test_a_skill_that_sends_to_a_page_beside_it_is_one_workflow_with_the_pages_steps() -> None:
+    files = {
+        "m/module-help.csv": HEADER + "Shop,plan,Plan,P,x,,,1-a,,,true,,a\n",
+        "m/workflows/plan/SKILL.md": "---\ndescription: d\n---\nFollow ./workflow.md.\n",
+        "m/workflows/plan/workflow.md": "# Plan\n\nThen `./steps/step-01-look.md`.\n",
+        "m/workflows/plan/steps/step-01-look.md": "# Look\n",
+    }
+    draft, codes = drafted(files)
+    assert [flow.name for flow in draft.flows] == ["plan", "shop"]
+    assert draft.flows[0].steps[0].keys["task"] == [
+        "plan/workflow.md",
+        "plan/steps/step-01-look.md",
+    ]
+    assert codes.count("BMAD607") == 0
+
+
+def test_an_agent_that_stands_beside_its_source_is_no_second_agent() -> None:
+    xml = '<agent id="x" name="Kim" title="Keeper"><persona><role>r</role></persona></agent>\n'
+    yaml = (
+        "agent:\n  metadata: {id: x, name: Kim, title: Keeper, icon: i}\n"
+        "  persona: {role: r, identity: i, communication_style: s, principles: [p]}\n"
+        "  menu: [{trigger: sell, action: sell, description: d}]\n"
+    )
+    files = {"_bmad/shop/agents/kim.agent.yaml": yaml, "_bmad/shop/agents/kim.md": xml}
+    files["_bmad/_config/agent-manifest.csv"] = (
+        "name,displayName,title,role,module,path\nkim,Kim,Keeper,r,shop,_bmad/shop/agents/kim.md\n"
+    )
+    draft, codes = drafted(files)
+    assert ([agent.id for agent in draft.agents], codes) == (["kim"], [])
+
+
+def test_an_agents_parts_may_stand_beside_agent_and_its_own_keys_are_told() -> None:
+    yaml = (
+        "agent: {id: x, name: Kim, title: Keeper, icon: i}\n"
+        "persona:\n  role: Keeps it\n  identity: i\n  communication_style: s\n"
+        "  principles: [Be kind]\n  focus: The till\n  depth: 3\n"
+        'menu:\n  - {cmd: "*sell", action: Sell it, description: d}\n'
+    )
+    draft, codes = drafted({"shop/agents/kim.agent.yaml": yaml})
+    agent = draft.agents[0]
+    assert "Keeps it" in agent.persona
+    assert "Be kind" in agent.prompt
+    assert "## Focus\n\nThe till" in agent.prompt
+    assert [next(iter(each)) for each in agent.keys["commands"]] == ["sell"]
+    assert set(codes) == {"BMAD631"}
+    assert "depth" in {each.name for each in draft.accounts if each.fate == "left"}
+
+
+def test_a_fault_that_many_items_share_is_one_finding() -> None:
+    items = "".join(f"    - {{trigger: t{number}, description: d}}\n" for number in range(9))
+    yaml = (
+        "agent:\n  metadata: {id: x, name: Kim, title: Keeper, icon: i}\n"
+        "  persona: {role: r, identity: i, communication_style: s, principles: [p]}\n"
+        f"  menu:\n{items}"
+    )
+    found = tree({"shop/agents/kim.agent.yaml": yaml})
+    draft = v6.read(found, found.diagnostics)
+    assert len(draft.agents[0].keys["commands"]) == 9
+    (told,) = [each for each in found.diagnostics if each.code == "BMAD631"]
+    assert "9 times" in told.message
+
+
+def test_a_sign_that_begins_no_element_is_mended_and_a_broken_element_is_not() -> None:
+    words = "<agent id='x' name='Kim'><persona><role>{}</role></persona></agent>\n"
+    for text in ("sure < 90%", "<- so", "give <some file>"):
+        draft, codes = drafted({"_bmad/m/agents/kim.md": words.format(text)})
+        assert codes == ["BMAD638"], text
+        assert text in draft.agents[0].persona
+    draft, codes = drafted({"_bmad/m/agents/kim.md": words.format("<identity>torn")})
+    assert (draft.agents, codes) == ([], ["BMAD632"])
+
+
+def test_an_installed_name_is_found_in_the_modules_own_repository() -> None:
+    files = ("src/workflows/plan/workflow.md", "top/_bmad/shop/look/workflow.md", "src/workflow.md")
+    paths = Paths(tree(dict.fromkeys(files, "x")))
+    assert paths.find("{project-root}/_bmad/shop/workflows/plan/workflow.md") == files[0]
+    assert paths.find("{project-root}/copy/_bmad/shop/look/workflow.md") == files[1]
+    assert paths.find("{project-root}/_bmad/shop/gone/workflow.md") is None
+
+
+def test_skills_of_editors_are_read_once_and_only_those_of_bmad() -> None:
+    skill = "---\nname: {0}\ndescription: d\n---\nDo {0}.\n"
+    files = {
+        "_bmad/m/module-help.csv": HEADER + "Shop,plan,Plan,P,x,,,1-a,,,true,,a\n",
+        ".agents/skills/plan/SKILL.md": skill.format("plan"),
+        ".claude/skills/plan/SKILL.md": skill.format("plan") + "More.\n",
+        ".claude/skills/plan/data.md": "x\n",
+        ".claude/skills/mine/SKILL.md": skill.format("mine"),
+    }
+    draft, codes = drafted(files)
+    assert [flow.name for flow in draft.flows] == ["plan", "shop"]
+    assert {".claude/skills/plan/SKILL.md", ".claude/skills/plan/data.md"} <= draft.taken.keys()
+    assert ".claude/skills/mine/SKILL.md" not in draft.taken
+    assert "BMAD611" in codes
+    why = [each.why for each in draft.accounts if each.at.path == ".claude/skills/plan/SKILL.md"]
+    assert why == [".agents/skills/plan/SKILL.md is read, which differs from it"]
+
+
+def test_a_step_that_names_itself_is_carried_out_once_and_the_next_number_follows() -> None:
+    steps = {"step-01-a": "./step-02-b.md", "step-02-b": "./step-02-b.md", "step-03-c": ""}
+    files = {
+        f"m/workflows/build/steps/{name}.md": f"---\nnextStepFile: '{after}'\n---\nDo it.\n"
+        for name, after in steps.items()
+    }
+    files["m/workflows/build/workflow.md"] = "Load `./steps/step-01-a.md`.\n"
+    files["m/module-help.csv"] = HEADER + "Shop,build,Build,B,x,,,1-a,,,true,,a\n"
+    draft, codes = drafted(files)
+    assert [step.keys["id"] for step in draft.flows[0].steps] == list(steps)
+    assert ("BMAD614" in codes, "BMAD635" in codes) == (True, False)

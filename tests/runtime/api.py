@@ -70,6 +70,7 @@ def write_tree(root: Path, flows: Sequence[str] = ("one", "two")) -> Path:
         steps = [{**step, "requires": list[str](), "actions": list[str]()}]
         graph = {"flow": name, "steps": steps, "edges": []}
         (tree / "graphs" / f"{name}.json").write_text(json.dumps(graph))
+        (tree / "graphs" / f"{name}.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>\n")
         (tree / "graphs" / f"{name}.mmd").write_text("flowchart TD\n  start --> analyst\n")
     lines = ["# Written by a test.", "# agents 2 flows 2 findings 0"]
     for path in sorted(tree.rglob("*.*")):

@@ -227,7 +227,11 @@ def test_flows_say_their_steps_and_show_their_graphs(served: Served) -> None:
     graph = served.client.get("/flow/one/graph", headers={"accept": "application/json"})
     assert graph.json()["flow"] == "one"
     svg = served.client.get("/flow/one/graph", headers={"accept": "image/svg+xml"})
-    assert (svg.status_code, svg.json()["code"]) == (406, "not_supported_yet")
+    assert svg.headers["content-type"] == "image/svg+xml"
+    assert svg.headers["content-security-policy"].startswith("default-src 'none'")
+    assert svg.text.startswith("<svg ")
+    other = served.client.get("/flow/one/graph", headers={"accept": "image/png"})
+    assert (other.status_code, other.json()["code"]) == (406, "not_acceptable")
 
 
 @pytest.mark.parametrize("path", ["/agent/absent", "/flow/absent", "/doc/absent", "/absent"])

@@ -7,16 +7,20 @@ from typing import Final, Literal
 
 from ....runtime import spec
 from ....runtime.yamltext import Mapping, Node, Sequence
-from ...diagnostics import Diagnostics, quoted
+from ...diagnostics import Diagnostics, quoted, several
+from ...summary import many
 from ..assets import is_path
 from ..draft import Draft, DraftAgent, DraftFile, DraftFlow, DraftStep, Origin
 from ..tree import ForeignTree
 from ..v6.fields import items_of, keys_of, origin, text_of
+from ..v6.installed import is_example
 from ..v6.markdown import Page, page
 from ..v6.paths import folder_of
 from ..v6.persona import one_line, slug
 
 NAME: Final = "neighbour"
+# Folders whose names say nothing of whose agents they hold.
+_SHARED: Final = frozenset({"agents", "skills", "prompts", ".claude", ".github", ".agents", "src"})
 Kind = Literal["claude", "copilot", "chatmode", "prompt", "skill", ""]
 # A file that only says where the agent is, as installers put into editors' folders.
 _POINTS: Final = re.compile(
@@ -44,10 +48,21 @@ def kind_of(tree: ForeignTree, path: str) -> Kind:
     ):
         if name.endswith(suffix):
             return kind  # type: ignore[return-value]
-    below = f"/{folder}/"
-    if ".claude/agents" in below and name.endswith(".md"):
+    if ".claude/agents" in f"/{folder}/":
         return "claude" if page_has(tree, path, "name", "description") else ""
-    return ""
+    return "claude" if _is_subagent(tree, path) else ""
+
+
+def _is_subagent(tree: ForeignTree, path: str) -> bool:
+    """Whether a file is an agent of Claude Code outside its usual folder, as collections have them.
+
+    It has a name and a description, and lies among agents or says which tools, model or
+    colour it has.
+    """
+    if not (page_has(tree, path, "name") and page_has(tree, path, "description")):
+        return False
+    in_agents = "agents" in path.split("/")[:-1]
+    return in_agents or page_has(tree, path, "tools", "model", "color")
 
 
 def page_has(tree: ForeignTree, path: str, *keys: str) -> bool:
@@ -80,13 +95,27 @@ _WORDS: Final[dict[str, str]] = {
 def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
     """All of them as a draft; findings go into `diagnostics`, which is the tree's."""
     reader = _Reader(tree, diagnostics)
+    skills = [path[: -len("SKILL.md")] for path in sorted(tree.files) if _is_skill(path)]
     for path in sorted(tree.files):
         kind = kind_of(tree, path) if path.endswith(".md") else ""
-        if kind:
+        if kind and not _belongs(tree, path, skills):
             reader.read(path, kind)
         elif ".claude/agents/" in path and path.endswith(".md"):
             reader.refuse(path, "it has no front-matter with name: and description:")
+    reader.tell()
     return reader.draft
+
+
+def _is_skill(path: str) -> bool:
+    return path.endswith("/SKILL.md")
+
+
+def _belongs(tree: ForeignTree, path: str, skills: list[str]) -> bool:
+    """Whether a file lies in the folder of a skill, whose own it then is.
+
+    A skill inside another's folder is one by itself, but for what lies there as an example.
+    """
+    return is_example(tree, path) if _is_skill(path) else any(map(path.startswith, skills))
 
 
 class _Reader:
@@ -95,6 +124,21 @@ class _Reader:
         self.diagnostics = diagnostics
         self.draft = Draft(NAME)
         self.seen: dict[str, DraftAgent] = {}
+        self.tools: dict[str, Origin] = {}  # those of other programs, and where each is first
+        self.copies: dict[str, str] = {}  # files that are in the tree a second time
+
+    def tell(self) -> None:
+        """One finding for all tools of other programs, and one for all copies."""
+        if self.tools:
+            names = list(self.tools)
+            message = f"{many(len(names), 'tool')} of other programs: {several(names)}"
+            hint = "write functions of your own and name them in tools.yaml"
+            first = next(iter(self.tools.values()))
+            self.diagnostics.add("BMAD642", self.tree.at(*first), message, hint)
+        if self.copies:
+            first_copy, other = next(iter(self.copies.items()))
+            message = f"a second copy of {many(len(self.copies), 'agent')} is not read, but {other}"
+            self.diagnostics.add("BMAD611", self.tree.at(first_copy), message)
 
     def read(self, path: str, kind: Kind) -> None:
         found = page(self.tree, path)
@@ -113,8 +157,11 @@ class _Reader:
             return
         agent = DraftAgent(self._id(path, kind, found), at)
         first = self.seen.get(spec.id_key(agent.id))
-        if first is not None and not self._renamed(agent, first, kind):
+        if first is not None and self.tree.files[first.at.path] == self.tree.files[path]:
+            self._copy(path, first.at.path, kind)
             return
+        if first is not None:
+            self._rename(agent, first, kind)
         self.seen[spec.id_key(agent.id)] = agent
         about = found.keys.get("description")
         if isinstance(about, Mapping):
@@ -145,28 +192,35 @@ class _Reader:
 
     def _id(self, path: str, kind: Kind, found: Page) -> str:
         folder, _, name = path.rpartition("/")
-        stem = folder.rpartition("/")[2] if kind == "skill" else name.split(".")[0]
+        stem = folder.rpartition("/")[2] if kind == "skill" else name.removesuffix(".md")
+        stem = stem.removesuffix(".agent").removesuffix(".chatmode").removesuffix(".prompt")
         written = (
             "" if kind in ("copilot", "chatmode", "prompt") else text_of(found.keys.get("name"))
         )
         return slug(written) or slug(stem) or "agent"
 
-    def _renamed(self, agent: DraftAgent, first: DraftAgent, kind: Kind) -> bool:
-        """Another id for one that is taken; false when both are in one folder."""
-        place = self.tree.at(*agent.at)
-        if folder_of(agent.at.path) == folder_of(first.at.path):
-            message = f"the id {quoted(agent.id)} is taken by {first.at.path}"
-            self.diagnostics.add("BMAD615", place, message, "give one of them another id")
-            self.draft.account(agent.at, "agent", agent.id, "left", message)
-            return False
-        own, number = agent.id, 2
-        agent.id = slug(f"{kind}-{own}")
-        while spec.id_key(agent.id) in self.seen:
-            agent.id, number = slug(f"{kind}-{own[:50]}-{number}"), number + 1
+    def _copy(self, path: str, other: str, kind: Kind) -> None:
+        """Leave out a file that stands elsewhere word for word, as installers copy them."""
+        self.copies[path] = other
+        self.draft.account(Origin(path), "agent", path, "left", f"it is a copy of {other}")
+        if kind == "skill":
+            start = f"{folder_of(path)}/"
+            beside = (each for each in self.tree.files if each.startswith(start))
+            self.draft.taken |= {each: f"{each} belongs to a copy" for each in beside}
+
+    def _rename(self, agent: DraftAgent, first: DraftAgent, kind: Kind) -> None:
+        """Another id for one that is taken: its plugin's name first, else the program's."""
+        own = agent.id
+        folders = [part for part in agent.at.path.split("/")[:-1] if part not in _SHARED]
+        stem = slug(agent.at.path.rpartition("/")[2].removesuffix(".md"))
+        home = folders[-2:-1] if kind == "skill" else folders[-1:]
+        names = [stem] if kind != "skill" else []
+        names += [slug(f"{name}-{own}") for name in (*home, kind)]
+        names += [slug(f"{kind}-{own[:50]}-{number}") for number in range(2, 1000)]
+        agent.id = next(name for name in names if name and spec.id_key(name) not in self.seen)
         message = f"the id {quoted(own)} is taken by {first.at.path}: here it is {quoted(agent.id)}"
         hint = "rename one of them to choose the id yourself"
-        self.diagnostics.add("BMAD607", place, message, hint)
-        return True
+        self.diagnostics.add("BMAD607", self.tree.at(*agent.at), message, hint)
 
     def _model(self, agent: DraftAgent, path: str, found: Page) -> None:
         node = found.keys.get("model")
@@ -183,9 +237,7 @@ class _Reader:
             for name in listed(node):
                 assert node is not None  # noqa: S101 - it has items
                 at = origin(path, node)
-                message = f"the tool {quoted(name)} is one of another program"
-                hint = "write a function of your own and name it in tools.yaml"
-                self.diagnostics.add("BMAD642", self.tree.at(*at), message, hint)
+                self.tools.setdefault(name, at)
                 self.draft.account(at, "tool", name, "left", "it is a tool of another program")
 
     def _handoffs(self, path: str, found: Page) -> None:

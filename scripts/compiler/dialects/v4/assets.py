@@ -80,6 +80,9 @@ class Assets:
         if own not in self.draft.files:
             self.draft.files[own] = DraftFile(data, Origin(path))
             self.draft.account(Origin(path), kind.removesuffix("s"), name, "carried")
+        else:
+            why = f"it is the same as {self.draft.files[own].at.path}"
+            self.draft.account(Origin(path), kind.removesuffix("s"), name, "carried", why)
         self.draft.taken.setdefault(path, f"{path} is named by an agent or a workflow")
         self._known[(kind, path)] = own
         return own

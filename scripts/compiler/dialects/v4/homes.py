@@ -12,7 +12,6 @@ from ..tree import ForeignTree, is_utf_16
 
 KINDS: Final = ("tasks", "templates", "checklists", "data", "utils", "workflows")
 _CORE_NAMES: Final = frozenset({"bmad-core", ".bmad-core"})
-_COPIES: Final = (".claude/", ".github/", ".agents/")
 _AGENT_SUFFIXES: Final = (".md", ".mdc")
 _PACK: Final = re.compile(r"^\.?(?:bmad-)?")
 _NO_ID: Final = re.compile(r"[^A-Za-z0-9]+")
@@ -66,7 +65,12 @@ def _folder(path: str) -> str:
 def _home(folder: str, agents: list[str]) -> Home:
     name = folder.rstrip("/").rpartition("/")[2]
     pack = _NO_ID.sub("-", _PACK.sub("", name)).strip("-").lower()
-    return Home(folder, pack or "pack", tuple(agents), folder.startswith(_COPIES))
+    return Home(folder, pack or "pack", tuple(agents), _is_editors(folder))
+
+
+def _is_editors(folder: str) -> bool:
+    """Whether a folder is, or lies in, a hidden one that is not BMAD's."""
+    return any(part.startswith(".") and not part.startswith(".bmad") for part in folder.split("/"))
 
 
 def _core(tree: ForeignTree, homes: list[Home]) -> Home | None:

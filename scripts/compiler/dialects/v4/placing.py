@@ -71,6 +71,9 @@ class Placing:
         name = source.agent
         found = self.crew.agent(self.home, name)
         if found is not None:
+            if found.own_id != name:
+                why = f"its file's name means the agent {found.own_id}"
+                self.crew.draft.account(source.at, "agent of a step", name, "carried", why)
             return found
         names = [part for part in _ALTERNATIVES.split(name) if part]
         if len(names) > 1:

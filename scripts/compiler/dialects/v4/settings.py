@@ -13,6 +13,10 @@ from ..tree import ForeignTree
 from . import documents
 from .agents import Found
 
+# What v4 itself keeps files under; projects put settings of their own beside it.
+_KNOWN: Final = re.compile(
+    r"(?:prd|architecture|qa|dev\w+|customTechnicalDocuments|\w+LoadAlwaysFiles)$"
+)
 _ALWAYS: Final = re.compile(r"^(\w+)LoadAlwaysFiles$")
 
 
@@ -33,7 +37,8 @@ def read(tree: ForeignTree, path: str, agents: list[Found], draft: Draft) -> Non
         else:
             why = "documents are kept by their names, and folders are the service's own"
             draft.account(at, "setting", key.text, "approximated", why)
-    for item in _unsafe(root.entries):
+    known = [(key, value) for key, value in root.entries if _KNOWN.match(key.text)]
+    for item in _unsafe(known):
         message = f"{quoted(item.text)} leads out of the project"
         at = Origin(path, item.line, item.column)
         tree.diagnostics.add("BMAD612", tree.at(path, item.line, item.column), message, "")

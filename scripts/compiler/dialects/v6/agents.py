@@ -115,8 +115,10 @@ class AgentWriter:
         self.dropped += persona.dropped
         self.first = self.first or (persona.at if persona.dropped else None)
         self.draft.account(persona.at, "agent", persona.id, "carried")
-        for at, name, why in persona.left:
-            self.draft.account(at, "agent key", name, "left", why)
+        for left in persona.left:
+            self.draft.account(left.at, left.construct, left.name, "left", left.why)
+        for at, name, why in persona.told:
+            self.draft.account(at, "agent key", name, "carried", why)
         self._keep(agent)
 
     def _command(
@@ -132,12 +134,14 @@ class AgentWriter:
         more = flows.told(workflow) if workflow else ""
         text = "\n\n".join(part for part in (text, more) if part)
         bound: dict[str, Any] = {"text": text} if text else {}
-        fate, why = "carried", ""
+        fate, whys = "carried", []
         for target in [item.skill] if item.skill else item.targets:
             native = flows.target(target, persona, item)
             if not native:
-                fate, why = "approximated", f"{target} is not there: only its text is kept"
+                fate = "approximated"
+                whys.append(f"{target} is not there: only its text is kept")
                 continue
+            whys.append(f"{target} is {native}")
             key = _KINDS[native.partition("/")[0]]
             names = bound.setdefault(key, [])
             if native.partition("/")[2] not in names:
@@ -146,6 +150,7 @@ class AgentWriter:
         if workflow is not None and (own := flows.settings_of(workflow)):
             bound.setdefault("data", []).extend(name.partition("/")[2] for name in own)
             _list(files, own)
+        why = "; ".join(whys)
         self.draft.account(item.at, "command", item.name, fate, why)  # type: ignore[arg-type]
         return bound
 

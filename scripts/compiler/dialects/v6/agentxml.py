@@ -16,18 +16,29 @@ from ..draft import Origin
 from ..tree import ForeignTree
 from .agentyaml import triggers_name
 from .fields import lines_of
-from .persona import INTERACTIVE, Item, Persona
+from .persona import INTERACTIVE, Item, Left, Persona, is_words, slug
 
 MAX_DEPTH: Final = 64
 _AGENT: Final = re.compile(r"<agent\b[^>]*>")
 _END: Final = "</agent>"
 _DECLARATION: Final = re.compile(r"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST)\b", re.IGNORECASE)
 _BARE: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
+# A "<": of an element with its name, of what else XML has (`</`, `<!--`, `<?`), or of nothing.
+_OPENS: Final = re.compile(
+    r"<(?:(?P<name>[A-Za-z_][\w.-]*)(?=[\s/>])(?P<closed>[^<>]*/>)?|(?P<other>/[A-Za-z_]|!--|!\[|\?))?"
+)
 _TARGETS: Final = ("run-workflow", "workflow", "validate-workflow", "exec", "tmpl", "data")
+# The elements of an agent: one that is not closed is a fault and no word in angle brackets.
+_ELEMENTS: Final = re.compile(
+    r"agent|persona|role|identity|communication_style|(?:core_)?principles|activation|step|rules?|r"
+    r"|menu(?:-handlers)?|handlers?|item|cmds|c|prompts?|content|i|critical[-_]actions"
+    r"|command-resolution|execution-rules"
+)
 _INTERACTIVE: Final = frozenset(
     {"activation", "command-resolution", "execution-rules", "menu-handlers", "rules"}
 )
 _CONFIG: Final = re.compile(r"config\.yaml|user_name|communication_language|\bgreet", re.IGNORECASE)
+_GIVEN: Final = re.compile(r"(?<=\s)[\[<{].*")
 _CODE: Final = re.compile(r"^\[[A-Za-z0-9 _-]{1,8}\]\s*")
 
 
@@ -95,6 +106,7 @@ def parse(tree: ForeignTree, path: str, text: str, first_line: int) -> Element |
         message = 'an "&" stands here by itself and is read as one'
         tree.diagnostics.add("BMAD638", tree.at(path, line), message, "write &amp;")
         text = _BARE.sub("&amp;", text)
+    text = _without_stray(tree, path, text, first_line)
     builder = _Builder(first_line)
     try:
         builder.parser.Parse(text, True)
@@ -108,6 +120,33 @@ def parse(tree: ForeignTree, path: str, text: str, first_line: int) -> Element |
         tree.diagnostics.add("BMAD632", tree.at(path, line, column), message, hint)
         return None
     return builder.root
+
+
+def _without_stray(tree: ForeignTree, path: str, text: str, first_line: int) -> str:
+    """`text` with each `<` that begins no element written as `&lt;`; the first is told.
+
+    Such a one has no name behind it, or one that BMAD does not use and that is never closed.
+    """
+
+    def is_stray(found: re.Match[str]) -> bool:
+        name = found["name"]
+        if name is None:
+            return not found["other"]
+        if _ELEMENTS.fullmatch(name) or found["closed"]:
+            return False
+        return f"</{name}" not in text
+
+    stray = [found for found in _OPENS.finditer(text) if is_stray(found)]
+    if not stray:
+        return text
+    line = text.count("\n", 0, stray[0].start()) + first_line
+    message = 'a "<" stands here by itself and is read as one'
+    tree.diagnostics.add("BMAD638", tree.at(path, line), message, "write &lt;")
+    parts, end = [], 0
+    for found in stray:
+        parts += [text[end : found.start()], "&lt;"]
+        end = found.start() + 1
+    return "".join((*parts, text[end:]))
 
 
 def read_agent(tree: ForeignTree, path: str) -> Persona | None:
@@ -143,8 +182,7 @@ def _persona(tree: ForeignTree, path: str, root: Element) -> Persona:
     )
     _who(persona, root.find("persona"))
     prompts = _prompts(root)
-    if about.get("icon"):
-        persona.left.append((persona.at, "icon", "only an editor shows it"))
+    _leave(persona, about)
     _actions(persona, root.find("critical-actions", "critical_actions"))
     for child in root.children:
         if child.name in _INTERACTIVE:
@@ -155,6 +193,17 @@ def _persona(tree: ForeignTree, path: str, root: Element) -> Persona:
             title = child.name.replace("-", " ").replace("_", " ").capitalize()
             persona.sections.append((title, child.whole()))
     return persona
+
+
+def _leave(persona: Persona, about: dict[str, str]) -> None:
+    """Say what no part of an agent is made of, of the attributes of its element."""
+    for name, value in about.items():
+        if name == "id" and slug(value.rpartition("/")[2].partition(".")[0]) != slug(persona.id):
+            why = f"its file's name is its id: {persona.id}"
+            persona.left.append(Left(persona.at, name, why))
+        elif name not in ("id", "name", "title", "capabilities"):
+            why = "only an editor shows it" if name == "icon" else "it is for who installs agents"
+            persona.left.append(Left(persona.at, name, why))
 
 
 def _who(persona: Persona, element: Element | None) -> None:
@@ -189,8 +238,11 @@ def _actions(persona: Persona, element: Element | None) -> None:
         text = child.whole()
         if _CONFIG.search(text):
             persona.drop(Origin(persona.at.path, child.line), child.name)
-        else:
-            kept.append(text)
+            continue
+        kept.append(text)
+        for name in child.attributes:
+            at = Origin(persona.at.path, child.line)
+            persona.left.append(Left(at, name, "all of them are told to be done always"))
     if kept:
         persona.sections.append(("Always", "\n".join(f"- {text}" for text in kept)))
 
@@ -200,7 +252,8 @@ def _menu(
 ) -> None:
     seen = {item.name for item in persona.menu}
     for child in menu.children:
-        name = triggers_name(child.attributes.get("cmd") or child.attributes.get("trigger") or "")
+        written = child.attributes.get("cmd") or child.attributes.get("trigger") or ""
+        name = triggers_name(written)
         if not name or name in INTERACTIVE:
             persona.drop(Origin(path, child.line), name or child.name)
         elif name in seen:
@@ -209,7 +262,12 @@ def _menu(
             tree.diagnostics.add("BMAD631", at, message, "remove one of them")
         else:
             seen.add(name)
-            persona.menu.append(_item(path, name, child, prompts))
+            item = _item(path, name, child, prompts)
+            persona.menu.append(item)
+            given = _GIVEN.search(written)
+            if given is not None:
+                item.text = f"{item.text}\n\nIts input: {given[0]}".strip()
+                persona.told.append((item.at, written, "what is given with it is its input"))
 
 
 def _item(path: str, name: str, element: Element, prompts: dict[str, str]) -> Item:
@@ -223,7 +281,7 @@ def _item(path: str, name: str, element: Element, prompts: dict[str, str]) -> It
         if not value or value == "todo":
             continue
         # `exec` may hold an instruction in words as well as a file.
-        if " " in value and not value.endswith((".md", ".xml", ".yaml")):
+        if is_words(value):
             texts.append(value)
         else:
             targets.append(value)

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from ....runtime.yamltext import Mapping, Node, Scalar, Sequence
-from ...diagnostics import near_match, quoted
+from ...diagnostics import near_match, quoted, several
+from ...summary import many
 from .. import lenient
 from ..tree import ForeignTree
-from .fields import is_true, items_of, keys_of, origin, text_of, texts_of
-from .persona import INTERACTIVE, Item, Persona
+from .fields import is_flag, is_true, items_of, keys_of, origin, text_of, texts_of
+from .persona import INTERACTIVE, Item, Left, Persona, bullets, is_words
 
 SUFFIX: Final = ".agent.yaml"
 _AGENT: Final = (
@@ -27,7 +28,7 @@ _METADATA: Final = ("id", "name", "title", "icon", "module", "hasSidecar", "capa
 _PERSONA: Final = ("role", "identity", "communication_style", "principles")
 _TARGETS: Final = ("workflow", "validate-workflow", "exec", "action", "tmpl", "data")
 _FLAGS: Final = ("ide-only", "web-only", "discussion")
-_ITEM: Final = ("trigger", "multi", "triggers", "description", *_TARGETS, *_FLAGS)
+_ITEM: Final = ("trigger", "cmd", "multi", "triggers", "description", *_TARGETS, *_FLAGS)
 _PROMPT: Final = ("id", "content", "description")
 _KEBAB: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _COMPOUND: Final = re.compile(r"([A-Z0-9]{1,3}) or fuzzy match on ([a-z0-9]+(?:-[a-z0-9]+)*)")
@@ -35,6 +36,10 @@ _CODE: Final = re.compile(r"^\[[A-Za-z0-9 _-]{1,8}\]\s*")
 _CONFIG: Final = re.compile(
     r"config\.yaml|user_name|communication_language|\bgreet\b", re.IGNORECASE
 )
+_TOLD: Final = {
+    "module": "it tells agents of one id apart, and whose memory a sidecar is",
+    "hasSidecar": "with a sidecar the agent works in its module's memory, else in its own",
+}
 HINT: Final = "it is read as well as can be; BMAD itself would refuse the file"
 
 
@@ -56,15 +61,20 @@ class _Reader:
     def __init__(self, tree: ForeignTree, path: str) -> None:
         self.tree = tree
         self.path = path
+        self.repeated: dict[str, list[Node]] = {}  # by message: faults that many items share
         self.prompts: dict[str, str] = {}
         self.asked: set[str] = set()  # the prompts that menu items name
+        self.unknown: list[Scalar] = []
 
     def read(self, root: Mapping, agent: Mapping) -> Persona:
-        self.check(root, ("agent",), "beside agent:")
-        self.check(agent, _AGENT, "in agent:")
-        keys = keys_of(agent)
-        persona = self.metadata(agent, keys.get("metadata"))
+        # Some write the parts beside agent:, and what belongs in metadata: straight into agent:.
+        beside = {key: value for key, value in keys_of(root).items() if key in _AGENT}
+        flat = "metadata" not in keys_of(agent)
+        self.check(root, ("agent", *_AGENT), "beside agent:")
+        keys = {**beside, **keys_of(agent)}
+        persona = self.metadata(agent, agent if flat else keys.get("metadata"))
         self.persona(persona, agent, keys.get("persona"))
+        self.more(persona, agent, (*_AGENT, *(_METADATA if flat else ())), "in agent:")
         self.prompts = dict(self.read_prompts(keys.get("prompts")))
         self.actions(persona, keys.get("critical_actions"))
         for title in ("discussion", "conversational_knowledge"):
@@ -73,37 +83,78 @@ class _Reader:
                 persona.sections.append((words, text_of(keys[title])))
         self.menu(persona, agent, keys.get("menu"))
         self.leave(persona, keys)
+        self.tell_repeated()
         return persona
 
     def leave(self, persona: Persona, keys: dict[str, Node]) -> None:
-        """Say what no part of an agent is made of: its icon, and prompts that nothing asks for."""
-        icon = keys_of(keys.get("metadata")).get("icon")
+        """Say what no part of an agent is made of: its icon, keys that are not known, prompts that
+        nothing asks for; and what its module and its sidecar mean."""
+        about = keys_of(keys.get("metadata"))
+        for name, why in _TOLD.items():
+            if name in about:
+                persona.told.append((origin(self.path, about[name]), name, why))
+        for key in self.unknown:
+            persona.left.append(Left(origin(self.path, key), key.text, "BMAD knows no such key"))
+        icon = about.get("icon")
         if icon is not None and text_of(icon):
-            persona.left.append((origin(self.path, icon), "icon", "only an editor shows it"))
+            persona.left.append(Left(origin(self.path, icon), "icon", "only an editor shows it"))
         for item in items_of(keys.get("prompts")):
             name = text_of(keys_of(item).get("id"))
             if name not in self.asked:
                 why = "no menu item asks for it"
-                persona.left.append((origin(self.path, item), f"prompt {name}", why))
+                persona.left.append(Left(origin(self.path, item), name, why, "prompt"))
 
     def warn(self, node: Node, message: str, hint: str = HINT) -> None:
         at = self.tree.at(self.path, node.line, node.column)
         self.tree.diagnostics.add("BMAD631", at, message, hint)
 
+    def repeat(self, node: Node, message: str) -> None:
+        """A fault that other items of the file may have too: they are told as one."""
+        self.repeated.setdefault(message, []).append(node)
+
+    def tell_repeated(self) -> None:
+        for message, nodes in self.repeated.items():
+            more = f" ({many(len(nodes), 'time')} in this file)" if len(nodes) > 1 else ""
+            self.warn(nodes[0], f"{message}{more}")
+
     def check(self, node: Node | None, known: Collection[str], where: str) -> None:
-        for key, _ in node.entries if isinstance(node, Mapping) else ():
-            if key.text not in known:
-                hint = near_match(key.text, known) or f"known are {', '.join(known)}"
-                self.warn(key, f"{quoted(key.text)} {where} is not known and is left out", hint)
+        entries = node.entries if isinstance(node, Mapping) else ()
+        unknown = [key for key, _ in entries if key.text not in known]
+        if unknown:
+            names = [key.text for key in unknown]
+            hint = near_match(names[0], known) or f"known are {', '.join(known)}"
+            verb = "is" if len(names) == 1 else "are"
+            message = f"{several(names)} {where} {verb} not known and {verb} left out"
+            self.warn(unknown[0], message, hint)
+            self.unknown += unknown
+
+    def more(self, persona: Persona, node: Node | None, known: Collection[str], where: str) -> None:
+        """Keys of its author's own: texts are parts of the prompt, each under its name."""
+        entries = node.entries if isinstance(node, Mapping) else ()
+        unknown = [(key, value) for key, value in entries if key.text not in known]
+        for key, value in unknown:
+            texts = texts_of(value)
+            if is_flag(value) or not texts:
+                why = f"{where} has no such key, and it is no text"
+                persona.left.append(Left(origin(self.path, key), key.text, why))
+                continue
+            title = key.text.replace("_", " ").replace("-", " ").capitalize()
+            lines = bullets(texts) if isinstance(value, Sequence) else texts
+            persona.sections.append((title, "\n".join(lines)))
+        if unknown:
+            names = several([key.text for key, _ in unknown])
+            message = f"not known {where}: {names}; texts become parts of the prompt"
+            self.warn(unknown[0][0], message, f"known are {', '.join(known)}")
 
     def needed(self, node: Node, keys: dict[str, Node], names: Collection[str], what: str) -> None:
-        for name in names:
-            if not text_of(keys.get(name)):
-                at = keys.get(name, node)
-                self.warn(at, f"{what} has no {quoted(name)}")
+        lacking = [name for name in names if not text_of(keys.get(name))]
+        if lacking:
+            at = keys.get(lacking[0], node)
+            self.warn(at, f"{what} has no {several(lacking)}")
 
     def metadata(self, agent: Mapping, node: Node | None) -> Persona:
-        self.check(node, _METADATA, "in metadata:")
+        if node is not agent:
+            self.check(node, _METADATA, "in metadata:")
         keys = keys_of(node)
         self.needed(node or agent, keys, ("id", "name", "title", "icon"), "the agent's metadata")
         if "module" in keys and not text_of(keys["module"]):
@@ -122,8 +173,8 @@ class _Reader:
         )
 
     def persona(self, persona: Persona, agent: Mapping, node: Node | None) -> None:
-        self.check(node, _PERSONA, "in persona:")
         keys = keys_of(node)
+        self.more(persona, node, _PERSONA, "in persona:")
         self.needed(node or agent, keys, _PERSONA, "the persona")
         self.filled(keys.get("principles"), "principles")
         persona.role = text_of(keys.get("role"))
@@ -170,7 +221,9 @@ class _Reader:
             for item in self.items(entry):
                 if item.name in seen:
                     self.warn(entry, f"the trigger {quoted(item.name)} stands twice")
-                    persona.left.append((item.at, item.name, "the trigger stands twice"))
+                    persona.left.append(
+                        Left(item.at, item.name, "the trigger stands twice", "command")
+                    )
                 elif item.name in INTERACTIVE:
                     persona.drop(item.at, item.name)
                 seen.setdefault(item.name, item)
@@ -178,27 +231,29 @@ class _Reader:
 
     def items(self, entry: Node) -> Iterator[Item]:
         keys = keys_of(entry)
-        self.check(entry, _ITEM, "in a menu item")
+        for name in keys:
+            if name not in _ITEM:
+                self.repeat(entry, f"{quoted(name)} in a menu item is not known and is left out")
         if "multi" in keys or "triggers" in keys:
             for name, inner in triggers(keys.get("triggers")):
                 label = text_of(inner.get("description")) or text_of(keys.get("multi"))
                 yield self.item(entry, inner, name, label)
             return
-        trigger = text_of(keys.get("trigger"))
-        name = self.trigger(entry, keys.get("trigger"), trigger)
-        self.needed(entry, keys, ("description",), "a menu item")
+        named = keys.get("trigger") or keys.get("cmd")
+        name = self.trigger(entry, text_of(named))
+        if not text_of(keys.get("description")):
+            self.repeat(entry, 'a menu item has no "description"')
         if not any(text_of(keys.get(target)) for target in _TARGETS):
-            self.warn(entry, "a menu item says nothing to do: no " + ", ".join(_TARGETS))
+            self.repeat(entry, "a menu item says nothing to do: no " + ", ".join(_TARGETS))
         yield self.item(entry, keys, name, text_of(keys.get("description")))
 
-    def trigger(self, entry: Node, node: Node | None, trigger: str) -> str:
+    def trigger(self, entry: Node, trigger: str) -> str:
         """The name that a client asks for."""
         compound = _COMPOUND.fullmatch(trigger)
         if compound is not None:
             return compound[2]
         if not _KEBAB.fullmatch(trigger):
-            message = f"the trigger {quoted(trigger)} is neither a-word nor X or fuzzy match on …"
-            self.warn(node or entry, message)
+            self.repeat(entry, "a trigger is neither a-word nor X or fuzzy match on …")
         return triggers_name(trigger)
 
     def item(self, entry: Node, keys: dict[str, Node], name: str, label: str) -> Item:
@@ -210,6 +265,8 @@ class _Reader:
                 continue
             if target == "action":
                 texts.append(self.action(keys[target], value))
+            elif is_words(value):
+                texts.append(value)
             else:
                 targets.append(value)
         text = "\n\n".join(text for text in texts if text)
@@ -256,8 +313,8 @@ def triggers_name(trigger: str) -> str:
     return re.split(r"[\s,]", words, maxsplit=1)[0]
 
 
-def customise(tree: ForeignTree, path: str, persona: Persona) -> bool:
-    """Lay a `*.customize.yaml` over an agent; whether it says anything."""
+def customise(tree: ForeignTree, path: str, persona: Persona) -> None:
+    """Lay a `*.customize.yaml` over an agent."""
     text = tree.text(path)
     root = None if text is None else lenient.mapping(tree, path, text)
     keys = keys_of(root)
@@ -273,6 +330,7 @@ def customise(tree: ForeignTree, path: str, persona: Persona) -> bool:
     reader = _Reader(tree, path)
     reader.prompts = dict(reader.read_prompts(keys.get("prompts")))
     reader.actions(persona, keys.get("critical_actions"))
+    reader.more(persona, keys.get("persona"), _PERSONA, "in persona:")
     if texts_of(keys.get("memories")):
         lines = "\n".join(f"- {each}" for each in texts_of(keys["memories"]))
         persona.sections.append(("Remember", lines))
@@ -280,7 +338,14 @@ def customise(tree: ForeignTree, path: str, persona: Persona) -> bool:
         for item in reader.items(entry):
             persona.menu = [known for known in persona.menu if known.name != item.name]
             persona.menu.append(item)
-    return any(_says(value) for value in keys.values())
+    reader.tell_repeated()
+
+
+def says_anything(tree: ForeignTree, path: str) -> bool:
+    """Whether a `*.customize.yaml` is more than the empty form that an installer leaves."""
+    text = tree.text(path)
+    root = None if text is None else lenient.mapping(tree, path, text)
+    return root is not None and _says(root)
 
 
 def _says(node: Node) -> bool:

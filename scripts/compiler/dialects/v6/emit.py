@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from ....runtime.yamltext import read
-from ...diagnostics import quoted
+from ...diagnostics import several
 from ..assets import is_path
 from ..draft import Draft, DraftFile, Origin
 from ..placeholders import Placeholders
 from ..tree import ForeignTree
 from .fields import keys_of, text_of
-from .markdown import without
+from .markdown import tell_dropped, without
 from .paths import Paths, folder_of
 from .persona import slug
 
@@ -82,7 +82,8 @@ class Emitter:
                 values = values.with_values(own_values(matter[1]))
             if path in self.entries:
                 text, dropped = without(text)
-                text, self.dropped = f"{text}\n", self.dropped + dropped
+                text = f"{text}\n"
+                self.dropped += tell_dropped(self.draft, path, 1 + skipped, dropped)
             text = self.fill(path, text, values)
             self.draft.files[native] = DraftFile(text.encode(), Origin(path, 1 + skipped))
             self.draft.taken.setdefault(path, f"{path} belongs to {native.split('/')[1]}")
@@ -126,9 +127,8 @@ class Emitter:
             return
         names = sorted(self.left)
         first = min(self.left.values())
-        shown = ", ".join(quoted("{" + name + "}") for name in names[:4])
-        more = f" and {len(names) - 4:,} more" if len(names) > 4 else ""
-        message = f"{self.count:,} placeholders are left for the model: {shown}{more}"
+        shown = several(["{" + name + "}" for name in names])
+        message = f"{self.count:,} placeholders are left for the model: {shown}"
         hint = "give the settings a value in the module's config.yaml to have them filled in"
         self.tree.diagnostics.add("BMAD640", self.tree.at(*first), message, hint)
         for name in names:

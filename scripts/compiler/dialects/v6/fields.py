@@ -47,6 +47,11 @@ def is_true(node: Node | None) -> bool:
     return isinstance(node, Scalar) and node.value is True
 
 
+def is_flag(node: Node | None) -> bool:
+    """Whether a value is a truth value or a number, which says nothing in words."""
+    return isinstance(node, Scalar) and not isinstance(node.value, str)
+
+
 def origin(path: str, node: Node) -> Origin:
     """The place of a value."""
     return Origin(path, node.line, node.column)

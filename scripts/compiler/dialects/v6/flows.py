@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from ...diagnostics import near_match, quoted
+from ...diagnostics import near_match, quoted, several
 from ..draft import Draft, DraftFlow
 from ..tree import ForeignTree
 from .emit import Emitter, home_of, kind_of
-from .helptable import Row
+from .helptable import SKILL, Row
 from .paths import Paths, folder_of, leaves
 from .persona import Item, Persona, one_line, slug
 from .settings import Settings
@@ -39,6 +39,7 @@ class FlowWriter:
         self.by_name: dict[str, Workflow] = {}
         self.of_row: dict[int, Workflow] = {}
         self.steps = StepWriter(tree, draft, emitter, settings)
+        self.absent: dict[str, list[Row]] = {}  # by table: rows for what is not there
 
     # -- who and what
 
@@ -53,12 +54,14 @@ class FlowWriter:
         self.workflows, self.rows, self.ids = workflows, rows, ids
         for workflow in workflows:
             workflow.flow = workflow.id
-            self.by_entry[workflow.entry] = workflow
+            for path in filter(None, (workflow.entry, *workflow.leads, workflow.settings_file)):
+                self.by_entry.setdefault(path, workflow)
             self.by_name.setdefault(workflow.id, workflow)
             self.by_name.setdefault(workflow.folder.rpartition("/")[2], workflow)
         self._own(personas)
         for number, row in enumerate(rows):
             self._row(number, row, personas)
+        self._tell_absent()
         self._requires()
 
     def _own(self, personas: list[Persona]) -> None:
@@ -73,6 +76,8 @@ class FlowWriter:
         if item.skill:
             return self.by_name.get(item.skill)
         for target in item.targets:
+            if target.startswith(SKILL) and target[len(SKILL) :] in self.by_name:
+                return self.by_name[target[len(SKILL) :]]
             path = self.paths.find(target, folder_of(persona.at.path))
             if path in self.by_entry:
                 return self.by_entry[path]
@@ -83,29 +88,40 @@ class FlowWriter:
         if row.file:
             path = self.paths.find(row.file)
             workflow = self.by_entry.get(path or "")
+            stem = row.file.rpartition("/")[2].partition(".")[0]
+            if workflow is None and any(stem == p.id or p.at.path == path for p in personas):
+                self.draft.account(row.at, "table row", row.name, "carried")
+                return
             if path is not None and workflow is None:
-                fate = "carried" if any(p.at.path == path for p in personas) else "approximated"
-                why = "" if fate == "carried" else "its file is an agent's, not a workflow"
-                self.draft.account(row.at, "table row", row.name, fate, why)  # type: ignore[arg-type]
+                why = "its file is no workflow's"
+                self.draft.account(row.at, "table row", row.name, "approximated", why)
                 return
         if workflow is None:
             if any(persona.id == row.skill for persona in personas):
                 self.draft.account(row.at, "table row", row.name, "carried")
                 return
-            named = row.file or row.skill
-            message = f"the table names {quoted(named)}, which is not in the project"
-            hint = near_match(named, self.by_name)
-            self.tree.diagnostics.add("BMAD639", self.tree.at(*row.at), message, hint)
+            self.absent.setdefault(row.at.path, []).append(row)
             self.draft.account(row.at, "table row", row.name, "left", "it is not in the project")
             return
         self.of_row[number] = workflow
         workflow.description = workflow.description or one_line(row.description)
         if not workflow.owner and row.agent:
             owner = next((p for p in personas if row.agent in (p.id, slug(p.name))), None)
+            end = f"-{row.agent}"
+            owner = owner or next((p for p in personas if p.id.endswith(end)), None)
             workflow.owner = self.ids[id(owner)] if owner else ""
         if not workflow.creates and not row.action and (name := document_of(row.outputs)):
             workflow.creates, workflow.creates_at = name, row.at
         self.draft.account(row.at, "table row", row.name, "carried")
+
+    def _tell_absent(self) -> None:
+        """One finding for each table that names what is not in the project."""
+        for rows in self.absent.values():
+            names = list(dict.fromkeys(row.file or row.skill for row in rows))
+            verb = "is" if len(names) == 1 else "are"
+            message = f"the table names {several(names)}, which {verb} not in the project"
+            hint = near_match(names[0], self.by_name) if len(names) == 1 else ""
+            self.tree.diagnostics.add("BMAD639", self.tree.at(*rows[0].at), message, hint)
 
     def _requires(self) -> None:
         """The documents of those that come before, and those that a workflow's patterns match."""
@@ -131,25 +147,30 @@ class FlowWriter:
     # -- files
 
     def name_files(self) -> None:
-        """Give every file of every workflow its native name."""
-        for workflow in self.workflows:
-            if self.target_of(workflow) is workflow:
-                self.names(workflow)
+        """Give every file of every workflow its native name.
+
+        What says what is to be done comes first: a folder around it may hold it as well.
+        """
+        standing = [each for each in self.workflows if self.target_of(each) is each]
+        for workflow in standing:
+            self.emitter.entries.update(workflow.leads)
+            values = self.steps.values(workflow)
+            for path in workflow.tasks:
+                self.emitter.name(path, workflow.id, workflow.folder, "tasks", values)
+        for workflow in standing:
+            self.names(workflow)
 
     def names(self, workflow: Workflow) -> list[str]:
         """The native names of all its files."""
         values = self.steps.values(workflow)
         found = []
-        self.emitter.entries.add(workflow.entry)
-        listed = [workflow.entry, *(part.path for part in workflow.parts), *workflow.shown]
-        for path in dict.fromkeys([*listed, *workflow.files]):
-            if path.endswith("workflow.yaml") and path == workflow.entry:
-                continue  # what it says is filled in where it is named
+        own = workflow.tasks
+        for path in dict.fromkeys([*own, *workflow.shown, *workflow.files]):
+            if path in (workflow.entry, workflow.settings_file) and path not in own:
+                continue  # what it says is filled in where it is named, or is said elsewhere
             kind = kind_of(path, workflow.entry)
             if path in workflow.shown and kind == "data":
                 kind = "templates"
-            if path in {part.path for part in workflow.parts}:
-                kind = "tasks"
             native = self.emitter.name(path, workflow.id, workflow.folder, kind, values)
             if native:
                 found.append(native)
@@ -160,10 +181,10 @@ class FlowWriter:
         """The native file that a menu item names; empty, and told, when there is none."""
         base = folder_of(persona.at.path)
         place = self.tree.at(*item.at)
-        if item.skill:
-            workflow = self.by_name.get(name)
+        if item.skill or name.startswith(SKILL):
+            workflow = self.by_name.get(name.removeprefix(SKILL))
             workflow = self.target_of(workflow) if workflow else None
-            path = workflow.entry if workflow else None
+            path = next(iter(workflow.leads), None) if workflow else None
         elif leaves(name, base):
             message = f"{quoted(name)} leads out of the project"
             self.tree.diagnostics.add("BMAD612", place, message, "name a file of the project")
@@ -171,6 +192,7 @@ class FlowWriter:
         else:
             path = self.paths.find(name, base)
             workflow = self.by_entry.get(path or "")
+            path = next(iter(workflow.leads), path) if workflow else path
         if workflow is not None and workflow.entry.endswith(".yaml"):
             path = workflow.parts[0].path if workflow.parts else None
         if path is None:

@@ -8,10 +8,36 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..draft import Origin
+from ..draft import Draft, Fate, Origin
 from ..tree import ForeignTree
 
+# What becomes of the columns, by the names that they have here.
+_ORDER: Final[tuple[Fate, str]] = ("carried", "the order of the module's flow")
+_EDITOR: Final[tuple[Fate, str]] = ("left", "it is for an editor's menu")
+_FATES: Final[dict[str, tuple[Fate, str]]] = {
+    "module": ("carried", "the flow in which its workflows are ordered"),
+    "skill": ("carried", "the flow that a row runs"),
+    "workflow-file": ("carried", "the flow that a row runs"),
+    "action": ("carried", "the step is told it"),
+    "options": ("approximated", "a second row for one workflow is told them"),
+    "phase": _ORDER,
+    "sequence": _ORDER,
+    "preceded-by": _ORDER,
+    "followed-by": _ORDER,
+    "required": ("carried", "a step that is not required runs when the inputs say so"),
+    "outputs": ("approximated", "the first is the document of a workflow that names none"),
+    "agent": ("approximated", "it carries out a workflow that is on nobody's menu"),
+    "name": ("approximated", "a flow has an id; a second row for one workflow is told it"),
+    "description": ("approximated", "it describes a workflow that does not do so itself"),
+    "code": _EDITOR,
+    "command": _EDITOR,
+    "agent-command": _EDITOR,
+    "agent-display-name": _EDITOR,
+    "agent-title": _EDITOR,
+    "output-location": ("left", "documents have names here, and no folders"),
+}
 MAX_CELL: Final = 131_072
+SKILL: Final = "skill:"  # how 6.2 names a skill where a file may stand
 NAMES: Final = ("module-help.csv", "bmad-help.csv")
 _ALIASES: Final = {
     "display-name": "name",
@@ -64,8 +90,11 @@ def is_header(text: str) -> bool:
     return cells[:1] == ["module"] and ("skill" in cells or "workflow-file" in cells)
 
 
-def read(tree: ForeignTree, path: str) -> list[Row]:
-    """The rows of a table; one that cannot be understood was reported and is left out."""
+def read(tree: ForeignTree, path: str, draft: Draft) -> list[Row]:
+    """The rows of a table; one that cannot be understood was reported and is left out.
+
+    The draft is told what becomes of each column.
+    """
     text = tree.text(path)
     if text is None:
         return []
@@ -95,11 +124,18 @@ def read(tree: ForeignTree, path: str) -> list[Row]:
                 hint = f"known columns are {', '.join(sorted(_NAMING))}"
                 tree.diagnostics.add("BMAD630", tree.at(path, line), message, hint)
                 break
+            _account(draft, Origin(path, line), cells)
             continue
         row = _row(tree, Origin(path, line), header, [cell.strip() for cell in cells])
         if row is not None:
             rows.append(row)
     return rows
+
+
+def _account(draft: Draft, at: Origin, header: list[str]) -> None:
+    for cell in filter(None, map(str.strip, header)):
+        fate, why = _FATES.get(_column(cell), ("left", "no such column is known"))
+        draft.account(at, "column", cell, fate, why)
 
 
 def _column(cell: str) -> str:
@@ -122,8 +158,9 @@ def _row(tree: ForeignTree, at: Origin, header: list[str], cells: list[str]) -> 
     def get(key: str) -> str:
         return named.get(key, "")
 
-    skill = get("skill") or get("command")
-    if skill == "_meta" or not (skill or get("workflow-file")):
+    file = get("workflow-file")
+    skill = get("skill") or (file[len(SKILL) :] if file.startswith(SKILL) else get("command"))
+    if skill == "_meta" or not (skill or file):
         return None
     return Row(
         at=at,
@@ -132,7 +169,7 @@ def _row(tree: ForeignTree, at: Origin, header: list[str], cells: list[str]) -> 
         name=get("name") or skill,
         code=get("code"),
         action=get("action"),
-        file=get("workflow-file"),
+        file="" if file.startswith(SKILL) else file,
         agent=get("agent"),
         phase=get("phase"),
         sequence=get("sequence"),

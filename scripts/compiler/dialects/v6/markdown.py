@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from ....runtime.yamltext import Mapping, Node
 from ...frontmatter import NotClosed, split
 from .. import lenient
+from ..draft import Draft, Origin
 from ..tree import ForeignTree
 from .fields import keys_of
 
@@ -70,11 +71,15 @@ def _from_matter(text: str) -> tuple[str, int]:
 
 
 class Section(NamedTuple):
-    """A heading and what stands below it, up to the next heading of any level."""
+    """A heading and what stands below it, up to the next heading of any level.
+
+    `line` is that of the heading, from 0.
+    """
 
     level: int
     title: str
     text: str
+    line: int = 0
 
 
 def sections(body: str) -> list[Section]:
@@ -82,7 +87,7 @@ def sections(body: str) -> list[Section]:
     found = [Section(0, "", "")]
     lines: list[str] = []
     fence = ""
-    for line in body.split("\n"):
+    for number, line in enumerate(body.split("\n")):
         mark = _FENCE.match(line)
         if mark:
             fence = "" if fence and mark[1].startswith(fence) else fence or mark[1]
@@ -91,20 +96,20 @@ def sections(body: str) -> list[Section]:
             lines.append(line)
             continue
         found[-1] = found[-1]._replace(text="\n".join(lines))
-        found.append(Section(len(heading[1]), heading[2], ""))
+        found.append(Section(len(heading[1]), heading[2], "", number))
         lines = [line]
     found[-1] = found[-1]._replace(text="\n".join(lines))
     return found
 
 
-def without(body: str, more: Container[str] = ()) -> tuple[str, int]:
-    """The text without sections for a person (and those titled as in `more`), and their number.
+def without(body: str, more: Container[str] = ()) -> tuple[str, list[Section]]:
+    """The text without sections for a person (and those titled as in `more`), and these.
 
     A section goes with all that stands below it; one of conventions if it only tells where names
     lead.
     """
     kept: list[str] = []
-    dropped = 0
+    dropped: list[Section] = []
     below = 0  # the level of the section that goes
     for section in sections(body):
         title = _STEP.sub("", section.title).strip().lower()
@@ -113,11 +118,20 @@ def without(body: str, more: Container[str] = ()) -> tuple[str, int]:
         below = 0
         if section.level and (title in more or title.startswith(_FOR_A_PERSON)):
             below = section.level
-            dropped += 1
+            dropped.append(section)
             continue
         text = _LEADS.sub("", section.text) if title in _RULES else section.text
         if text is not section.text and not text.partition("\n")[2].strip():
-            dropped += 1
+            dropped.append(section)
             continue
         kept.append(text)
     return "\n".join(kept).strip("\n"), dropped
+
+
+def tell_dropped(draft: Draft, path: str, line: int, dropped: list[Section]) -> int:
+    """Say of each section that it was left out, and how many there are; `line` is the body's."""
+    for section in dropped:
+        at = Origin(path, line + section.line)
+        why = "it is for a person, or the service does it by itself"
+        draft.account(at, "section", section.title, "left", why)
+    return len(dropped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 from ...diagnostics import near_match, quoted
@@ -23,8 +23,12 @@ class Cycle(Exception):
         self.rows = rows
 
 
-def edges(tree: ForeignTree, rows: Sequence[Row]) -> list[set[int]]:
-    """For each row the rows that come before it. One that is named and not there is told."""
+def edges(tree: ForeignTree, rows: Sequence[Row], elsewhere: Container[str] = ()) -> list[set[int]]:
+    """For each row the rows that come before it. One that is named and not there is told.
+
+    Those of `elsewhere` are not: modules name what they follow in others, which have flows of
+    their own.
+    """
     by_key: dict[str, int] = {}
     for number, row in enumerate(rows):
         by_key.setdefault(row.key, number)
@@ -34,6 +38,8 @@ def edges(tree: ForeignTree, rows: Sequence[Row]) -> list[set[int]]:
     for number, row in enumerate(rows):
         for key, is_before in [(k, True) for k in row.after] + [(k, False) for k in row.before]:
             other = by_key.get(key)
+            if other is None and key in elsewhere:
+                continue
             if other is None:
                 message = (
                     f"{quoted(row.key)} stands beside {quoted(key)}, which is not in the table"

@@ -10,6 +10,7 @@ from ..tree import ForeignTree
 
 _ROOTS: Final = re.compile(r"^(?:\{project-root\}|\{project_root\}|\{root\})/")
 _HOMES: Final = re.compile(r"^(?:\{bmad_folder\}|_bmad|\.bmad|bmad|src|bmad/src)/")
+_HOME: Final = re.compile(r"(?:^|/)(?:_bmad|\.bmad|bmad|\{bmad_folder\})/")
 _HERE: Final = re.compile(r"^(?:\{skill-root\}|\{installed_path\}|\{workflow_path\}|\.)/")
 _ABSOLUTE: Final = re.compile(r"^(?:/|~|[A-Za-z]:[\\/])")
 
@@ -34,7 +35,15 @@ class Paths:
         inner = name
         while (shorter := _HOMES.sub("", _HERE.sub("", inner))) != inner:
             inner = shorter
-        return self._by_end(inner, base)
+        found = self._by_end(inner, base)
+        if found is None and (home := _HOME.search(name)):
+            # An installed name in a repository that holds the module, or a folder above it.
+            below = name[home.end() :]
+            found = self._by_end(below, base)
+            inside = below.partition("/")[2]
+            if found is None and "/" in inside:
+                found = self._by_end(inside, base)
+        return found
 
     def mentioned(self, reference: str, path: str, home: str) -> str | None:
         """The file that a text speaks of; `path` is the text's, `home` the folder it belongs to.

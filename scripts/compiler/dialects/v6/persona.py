@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ....runtime import spec
 from ..draft import DraftAgent, Origin
@@ -34,12 +34,22 @@ class Item:
     skill: str = ""
 
 
+class Left(NamedTuple):
+    """Something that was left out: where, what and why; `construct` is its kind in the report."""
+
+    at: Origin
+    name: str
+    why: str
+    construct: str = "agent key"
+
+
 @dataclass(slots=True)
 class Persona:
     """`id` is its author's, `sections` are further parts of the prompt: heading and text.
 
-    `documents` are those that it always wants to see. `left` is what was left out: where, what
-    and why; `dropped` counts those of them that are for a conversation.
+    `documents` are those that it always wants to see. `dropped` counts what was left out for
+    being part of a conversation. `told` is what is there under no name of its own: where, what and
+    why.
     """
 
     id: str
@@ -57,13 +67,25 @@ class Persona:
     documents: list[str] = field(default_factory=list)
     has_sidecar: bool = False
     dropped: int = 0
-    left: list[tuple[Origin, str, str]] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    told: list[tuple[Origin, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said of who it is or what it does."""
+        said = (self.role, self.identity, self.style, self.title, self.description)
+        return not (any(said) or self.principles or self.sections or self.menu)
 
     def drop(self, at: Origin, name: str) -> None:
         """Leave out what is for a conversation."""
         self.dropped += 1
-        self.left.append((at, name, "it is for a conversation"))
+        self.left.append(Left(at, name, "it is for a conversation", "directive"))
+
+
+def is_words(target: str) -> bool:
+    """Whether a menu item's target is an instruction in words, not the name of a file."""
+    return " " in target and not target.endswith((".md", ".xml", ".yaml", ".yml", ".csv"))
 
 
 def slug(text: str) -> str:

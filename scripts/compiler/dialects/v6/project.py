@@ -11,11 +11,12 @@ from ...summary import many
 from .. import detect
 from ..draft import Draft, Origin
 from ..tree import ForeignTree
-from . import agentxml, agentyaml, helptable, manifest
+from . import agentxml, agentyaml, helptable, installed, manifest
 from .agents import AgentWriter
 from .emit import Emitter
 from .flows import FlowWriter
-from .paths import Paths
+from .installed import Installed
+from .paths import Paths, folder_of
 from .persona import Persona, slug
 from .settings import Settings
 from .skills import NAME as SKILL
@@ -25,16 +26,14 @@ from .workflow import Workflow
 from .workflowfiles import WorkflowFiles, is_configuration
 
 NAME: Final = "bmad-v6"
-# Folders of editors hold copies and pointers, which the readers of neighbours look at.
-_EDITORS: Final = (".claude/", ".github/", ".agents/", ".cursor/")
 _CUSTOMISE: Final = ".customize.yaml"
 _XML: Final = re.compile(rb"<agent\b[^>]*\b(?:id|name)\s*=")
 
 
 def recognises(tree: ForeignTree) -> str:
     """Why a tree is a v6 project; empty when it is none."""
-    for path in sorted(tree.files):
-        if path.startswith(_EDITORS) or is_test(path):
+    for path in sorted(installed.read(tree).files):
+        if is_test(path):
             continue
         folder, _, name = path.rpartition("/")
         if name.endswith(agentyaml.SUFFIX):
@@ -66,26 +65,30 @@ def is_xml_agent(tree: ForeignTree, path: str) -> bool:
 
 def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
     """The project's draft; findings go into `diagnostics`, which is the tree's."""
-    own = {path: data for path, data in tree.files.items() if not path.startswith(_EDITORS)}
-    tests = sorted(path for path in own if is_test(path))
-    kept = {path: data for path, data in own.items() if not is_test(path)}
+    found = installed.read(tree)
+    tests = sorted(path for path in found.files if is_test(path))
+    kept = {path: data for path, data in found.files.items() if not is_test(path)}
     inner = ForeignTree(kept, tree.shown, tree.name, diagnostics)
-    project = _Project(inner)
+    project = _Project(inner, found)
     if tests:
         project.tell_tests(tests)
+    if found.copies:
+        project.tell_copies(tree, found.copies)
     return project.read()
 
 
 class _Project:
-    def __init__(self, tree: ForeignTree) -> None:
+    def __init__(self, tree: ForeignTree, found: Installed) -> None:
         self.tree = tree
         self.draft = Draft(NAME)
         self.paths = Paths(tree)
         self.settings = Settings(tree, self.draft)
+        self.settings.modules |= found.modules
         self.files = WorkflowFiles(tree, self.draft, self.paths, self.settings)
         self.skills = Skills(self.files)
         self.emitter = Emitter(tree, self.draft, self.paths)
         self.personas: list[Persona] = []
+        self.compiled: set[str] = set()  # agents in XML beside the YAML that they were made from
         self.workflows: list[Workflow] = []
 
     def tell_tests(self, paths: list[str]) -> None:
@@ -95,6 +98,20 @@ class _Project:
         for path in paths:
             self.draft.taken[path] = f"{path} is test data"
             self.draft.account(Origin(path), "test data", path, "left", "it tests BMAD itself")
+
+    def tell_copies(self, tree: ForeignTree, copies: dict[str, str]) -> None:
+        """Skills that stand once more in the folder of an editor."""
+        first, read = min(copies.items())
+        message = f"a second copy of {many(len(copies), 'skill')} is not read, but {read}"
+        hint = "the first is read: from the project, else from the first editor's folder"
+        self.tree.diagnostics.add("BMAD611", self.tree.at(first), message, hint)
+        paths = sorted(tree.files)
+        for path, other in copies.items():
+            same = tree.files[path] == tree.files[other]
+            why = f"{other} is read" + ("" if same else ", which differs from it")
+            self.draft.account(Origin(path), "skill", path, "left", why)
+            for each in installed.below(paths, folder_of(path)):
+                self.draft.taken[each] = f"{each} is a copy"
 
     def read(self) -> Draft:
         for path in sorted(self.tree.files):
@@ -124,35 +141,67 @@ class _Project:
             self.draft.taken[path] = f"{path} is an agent in BMAD's YAML"
             self._add(path, agentyaml.read_agent(self.tree, path))
         elif name == SKILL:
-            self.draft.taken[path] = f"{path} is a skill"
-            found = self.skills.read(path)
-            if found is None or isinstance(found, Persona):
-                self._add(path, found)
-            else:
-                self.workflows.append(found)
+            self._read_skill(path)
         elif is_xml_agent(self.tree, path):
-            self.draft.taken[path] = f"{path} has an <agent> element"
-            self._add(path, agentxml.read_agent(self.tree, path))
+            self._read_xml(path)
         elif name.endswith((".yaml", ".yml")):
             self._read_yaml(path)
         elif name == "workflow.md" or (name.startswith("workflow-") and name.endswith(".md")):
-            if "/workflows/" in f"/{path}" and "creation-guide" not in name:
+            is_other = "creation-guide" in name or self._of_skill(path) is not None
+            if "/workflows/" in f"/{path}" and not is_other:
                 self.draft.taken[path] = f"{path} is a workflow"
                 self.workflows.append(self.files.read_page(path))
-        elif name == "workflow.xml" and "/workflows/" in f"/{path}":
+        elif name == "workflow.xml" and "/workflows/" in f"/{path}" and not self._of_skill(path):
             self.draft.taken[path] = f"{path} is a workflow"
             self.workflows.append(self.files.start("", path, Origin(path)))
+
+    def _read_skill(self, path: str) -> None:
+        if installed.is_example(self.tree, path):
+            why = "it is an example that another skill shows"
+            self.draft.account(Origin(path), "skill", path, "left", why)
+            return
+        self.draft.taken[path] = f"{path} is a skill"
+        found = self.skills.read(path)
+        if found is None or isinstance(found, Persona):
+            self._add(path, found)
+        else:
+            self.workflows.append(found)
+
+    def _read_xml(self, path: str) -> None:
+        source = f"{path.removesuffix('.md')}{agentyaml.SUFFIX}"
+        if source in self.tree.files:
+            self.compiled.add(path)
+            self.draft.taken[path] = f"{path}: BMAD made it from {source}"
+            why = f"BMAD made it from {source}"
+            self.draft.account(Origin(path), "agent's copy", path, "left", why)
+            return
+        self.draft.taken[path] = f"{path} has an <agent> element"
+        self._add(path, agentxml.read_agent(self.tree, path))
 
     def _read_yaml(self, path: str) -> None:
         if not is_configuration(self.tree.text(path) or "") or "template" in path.lower():
             return
         self.draft.taken[path] = f"{path} names a workflow's instructions"
+        text = self._of_skill(path) or self._with(f"{folder_of(path)}/workflow.md")
+        if text is not None:
+            if not self.files.configure(text, path):
+                why = "its YAML cannot be read"
+                self.draft.account(Origin(path), "settings", path, "left", why)
+            return
         found = self.files.read_configuration(path)
         if found is None:
             why = "its YAML cannot be read"
             self.draft.account(Origin(path), "workflow", path, "left", why)
         else:
             self.workflows.append(found)
+
+    def _of_skill(self, path: str) -> Workflow | None:
+        """The skill that a file lies beside, whose workflow it then belongs to."""
+        return self._with(f"{folder_of(path)}/{SKILL}")
+
+    def _with(self, entry: str) -> Workflow | None:
+        entry = entry.lstrip("/")
+        return next((each for each in self.workflows if each.entry == entry), None)
 
     def _add(self, path: str, persona: Persona | None) -> None:
         if persona is None:
@@ -167,21 +216,33 @@ class _Project:
             if path.rpartition("/")[2] != manifest.NAME:
                 continue
             self.draft.taken[path] = f"{path} lists installed agents"
-            known = {persona.at.path for persona in self.personas}
+            known = {persona.at.path for persona in self.personas} | self.compiled
             for persona, file in manifest.read(self.tree, path):
                 found = self.paths.find(file)
-                if found in known or (found is None and self._has(persona)):
-                    self.draft.account(persona.at, "agent's entry", persona.id, "carried")
-                    continue
-                message = f"the file of the agent {quoted(persona.id)} is not there: {quoted(file)}"
-                hint = "the agent is made of what its row says"
-                place = self.tree.at(*persona.at)
-                self.tree.diagnostics.add("BMAD644", place, message, hint)
-                self.personas.append(persona)
+                if found is None and persona.is_empty:
+                    why = "its row says nothing, and its file is not there"
+                    self.draft.account(persona.at, "agent's entry", persona.id, "left", why)
+                elif found in known or (found is None and self._has(persona)):
+                    why = "the agent's own file says it"
+                    self.draft.account(persona.at, "agent's entry", persona.id, "carried", why)
+                else:
+                    self._of_row(persona, file)
+
+    def _of_row(self, persona: Persona, file: str) -> None:
+        """An agent whose file is not there, made of what the manifest says."""
+        message = f"the file of the agent {quoted(persona.id)} is not there: {quoted(file)}"
+        hint = "the agent is made of what its row says"
+        place = self.tree.at(*persona.at)
+        self.tree.diagnostics.add("BMAD644", place, message, hint)
+        self.personas.append(persona)
 
     def _has(self, persona: Persona) -> bool:
+        """Whether an agent is there by its id, or by its name in its module."""
+        key = spec.id_key(slug(persona.id))
         return any(
-            spec.id_key(slug(known.id)) == spec.id_key(slug(persona.id)) for known in self.personas
+            spec.id_key(slug(known.id)) == key
+            or (persona.name and persona.name == known.name and _share_module(persona, known))
+            for known in self.personas
         )
 
     def _customise(self) -> None:
@@ -192,7 +253,9 @@ class _Project:
             self.draft.taken[path] = f"{path} customises an agent"
             own = name.removesuffix(_CUSTOMISE)
             found = next((each for each in self.personas if own in _names(each)), None)
-            if found is None:
+            if found is None and not agentyaml.says_anything(self.tree, path):
+                self.draft.account(Origin(path), "customisation", own, "left", "it says nothing")
+            elif found is None:
                 message = f"there is no agent {quoted(own)} to customise"
                 self.tree.diagnostics.add("BMAD611", self.tree.at(path), message)
                 self.draft.account(Origin(path), "customisation", own, "left", message)
@@ -212,7 +275,7 @@ class _Project:
                 why = "an installer put it together from the modules' own tables"
                 self.draft.account(Origin(path), "table", path, "left", why)
                 continue
-            rows += helptable.read(self.tree, path)
+            rows += helptable.read(self.tree, path, self.draft)
         return rows
 
     def _name_workflows(self) -> None:
@@ -247,5 +310,11 @@ def _numbered(own: str) -> list[str]:
     return [f"{own[: spec.MAX_ID - 4]}-{number}" for number in range(2, 1000)]
 
 
+def _share_module(one: Persona, other: Persona) -> bool:
+    return one.module == other.module or not (one.module and other.module)
+
+
 def _names(persona: Persona) -> set[str]:
-    return {persona.id, f"{persona.module}-{persona.id}"}
+    short = persona.id.removeprefix("bmad-").removeprefix(f"{persona.module}-")
+    short = short.removeprefix("agent-")
+    return {f"{start}{own}" for own in (persona.id, short) for start in ("", f"{persona.module}-")}

@@ -75,7 +75,8 @@ class Settings:
         self.modules[folder_of(path)] = code
         self.titles[code] = text_of(keys.get("name"))
         self.draft.taken[path] = f"{path} has code: {code}, as a module does"
-        self.draft.account(origin(path, root), "module", code, "carried")
+        why = "whose its files are, and what the flow of its table is called"
+        self.draft.account(origin(path, keys["code"]), "module", code, "carried", why)
         for key, value in root.entries:
             inner = keys_of(value)
             if key.text in _ABOUT or not ("prompt" in inner or "default" in inner):

@@ -11,17 +11,21 @@ from ..draft import Origin
 from . import layers
 from .fields import keys_of, lines_of, text_of
 from .layers import Table
-from .markdown import Page, page, sections, without
+from .markdown import Page, page, sections, tell_dropped, without
 from .paths import folder_of
-from .persona import Item, Persona, one_line, slug
+from .persona import Item, Left, Persona, one_line, slug
 from .workflow import Workflow, document_of
 from .workflowfiles import WorkflowFiles
 
 NAME: Final = "SKILL.md"
+MANIFEST: Final = "bmad-skill-manifest.yaml"
 _FORWARDS: Final = re.compile(r"forwards? to `?([\w-]+)`?", re.IGNORECASE)
 _ROW: Final = re.compile(r"^\|(.+)\|[ \t]*$", re.MULTILINE)
 _INVOKES: Final = re.compile(r"\b[Ii]nvoke the `([\w-]+)` skill")
 _FILE: Final = "file:"
+PAGE: Final = "workflow.md"
+_BESIDE: Final = re.compile(r"(?<![\w/.}])(?:\./)?[\w-]+\.md\b")
+_POINTER: Final = 400  # characters: a longer text says more than where to look
 _FOR_AGENTS: Final = frozenset({"on activation", "conventions", "activation"})
 _KNOWN: Final = frozenset(
     {
@@ -54,6 +58,7 @@ class Skills:
         self.draft = files.draft
         self.paths = [path for path in sorted(self.tree.files) if path.rpartition("/")[2] == NAME]
         self.names = {folder_of(path).rpartition("/")[2]: path for path in self.paths}
+        self.pages: set[str] = set()  # files that have a skill's text in its place
         self.unmatched: list[tuple[Origin, str]] = []
 
     def read(self, path: str) -> Persona | Workflow | None:
@@ -93,8 +98,15 @@ class Skills:
         self.tree.diagnostics.add("BMAD631", self.tree.at(*at), message, f"write it as {wanted}")
         self.draft.account(at, "setting", key, "left", message)
 
+    def _setting(self, path: str, key: str) -> Origin:
+        """Where a setting of the skill at `path` stands; a layer over its own has no line here."""
+        customise = f"{folder_of(path)}/customize.toml".lstrip("/")
+        if customise not in self.tree.files:
+            return Origin(path)
+        return Origin(customise, layers.line_of(self.tree.text(customise) or "", key))
+
     def _manifest(self, folder: str) -> dict[str, str]:
-        path = f"{folder}/bmad-skill-manifest.yaml" if folder else "bmad-skill-manifest.yaml"
+        path = f"{folder}/{MANIFEST}".lstrip("/")
         if path not in self.tree.files:
             return {}
         self.draft.taken[path] = f"{path} says what the skill is"
@@ -121,11 +133,9 @@ class Skills:
             principles=layers.texts(about.get("principles"))
             or lines_of(manifest.get("principles", "")),
         )
-        if manifest.get("capabilities"):
-            at = Origin(f"{folder_of(path)}/bmad-skill-manifest.yaml".lstrip("/"))
-            why = "the skill's own description stands instead"
-            persona.left.append((at, "capabilities", why))
-        body, persona.dropped = without(found.body, _FOR_AGENTS)
+        self._tell_manifest(persona, folder_of(path))
+        body, dropped = without(found.body, _FOR_AGENTS)
+        persona.dropped = tell_dropped(self.draft, path, found.line, dropped)
         persona.sections += _body_sections(body)
         self._facts(persona, about, path, persona.id)
         self._steps(persona, about)
@@ -133,6 +143,24 @@ class Skills:
         self._table(persona, body, path, found.line)
         self._unknown("agent", about, path, persona.sections)
         return persona
+
+    def _tell_manifest(self, persona: Persona, folder: str) -> None:
+        """What becomes of the keys of a manifest that are no part of the agent's prompt."""
+        path = f"{folder}/{MANIFEST}".lstrip("/")
+        if path not in self.tree.files:
+            return
+        root = lenient.mapping(self.tree, path, self.tree.text(path) or "")
+        for key, value in root.entries if root is not None else ():
+            at = Origin(path, key.line, key.column)
+            if key.text in ("name", "module", "type", "canonicalId"):
+                why = "the skill's folder says it" if key.text == "name" else "what the skill is"
+                persona.told.append((at, key.text, why))
+            elif key.text == "capabilities" and text_of(value):
+                persona.left.append(
+                    Left(at, key.text, "the skill's own description stands instead")
+                )
+            elif key.text == "icon" and text_of(value):
+                persona.left.append(Left(at, key.text, "only an editor shows it"))
 
     def _facts(self, persona: Persona, about: Table, path: str, name: str) -> None:
         facts, persona.documents = self.facts(about, path, name)
@@ -190,15 +218,14 @@ class Skills:
         for key, value in about.items():
             texts = layers.texts(value)
             if key not in _KNOWN and not texts and value not in ("", [], {}):
-                at = Origin(f"{folder_of(path)}/customize.toml".lstrip("/"))
-                why = "it is neither a text nor a list of texts"
+                at, why = self._setting(path, key), "it is neither a text nor a list of texts"
                 self.tree.diagnostics.add(
                     "BMAD611", self.tree.at(*at), f"{quoted(key)} is left out: {why}"
                 )
                 self.draft.account(at, f"{what} setting", key, "left", why)
             elif key not in _KNOWN and texts:
                 parts.append((key.replace("_", " ").capitalize(), "\n".join(texts)))
-                self.draft.account(Origin(path), f"{what} setting", key, "carried")
+                self.draft.account(self._setting(path, key), f"{what} setting", key, "carried")
 
     # -- workflows
 
@@ -218,8 +245,23 @@ class Skills:
         workflow.before += layers.texts(about.get("activation_steps_append"))
         workflow.after = layers.texts(about.get("on_complete"))
         self._templates(workflow, about)
-        self.files.follow(workflow, found.keys, found.body, found.line)
+        self._page(workflow, found)
+        if workflow.page:
+            path, found = workflow.page, page(self.tree, workflow.page)
+            workflow.values |= {key: text_of(value) for key, value in found.keys.items()}
+        self.files.follow(workflow, path, found)
         return workflow
+
+    def _page(self, workflow: Workflow, found: Page) -> None:
+        """The file beside it that a skill sends to: `workflow.md`, or what a short text names."""
+        names = [name.removeprefix("./") for name in _BESIDE.findall(found.body)]
+        short = len(found.body.strip()) < _POINTER
+        named = next((name for name in names if name == PAGE or short), "")
+        path = f"{workflow.folder}/{named}".lstrip("/")
+        if named and path in self.tree.files and path != workflow.entry:
+            workflow.page, workflow.is_pointer = path, short
+            self.pages.add(path)
+            self.draft.taken[path] = f"{path} has the text of {workflow.entry}"
 
     def _settings(self, workflow: Workflow, about: Table) -> None:
         """Values for the texts that name them; what no text names, or can hold, is told as it is.
@@ -234,9 +276,13 @@ class Skills:
             if short is not None:
                 workflow.values[name] = short or "(none)"
             is_told = short is not None and any(f"{{{name}}}" in text for text in texts)
-            if key not in _KNOWN and value not in ("", [], {}) and not is_told:
+            if key in _KNOWN or value in ("", [], {}):
+                continue
+            why = "it stands where a text names it" if is_told else "it is told beside the text"
+            at = self._setting(workflow.entry, key)
+            self.draft.account(at, "workflow setting", key, "carried", why)
+            if not is_told:
                 workflow.settings[key] = value
-                self.draft.account(Origin(workflow.entry), "workflow setting", key, "carried")
 
     def _templates(self, workflow: Workflow, about: Table) -> None:
         for key, value in about.items():
@@ -245,7 +291,7 @@ class Skills:
                 if file is not None and "checklist" not in key and "report" not in key:
                     workflow.shown.append(file)
                 elif file is None:
-                    at = Origin(workflow.entry)
+                    at = self._setting(workflow.entry, key)
                     why = f"there is no file {value!r} in the project"
                     self.draft.account(at, "template", key, "left", why)
 
@@ -257,6 +303,7 @@ class Skills:
         """
         found: list[str] = []
         documents: list[str] = []
+        at = self._setting(path, "persistent_facts")
         for fact in layers.texts(about.get("persistent_facts")):
             if not fact.startswith(_FILE):
                 found.append(fact)
@@ -268,9 +315,9 @@ class Skills:
             elif document and "*" not in fact.rpartition("/")[2]:
                 documents.append(document)
                 why = f"clients may supply it as the document {document}"
-                self.draft.account(Origin(path), "fact", fact, "approximated", why)
+                self.draft.account(at, "fact", fact, "approximated", why)
             else:
-                self.unmatched.append((Origin(path), f"{name}: {fact}"))
+                self.unmatched.append((at, f"{name}: {fact}"))
         return found, list(dict.fromkeys(documents))
 
 

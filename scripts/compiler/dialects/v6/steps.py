@@ -10,7 +10,7 @@ from ..placeholders import Placeholders
 from ..tree import ForeignTree
 from . import layers
 from .emit import Emitter
-from .markdown import page, without
+from .markdown import page, tell_dropped, without
 from .persona import slug
 from .settings import Settings
 from .workflow import Workflow
@@ -42,17 +42,17 @@ class StepWriter:
     def of(self, workflow: Workflow) -> list[DraftStep]:
         """A workflow's steps: its parts, or all of it as one."""
         native = self.emitter.native
-        entry = native.get(workflow.entry, "")
+        leads = [native[path] for path in workflow.leads if path in native]
         parts = [part for part in workflow.parts if part.path in native]
         if not parts or parts[0].name == "":
-            tasks = [native[part.path] for part in parts] or ([entry] if entry else [])
+            tasks = [native[part.path] for part in parts] or leads
             return [self._step(workflow, workflow.id, tasks, workflow.at, first=True, last=True)]
         found = []
         seen: set[str] = set()
         for number, part in enumerate(parts):
             name = part.name if part.name not in seen else slug(f"{part.name}-{number + 1}")
             seen.add(name)
-            tasks = [each for each in (entry, native[part.path]) if each]
+            tasks = [*leads, native[part.path]]
             at = Origin(part.path)
             is_last = number == len(parts) - 1
             found.append(self._step(workflow, name, tasks, at, first=number == 0, last=is_last))
@@ -97,7 +97,8 @@ class StepWriter:
             if part.name == name and part.path in self.emitter.native:
                 shown += self.emitter.mentioned(part.path, "templates")
         if not shown and len(workflow.parts) == 0:
-            shown = self.emitter.mentioned(workflow.entry, "templates")
+            for path in workflow.leads:
+                shown += self.emitter.mentioned(path, "templates")
         own = dict.fromkeys(path for path in shown if path.startswith("templates/"))
         return [path.partition("/")[2] for path in own]
 
@@ -141,8 +142,10 @@ class StepWriter:
                 step.keys["reads"] = list(reads)
 
     def _forwarding(self, workflow: Workflow) -> str:
-        text, dropped = without(page(self.tree, workflow.entry).body)
-        self.emitter.dropped += dropped
+        found = page(self.tree, workflow.entry)
+        text, dropped = without(found.body)
+        draft = self.emitter.draft
+        self.emitter.dropped += tell_dropped(draft, workflow.entry, found.line, dropped)
         if workflow.settings:
             text += f"\n\nIts settings:\n\n{_as_yaml(workflow)}"
         said = self.emitter.fill(workflow.entry, text.rstrip(), self.values(workflow))

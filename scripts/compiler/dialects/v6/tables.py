@@ -32,8 +32,9 @@ class Tables:
         numbers = [number for number, row in enumerate(self.flows.rows) if row.module == module]
         every = [self.flows.rows[number] for number in numbers]
         named = {key for row in every for key in (*row.after, *row.before)}
+        others = {key for row in self.flows.rows for key in (row.key, row.skill)}
         try:
-            order = ordered(every, edges(self.flows.tree, every))
+            order = ordered(every, edges(self.flows.tree, every, others))
         except Cycle as cycle:
             place = cycle.rows[0].at
             message = f"workflows follow each other in a circle: {cycle}"

@@ -31,6 +31,8 @@ class Part:
 class Workflow:
     """`entry` is the file it begins with, `parts` its steps in order (none: the entry is all).
 
+    `page` is a file beside the entry that has the text, where a skill sends there; the entry
+    says nothing else when it `is_pointer`. `settings_file` is a `workflow.yaml` beside the text.
     `shown` are templates and the like that every step sees, `files` all that may be read.
     `forward` names another workflow that stands for this one. `settings` are its author's own
     that no text names, or that are more than a text.
@@ -40,6 +42,9 @@ class Workflow:
     at: Origin
     entry: str
     folder: str
+    page: str = ""
+    is_pointer: bool = False
+    settings_file: str = ""
     title: str = ""
     description: str = ""
     module: str = ""
@@ -59,6 +64,17 @@ class Workflow:
     forward: str = ""
     flow: str = ""
     owner: str = ""
+
+    @property
+    def leads(self) -> list[str]:
+        """The files that every step is shown before its own; a `workflow.yaml` is settings."""
+        is_text = not (self.is_pointer or self.entry.endswith("workflow.yaml"))
+        return [path for path in (self.entry if is_text else "", self.page) if path]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The files that say what is to be done."""
+        return list(dict.fromkeys([*self.leads, *(part.path for part in self.parts)]))
 
 
 def document_of(text: str) -> str:

@@ -11,7 +11,7 @@ from .. import lenient
 from ..draft import Draft, Fate, Origin
 from ..tree import ForeignTree
 from .fields import keys_of, origin, scalars, text_of
-from .markdown import page
+from .markdown import Page, page
 from .paths import Paths, folder_of, leaves
 from .persona import one_line, slug
 from .settings import Settings
@@ -87,17 +87,36 @@ class WorkflowFiles:
         workflow.values = self._values(path, root)
         instructions = self._file(workflow, keys.get("instructions"), "instructions")
         workflow.parts = [Part("", instructions)] if instructions else []
+        self._configure(workflow, path, root)
+        return workflow
+
+    def configure(self, workflow: Workflow, path: str) -> bool:
+        """Take the settings of a `workflow.yaml` that lies beside a workflow's own text.
+
+        False when it does not parse, which was reported.
+        """
+        text = self.tree.text(path)
+        root = None if text is None else lenient.mapping(self.tree, path, text)
+        if root is None:
+            return False
+        workflow.settings_file = path
+        self._configure(workflow, path, root)
+        return True
+
+    def _configure(self, workflow: Workflow, path: str, root: Mapping) -> None:
+        keys = keys_of(root)
+        workflow.values = self._values(path, root) | workflow.values
         template = self._file(workflow, keys.get("template"), "template")
-        if template:
+        if template and template not in workflow.shown:
             workflow.shown.append(template)
         for name in ("validation", "checklist"):
             checklist = self._file(workflow, keys.get(name), name)
             if checklist and checklist not in workflow.files:
                 workflow.files.append(checklist)
-        self._creates(workflow, keys.get("default_output_file"))
+        if not workflow.creates:
+            self._creates(workflow, keys.get("default_output_file"), path)
         self._inputs(workflow, keys)
         self._account_keys(path, root)
-        return workflow
 
     def _account_keys(self, path: str, root: Mapping) -> None:
         """Say of each key what is made of it; of a file that is not there it was said."""
@@ -122,7 +141,7 @@ class WorkflowFiles:
         name = text_of(node)
         if node is None or name.lower() in ("", "false", "none"):
             return None
-        at = origin(workflow.entry, node)
+        at = origin(workflow.settings_file or workflow.entry, node)
         found = self.reference(name, workflow, at)
         if found is None:
             self.draft.account(at, what, name, "left", "there is no such file")
@@ -143,14 +162,14 @@ class WorkflowFiles:
             self.tree.diagnostics.add("BMAD605", place, f"there is no file {quoted(name)}", hint)
         return found
 
-    def _creates(self, workflow: Workflow, node: Node | None) -> None:
+    def _creates(self, workflow: Workflow, node: Node | None, path: str) -> None:
         name = text_of(node)
         if node is None or name.lower() in ("", "false", "none"):
             return
         values = self.settings.placeholders.with_values(workflow.values)
         filled = values.resolve(name).text.rpartition("/")[2]
         workflow.creates = document_of(filled) or workflow.id
-        workflow.creates_at = origin(workflow.entry, node)
+        workflow.creates_at = origin(path, node)
 
     def _inputs(self, workflow: Workflow, keys: dict[str, Node]) -> None:
         for value in keys_of(keys.get("input_file_patterns")).values():
@@ -170,18 +189,19 @@ class WorkflowFiles:
         workflow.title = named or workflow.id
         workflow.description = one_line(text_of(found.keys.get("description")))
         workflow.values = {key: text_of(value) for key, value in found.keys.items()}
-        self.follow(workflow, found.keys, found.body, found.line)
+        self.follow(workflow, path, found)
         return workflow
 
-    def follow(self, workflow: Workflow, keys: dict[str, Node], body: str, line: int) -> None:
-        """Add the steps: each names the next one."""
-        path = workflow.entry
+    def follow(self, workflow: Workflow, path: str, found: Page) -> None:
+        """Add the steps from the file at `path` on: each names the next one."""
         seen: set[str] = set()
         while len(workflow.parts) < MAX_STEPS:
-            following = self._next(workflow, path, keys, body, line)
+            following = self._next(workflow, path, found.keys, found.body, found.line)
+            if following == path:
+                following = self._behind(path)
             if following is None:
                 break
-            if following in seen or following == workflow.entry:
+            if following in seen or following in (workflow.entry, workflow.page):
                 at = self.tree.at(path)
                 message = f"the steps lead in a circle: {quoted(following)} comes a second time"
                 hint = "the workflow ends before it; name another next step, or none"
@@ -195,7 +215,7 @@ class WorkflowFiles:
             workflow.parts.append(Part(slug(stem), following))
             found = page(self.tree, following)
             self._output(workflow, following, found.keys)
-            path, keys, body, line = following, found.keys, found.body, found.line
+            path = following
         workflow.aside = [
             each
             for each in workflow.files
@@ -204,6 +224,19 @@ class WorkflowFiles:
         for each in workflow.aside:
             why = "no step leads to it by itself: it can be read when a step asks for it"
             self.draft.account(Origin(each), "step", each, "approximated", why)
+
+    def _behind(self, path: str) -> str | None:
+        """The step behind one that names itself, to be repeated: by the numbers in their names."""
+        message = "the step names itself as the next one, to be repeated: it is carried out once"
+        self.tree.diagnostics.add("BMAD614", self.tree.at(path), message)
+        self.draft.account(Origin(path), "repetition", path, "approximated", message)
+        folder, _, name = path.rpartition("/")
+        own = _STEP_FILE.match(name)
+        for each in sorted(self.tree.files):
+            other = _STEP_FILE.match(each.rpartition("/")[2]) if folder_of(each) == folder else None
+            if own and other and not other[2] and int(other[1]) == int(own[1]) + 1:
+                return each
+        return None
 
     def _next(
         self, workflow: Workflow, path: str, keys: dict[str, Node], body: str, line: int

@@ -16,10 +16,6 @@ LIBRARIAN_MENDS_INDEX_NOTE = """\
 If nothing was found against this document, give it back unchanged.
 
 The findings are among the results."""
-BINDER_MENDS_DRAFT_NOTE = """\
-If nothing was found against this document, give it back unchanged.
-
-The findings are among the results."""
 BINDER_SHARD_DOCUMENTS_NOTE = """\
 Clear the table.
 
@@ -64,7 +60,7 @@ def build() -> AsyncFlow:
         requires=("draft",),
         reads=("librarian-validates",),
         creates="draft",
-        note=BINDER_MENDS_DRAFT_NOTE,
+        note=LIBRARIAN_MENDS_INDEX_NOTE,
         when='inputs.conditions.sources_checklist_issues or results["librarian-validates"].verdict == "fail"',
     )
     binder_shard_documents = Binder(

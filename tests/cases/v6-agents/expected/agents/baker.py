@@ -33,6 +33,6 @@ class Baker(AgentNode):
         "checklists/plan/checklist.md",
     )
     commands = (
-        ("bake", "Bake\n\nBake what is asked for"),
+        ("bake", "Bake\n\nBake what is asked for\n\nIts input: [what]"),
         ("plan", "Plan", ("tasks/plan/instructions.xml",)),
     )

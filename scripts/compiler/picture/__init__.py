@@ -1,0 +1,1 @@
+"""A flow as an SVG picture: boxes in the order of running, arrows between them."""
