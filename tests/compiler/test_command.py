@@ -186,6 +186,13 @@ def test_warnings_pass_unless_they_are_strict(project: MakeProject) -> None:
         assert re.search(rf"; {re.escape(counted)} {SECONDS}\n\Z", ended.stdout)
 
 
+def test_strict_counts_warnings_and_writes_all_the_same(project: MakeProject) -> None:
+    made = project(WARNED)
+    assert made.compile("--strict").returncode == 1
+    assert (made.out / "manifest.sha256").is_file()
+    assert made.compile("--check").returncode == 0
+
+
 def test_errors_are_shown_together_and_nothing_is_written(project: MakeProject) -> None:
     made = project(WRONG)
     (made.src / "agents/c.md").write_text("---\nnope: 1\n---\n")
