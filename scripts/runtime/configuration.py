@@ -4,7 +4,6 @@ environment. Nothing else reads the environment.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from pydantic_core import ErrorDetails
 from .configfile import read_config, read_text
 from .environment import NAMES, Given, overrides
 from .errors import SettingsError
+from .near import near
 from .secrets import parse_secrets
 from .settings import KEYS, ServerSettings, Settings
 
@@ -79,7 +79,7 @@ def _given(root: Path, environ: Mapping[str, str]) -> tuple[dict[str, Given], li
         if name in NAMES:
             given[name] = Given(secret.value.strip(), where)
         else:
-            hint = _near(name, NAMES)
+            hint = near(name, NAMES)
             warnings.append(
                 f"{where}: {name} is no setting of this service" + (f"; {hint}" if hint else "")
             )
@@ -112,7 +112,7 @@ def _foreign(config: Mapping[str, Any], where: Where) -> Iterator[SettingsError]
         if name in ("secrets", *Settings.model_fields):
             hint: str | None = f"set it in the environment or in {SECRETS_FILE}"
         else:
-            hint = _near(name, SECTIONS)
+            hint = near(name, SECTIONS)
         yield SettingsError(f"unknown key {_shown(name)}", where=where((name,)), hint=hint)
 
 
@@ -147,10 +147,10 @@ def _told(fault: ErrorDetails, data: Mapping[str, Any], where: Where) -> Setting
     path = fault["loc"]
     name = ".".join(map(str, path))
     if fault["type"] == "extra_forbidden":
-        hint = _near(str(path[-1]), _keys_at(path[:-1]))
+        hint = near(str(path[-1]), _keys_at(path[:-1]))
         return SettingsError(f"unknown key {_shown(name)}", where=where(path), hint=hint)
     message = f"{_shown(name)} {_plain(fault['type'], fault['msg'])}"
-    hint = _near(str(_at(data, path)), _CHOICE.findall(fault["msg"]))
+    hint = near(str(_at(data, path)), _CHOICE.findall(fault["msg"]))
     return SettingsError(message, where=where(path), hint=hint)
 
 
@@ -235,9 +235,3 @@ def _keys_at(path: Iterable[str | int]) -> Iterable[str]:
 
 def _shown(name: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in name[:80])
-
-
-def _near(name: str, known: Iterable[str]) -> str | None:
-    """`did you mean …?` for a name that is almost one of those known."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else None

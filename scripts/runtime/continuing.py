@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import Conflict, DecisionError, SourcesChanged
-from .nodes import own_places
+from .nodes import steps_in
 from .run import RunRequest
 from .runner import Decision
 from .spec import document_name, story_document
 from .stores.runs import Kept, Line, again_line, had_line
-from .subflow import Subflow
 
 if TYPE_CHECKING:
     from .flow import AnyFlow
@@ -76,34 +75,53 @@ def differing(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, .
 
 
 def open_decision(decision: Decision | None, kept: Kept | None) -> Decision | None:
-    """The decision, if a gate still waits for it; one that was taken before counts once.
+    """The decision, if a gate still waits for it; None for one that was taken before.
 
-    Raises Conflict when no gate waits, DecisionError when it is another gate or action.
+    Without a visit it is meant for the gate as it waits now, be it the same choice again.
+    Raises Conflict when no gate waits, or that visit was decided otherwise; DecisionError when it
+    is another gate, visit or action.
     """
     if decision is None:
         return None
     gates = kept.pending_gates if kept else {}
-    if decision.gate not in gates and kept is not None and _was_taken(decision, kept):
+    if kept is not None and not _is_open(decision, gates) and _was_taken(decision, kept):
         return None
     if not gates:
         message = "this run waits for no decision"
         raise Conflict(message, what=decision.gate, code="no_pending_gate")
     if decision.gate not in gates:
         raise DecisionError("gate_unknown", f"this run waits at {_listed(gates)}")
-    actions = gates[decision.gate]
+    if not _is_open(decision, gates):
+        visit = gates[decision.gate]["visit"]
+        raise DecisionError("visit_unknown", f"gate {decision.gate!r} waits at visit {visit}")
+    actions = gates[decision.gate]["actions"]
     if decision.action not in actions:
         message = f"gate {decision.gate!r} offers {_listed(actions)}"
         raise DecisionError("action_not_offered", message)
     return decision
 
 
+def _is_open(decision: Decision, gates: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the run waits at the gate, at the visit that the decision names if it does."""
+    gate = gates.get(decision.gate)
+    return gate is not None and decision.visit in (None, gate.get("visit", decision.visit))
+
+
 def _was_taken(decision: Decision, kept: Kept) -> bool:
-    taken = [
-        event.data.get("action")
+    """Whether the gate was told just this. Raises Conflict when that visit was told otherwise."""
+    name = f"gate:{decision.gate}#"
+    taken = {
+        event.data["name"].removeprefix(name): event.data.get("action")
         for event in kept.steps
-        if event.step == decision.gate and event.data["name"].startswith("gate:")
-    ]
-    return taken[-1:] == [decision.action]
+        if event.data["name"].startswith(name)
+    }
+    if decision.visit is None:
+        return [*taken.values()][-1:] == [decision.action]
+    action = taken.get(str(decision.visit))
+    if action not in (None, decision.action):
+        message = f"visit {decision.visit} of gate {decision.gate!r} was decided: {action}"
+        raise Conflict(message, what=decision.gate, code="already_decided")
+    return action is not None
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -122,10 +140,7 @@ def changed_names(request: RunRequest) -> Iterator[str]:
         yield document_name(name.removeprefix(prefix))
 
 
-def readings(graph: AnyFlow, path: str = "") -> Iterator[tuple[str, frozenset[str]]]:
+def readings(graph: AnyFlow) -> Iterator[tuple[str, frozenset[str]]]:
     """Each step of a flow and of those inside it, with the documents that it requires."""
-    for node in own_places(graph):
-        if isinstance(node, Subflow):
-            yield from readings(node.build(), f"{path}{node.step}.")
-        else:
-            yield f"{path}{node.step}", frozenset(map(document_name, node.required))
+    for step, node in steps_in(graph):
+        yield step, frozenset(map(document_name, node.required))

@@ -132,7 +132,7 @@ class SourcesChanged(Conflict):
 
 
 class DecisionError(BMADError):
-    """The message names what is possible; `code` is gate_unknown or action_not_offered."""
+    """The message names what is possible; `code` is gate_, visit_unknown or action_not_offered."""
 
     status = 422
 
@@ -170,7 +170,11 @@ class VisitsExceeded(RunError):
     code = "max_visits_exceeded"
 
     def __init__(self, step: str, max_visits: int) -> None:
-        super().__init__(f"step {step!r} was visited {max_visits} times, its max_visits", step=step)
+        super().__init__(
+            f"step {step!r} was visited {max_visits} times, its max_visits: the same request "
+            "fails here again; fresh: true starts over",
+            step=step,
+        )
         self.max_visits = max_visits
 
 

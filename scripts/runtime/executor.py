@@ -149,10 +149,7 @@ class Executor:
         except StepBlocked as blocked:
             story_id = run.request.story_id
             missing = [story_document(story_id, name) for name in blocked.documents]
-            gates = [
-                {"gate": each.gate, "question": each.question, "actions": list(each.actions)}
-                for each in blocked.questions
-            ]
+            gates = [each.json() for each in blocked.questions]
             run.end("run.pending", {"pending_docs": missing, "pending_gates": gates})
         except BMADError as error:
             run.fail(error)

@@ -42,7 +42,7 @@ class Gate(StepNode):
                 context.rework.note(self.step, (ticket,), None)
                 return await context.reuse(ticket, UNTOUCHED)
             ticket = ticket._replace(record=None)  # what was decided on is not what there is now
-        question = Question(ticket.step, self.question, self.actions)
+        question = Question(ticket.step, self.question, self.actions, ticket.visit)
         record = await context.runner.human(ticket, question)
         if context.rework is not None:
             context.rework.note(self.step, (ticket,), None)

@@ -18,6 +18,15 @@ def agents_in(graph: AnyFlow) -> Iterator[AgentNode]:
             yield node
 
 
+def steps_in(graph: AnyFlow, path: str = "") -> Iterator[tuple[str, AgentNode]]:
+    """Each place by the id of its step, `flow-step.step` for those in the flows inside."""
+    for node in own_places(graph):
+        if isinstance(node, Subflow):
+            yield from steps_in(node.build(), f"{path}{node.step}.")
+        else:
+            yield f"{path}{node.step}", node
+
+
 def places_in(graph: AnyFlow) -> Iterator[AgentNode | Subflow]:
     """As `agents_in`, with the flows that stand as a step."""
     for node in own_places(graph):

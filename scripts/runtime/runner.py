@@ -35,20 +35,27 @@ class Ticket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person chose at a gate."""
+    """What a person chose at a gate; at which of its visits, from 1, None for the one it is at."""
 
     gate: str
     action: str
     comment: str = ""
+    visit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a gate asks; `gate` is its step id."""
+    """What a gate asks; `gate` is its step id, `visit` how often the run has come to it."""
 
     gate: str
     question: str
     actions: tuple[str, ...]
+    visit: int
+
+    def json(self) -> dict[str, Any]:
+        """As answers show it."""
+        shown = {"gate": self.gate, "question": self.question, "actions": list(self.actions)}
+        return {**shown, "visit": self.visit}
 
 
 @runtime_checkable

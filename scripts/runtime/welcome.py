@@ -81,7 +81,9 @@ def _left(settings: Settings) -> list[str]:
 
 def _model(settings: Settings, model: Any) -> str:
     if model.provider == "mock":
-        return f"offline mock ({_why_mock(settings)})"
+        script = settings.llm.script
+        played = "" if script is None else f", {script} is played"
+        return f"offline mock ({_why_mock(settings)}{played})"
     base_url = settings.llm.base_url
     at = f" at {urlsplit(base_url).netloc}" if base_url else ""
     return f"{model.provider}: {model.name}{at}"

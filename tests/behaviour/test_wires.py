@@ -125,7 +125,7 @@ def test_a_gate(wired: Wired) -> None:
     wired.aimock.load(answers())
     pending = wired.post("gated").json()
     assert pending["status"] == "pending"
-    question = {"gate": "sign_off", "question": "May it be published?"}
+    question = {"gate": "sign_off", "question": "May it be published?", "visit": 1}
     assert pending["pending_gates"] == [{**question, "actions": ["publish", "rework"]}]
     rework = {"gate": "sign_off", "action": "rework", "comment": "Shorter."}
     again = wired.post("gated", decision=rework).json()

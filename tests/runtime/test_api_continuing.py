@@ -18,7 +18,7 @@ from .api import Analyst, Served, Writer, application, serve
 Editor = agent("editor")
 BROKEN = ModelError("down", provider="scripted")
 ACTIONS = ("approve", "revise")
-FOUND = {"gate": "sign-off", "question": "Is it good?", "actions": list(ACTIONS)}
+FOUND = {"gate": "sign-off", "question": "Is it good?", "actions": list(ACTIONS), "visit": 1}
 
 
 def gated() -> AnyFlow:
@@ -102,6 +102,7 @@ def test_a_decision_that_nobody_waits_for_is_409(served: Served) -> None:
         {"decision": "approve"},
         {"decision": {"gate": "sign-off"}},
         {"decision": {"gate": "sign-off", "action": "approve", "by": "me"}},
+        {"decision": {"gate": "sign-off", "action": "approve", "visit": 0}},
         {"on_change": "carry on"},
         {"changed": "prd"},
         {"changed": ["../prd"]},
@@ -119,9 +120,34 @@ def test_with_a_key_a_decision_counts_once(served: Served, model: Scripted) -> N
     body = {"input": "an idea", "story_id": "S-1", "flow": "loop", **decide("revise")}
     for _ in range(3):
         answer = served.client.post("/run", json=body, headers={"idempotency-key": "k"})
-        assert answer.json()["pending_gates"] == [FOUND], "nobody has seen the second draft"
+        gates = answer.json()["pending_gates"]
+        assert gates == [{**FOUND, "visit": 2}], "nobody has seen the second draft"
     assert model.steps() == ["analyst", "analyst"]
     assert served.run(flow="loop", **decide("approve")).json()["status"] == "success"
+
+
+def test_with_its_visit_a_decision_counts_once(served: Served, model: Scripted) -> None:
+    served.run(flow="loop")
+    for _ in range(3):
+        answer = served.run(flow="loop", **decide("revise", visit=1)).json()
+        assert answer["pending_gates"] == [{**FOUND, "visit": 2}]
+    assert model.steps() == ["analyst", "analyst"], "only the first paid for a round"
+    other = served.run(flow="loop", **decide("approve", visit=1))
+    assert (other.status_code, other.json()["code"]) == (409, "already_decided")
+    assert "revise" in other.json()["detail"]
+    early = served.run(flow="loop", **decide("approve", visit=3))
+    assert (early.status_code, early.json()["code"]) == (422, "visit_unknown")
+    assert "visit 2" in early.json()["detail"]
+    assert served.run(flow="loop", **decide("approve", visit=2)).json()["status"] == "success"
+    assert model.steps() == ["analyst", "analyst", "editor"]
+
+
+def test_a_decision_may_be_repeated_with_its_visit_while_the_run_fails(tmp_path: Path) -> None:
+    with serve(app(tmp_path, Scripted({"editor": [BROKEN, "edited"]}))) as served:
+        served.run(flow="gated")
+        assert served.run(flow="gated", **decide("approve", visit=1)).status_code == 502
+        again = served.run(flow="gated", **decide("approve", visit=1))
+        assert again.json()["status"] == "success"
 
 
 def write_sources(root: Path, **sources: str) -> None:

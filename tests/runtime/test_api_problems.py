@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,9 @@ def test_a_route_that_is_not_there_says_where_routes_are_told(app: FastAPI) -> N
 
 
 @pytest.mark.parametrize("status", [500, 503, 507])
-def test_a_store_without_room_or_reach_says_so(app: FastAPI, status: int) -> None:
+def test_a_store_without_room_or_reach_says_so(
+    app: FastAPI, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     break_documents(app, StoreError("there is no room", store="documents", status=status))
     with serve(app) as served:
         answer = served.client.get("/doc")
@@ -74,6 +77,10 @@ def test_a_store_without_room_or_reach_says_so(app: FastAPI, status: int) -> Non
     assert answer.json()["code"] == "store_failed"
     assert answer.json()["detail"] == "there is no room"
     assert ("retry-after" in answer.headers) == (status == 503)
+    written = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    levels = {line["level"] for line in written if line.get("code") == "store_failed"}
+    assert levels == ({"warning"} if status == 503 else {"error"})
+    assert ("test_api_problems.py" in str(written)) == (status != 503), "the calls that led there"
 
 
 def test_configured_origins_may_call_from_a_browser(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from scripts.runtime.errors import StoreUnavailable
 from scripts.runtime.stores.protocol import Entry
+from scripts.runtime.stores.verify import reseal
 
 from .api import Served, application, serve
 
@@ -122,6 +123,20 @@ def test_a_fault_is_told_as_ever(served: Served) -> None:
     for accept in ("*/*", LONG):
         answer = served.client.get("/doc/broken", headers={"accept": accept})
         assert (answer.status_code, answer.json()["code"]) == (500, "store_failed")
+
+
+def test_health_notices_a_repair_that_nobody_has_read(served: Served) -> None:
+    served.client.put("/memory/shared:repaired/one", json={"n": 1})
+    served.client.put("/memory/shared:repaired/two", json={"n": 2})
+    file = served.service.settings.memory_dir / "shared" / "repaired.jsonl"
+    copy = file.with_name("copy")
+    copy.write_bytes(file.read_bytes().replace(b'{"n":1}', b'{"n":3}'))
+    copy.replace(file)
+    assert served.client.get("/memory/shared:repaired/one").status_code == 404
+    assert served.client.get("/health").json()["status"] == "degraded"
+    assert reseal(file) == 1
+    assert served.client.get("/health").json()["status"] == "ok"
+    assert served.client.get("/memory/shared:repaired/one").json()["value"] == {"n": 3}
 
 
 def test_a_damaged_file_degrades_health(served: Served) -> None:

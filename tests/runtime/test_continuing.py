@@ -343,7 +343,7 @@ class TestDecisions:
     def test_a_gate_waits_over_a_restart(self, data: Data) -> None:
         async def main() -> None:
             pending = await ask(data.process(self.build, model()))
-            gate = {"gate": "sign_off", "question": "Good?", "actions": ["yes", "no"]}
+            gate = {"gate": "sign_off", "question": "Good?", "actions": ["yes", "no"], "visit": 1}
             assert (pending["status"], pending["pending_gates"]) == ("pending", [gate])
             later = model()
             decided = Decision("sign_off", "yes", "fine")

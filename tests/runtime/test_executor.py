@@ -81,6 +81,7 @@ def test_a_loop_without_end_fails_with_the_step_named() -> None:
     answer, _ = run_flow(loop, model)
     assert answer["status"] == "error"
     assert answer["error"]["code"] == "max_visits_exceeded"
+    assert "fresh: true" in answer["error"]["message"]
     assert answer["error"]["step"] == "writer"
     assert model.steps().count("writer") == 3
 

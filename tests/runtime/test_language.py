@@ -132,7 +132,12 @@ class TestGate:
             assert answer["status"] == "pending"
             assert answer["pending_docs"] == []
             assert answer["pending_gates"] == [
-                {"gate": "sign_off", "question": "Publish?", "actions": ["approve", "reject"]}
+                {
+                    "gate": "sign_off",
+                    "question": "Publish?",
+                    "actions": ["approve", "reject"],
+                    "visit": 1,
+                }
             ]
             decided = Decision("sign_off", "reject", "too long")
             answer = await flows.start(request(decision=decided)).wait()

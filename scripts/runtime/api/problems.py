@@ -95,8 +95,11 @@ async def on_http_exception(request: Request, exc: Exception) -> Response:
 async def on_bmad_error(request: Request, exc: Exception) -> Response:
     """What the runtime refuses, with the status and the code that the error carries."""
     assert isinstance(exc, BMADError)  # noqa: S101  (registered for this class only)
-    if exc.status >= 500:
-        _log.error(exc.code, extra={"facts": {"code": exc.code}}, exc_info=exc)
+    facts = {"facts": {"code": exc.code}}
+    if exc.status == HTTPStatus.SERVICE_UNAVAILABLE:  # on purpose: where it arose tells nobody more
+        _log.warning("%s", exc.message, extra=facts)
+    elif exc.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error(exc.code, extra=facts, exc_info=exc)
     headers = {"retry-after": RETRY_SECONDS} if exc.status in (429, 503) else None
     changed = exc.changed if isinstance(exc, SourcesChanged) else ()
     return respond(

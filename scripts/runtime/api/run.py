@@ -39,6 +39,11 @@ class DecisionBody(BaseModel):
     gate: str = Field(description="As pending_gates names it.")
     action: str = Field(description="One of the gate's actions.")
     comment: str = ""
+    visit: int | None = Field(
+        None,
+        ge=1,
+        description="As pending_gates has it: then the same decision again changes nothing.",
+    )
 
 
 class RunBody(BaseModel):
@@ -160,7 +165,7 @@ def run_request(service: Service, body: RunBody, caller: str) -> RunRequest:
 
 
 def _decision(body: DecisionBody | None) -> Decision | None:
-    return None if body is None else Decision(body.gate, body.action, body.comment)
+    return None if body is None else Decision(**body.model_dump())
 
 
 def flow_name(service: Service, name: str | None) -> str:

@@ -50,11 +50,12 @@ class RunUsage(BaseModel):
 
 
 class PendingGate(BaseModel):
-    """A person is asked; `actions` are what can be chosen."""
+    """A person is asked; `actions` are what can be chosen, `visit` counts how often, from 1."""
 
     gate: str
     question: str
     actions: list[str]
+    visit: int
 
 
 class RunAnswer(BaseModel):

@@ -19,10 +19,13 @@ from ..executor import Executor, Run, RunRequest
 from ..flow import Flow
 from ..logs import run_event, silent_types
 from ..metrics import Metrics
+from ..models.mock import MockLLM
+from ..models.protocol import Model
 from ..models.select import make_model
 from ..node import AgentNode
 from ..nodes import agents_in
 from ..recall.indexes import Recall
+from ..rehearsal import check_script
 from ..services import Services
 from ..settings import Settings
 from ..stores.counted import counted
@@ -85,7 +88,7 @@ class Service:
 
     def _made(self) -> Services:
         services = Services(
-            model=make_model(self.settings),
+            model=self._model(),
             memory=counted(make_memory(self.settings), self.metrics.timed),
             documents=make_documents(self.settings),
             tools=self.tools,
@@ -96,6 +99,12 @@ class Service:
         if services.model.provider != "mock":
             services.prices.load()  # now, and not when the first answer is to be charged
         return services
+
+    def _model(self) -> Model:
+        model = make_model(self.settings)
+        if isinstance(model, MockLLM) and model.rehearsal is not None:
+            check_script(model.rehearsal, self.agents.values(), self.flows.values())
+        return model
 
     async def close(self) -> None:
         """End what still runs and give everything back."""

@@ -54,6 +54,7 @@ class MockLLM:
         self._by_step = responses if isinstance(responses, Mapping) else None
         self._for_all = None if isinstance(responses, Mapping) else responses
         self._calls: Counter[str] = Counter()
+        self.rehearsal = script
         self._acting = _Acting(script) if script is not None else None
 
     async def complete(self, request: ModelRequest) -> ModelReply:

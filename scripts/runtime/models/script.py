@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from typing import Any, Final, NoReturn
 
 from .. import yamltext
 from ..errors import SettingsError
+from ..near import near
 from .protocol import ToolCall, Usage
 
 ANYONE: Final = "*"
@@ -30,7 +30,7 @@ class Turn:
 
     `times` failures come first (-1: nothing but failures), then `tools` are called, then
     there is `text`, None for a built answer. `action` is added as its last line: None for
-    the first that is possible, empty for none.
+    the first that is possible, empty for none; `line` is where the script names it.
     """
 
     text: str | None = None
@@ -43,14 +43,20 @@ class Turn:
     word_delay: float = 0.0
     stream: str = "words"
     usage: Usage | None = None
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """`turns` by the id of a step or an agent, or ANYONE; one a visit, the last again and again."""
+    """`turns` by the id of a step or an agent, or ANYONE; one a visit, the last again and again.
+
+    `lines` are where these names stand in the file at `path`.
+    """
 
     turns: Mapping[str, tuple[Turn, ...]] = field(default_factory=dict)
     default: Turn = Turn()
+    path: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     def turn(self, step: str, agent: str, visit: int) -> Turn:
         """What is answered at that visit, from 1; a step inside a sub-flow is `flow.step`."""
@@ -83,11 +89,16 @@ class _Reader:
         default = Turn()
         if "defaults" in parts:
             default = self.shared(self.mapping(parts["defaults"], "defaults", _SHARED), default)
-        turns = {}
+        turns, lines = {}, {}
         if "answers" in parts:
             answers = self.mapping(parts["answers"], "answers")
             turns = {name: self.turns(node, default) for name, node in answers.items()}
-        return Script(turns, default)
+            lines = self.lines(parts["answers"])
+        return Script(turns, default, self.path, lines)
+
+    def lines(self, node: yamltext.Node) -> dict[str, int]:
+        entries = node.entries if isinstance(node, yamltext.Mapping) else ()
+        return {key.text: key.line for key, _ in entries}
 
     def turns(self, node: yamltext.Node, default: Turn) -> tuple[Turn, ...]:
         if not isinstance(node, yamltext.Sequence):
@@ -109,7 +120,8 @@ class _Reader:
             data = yamltext.to_data(parts["output"])
             turn = replace(turn, text=json.dumps(data, ensure_ascii=False, indent=2))
         if "action" in parts:
-            turn = replace(turn, action=self.action(parts["action"]))
+            action = parts["action"]
+            turn = replace(turn, action=self.action(action), line=action.line)
         if "tool" in parts:
             turn = replace(turn, tools=self.tools(parts["tool"]))
         return self.failing(node, parts, turn)
@@ -176,8 +188,7 @@ class _Reader:
             self.refuse(node, f"{what} should be a mapping")
         for key, _ in node.entries:
             if known is not None and key.text not in known:
-                close = difflib.get_close_matches(key.text, list(known), n=1)
-                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+                hint = near(key.text, known) or f"known are {', '.join(known)}"
                 self.refuse(key, f"unknown key {_shown(key.text)} in {what}", hint)
         return {key.text: value for key, value in node.entries}
 
@@ -189,9 +200,7 @@ class _Reader:
     def choice(self, node: yamltext.Node, what: str, known: tuple[str, ...]) -> str:
         text = self.text(node, what)
         if text not in known:
-            close = difflib.get_close_matches(text, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else None
-            self.refuse(node, f"{what} should be one of {', '.join(known)}", hint)
+            self.refuse(node, f"{what} should be one of {', '.join(known)}", near(text, known))
         return text
 
     def seconds(self, node: yamltext.Node, what: str) -> float:

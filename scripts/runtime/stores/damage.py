@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from ..errors import StoreError
 from . import quarantine
 from .journal import Journal
 
@@ -32,6 +34,9 @@ class Damage:
         """What is still so, while these journals are open."""
         bad = set()
         for journal in journals:
+            if journal.bad_lines and not quarantine.of(journal.path).exists():
+                with suppress(StoreError):  # told to whoever reads the scope
+                    journal.refresh()  # it may have been repaired since
             self.note(journal)
             if journal.bad_lines:
                 bad.add(named(journal.path))

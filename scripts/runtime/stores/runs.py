@@ -80,10 +80,10 @@ class Kept:
         return sorted((*done, *self.lost), key=lambda event: event.seq)
 
     @property
-    def pending_gates(self) -> Mapping[str, tuple[str, ...]]:
-        """The gates it waits at, each with its actions."""
+    def pending_gates(self) -> Mapping[str, Mapping[str, Any]]:
+        """The gates it waits at, by their ids, each as the answer showed it."""
         found = (self.ending or {}).get("pending_gates", ())
-        return {gate["gate"]: tuple(gate["actions"]) for gate in found}
+        return {gate["gate"]: gate for gate in found}
 
 
 def run_line(run_id: str, time: float, sources: Mapping[str, str], **facts: Any) -> Line:
