@@ -26,6 +26,9 @@ MISUSE: Final = 2
 INTERRUPTED: Final = 130
 _TREE: Final = Path(__file__).resolve().parent.parent
 
+# Options of other servers, and the variables that set the same here.
+_VARIABLES: Final = {"--port": "PORT", "-p": "PORT", "--host": "HOST", "--log-level": "LOG_LEVEL"}
+
 # Commands with words of their own, by the module that reads them.
 _GROUPS: Final = {
     "backup": ("backupcommand", "write memory and documents to one file"),
@@ -38,7 +41,9 @@ def main(package: str, arguments: Sequence[str] | None = None) -> None:
     """Run the command that was typed and exit: 0, 2 with one line on stderr, or its own code."""
     typed = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        if typed and typed[0] in _GROUPS:
+        if setting := _set_elsewhere(package, typed):
+            code: int | str = setting
+        elif typed and typed[0] in _GROUPS:
             code = _damage() or _group(package, typed[0], typed[1:])
         else:
             parsed = _parser(package).parse_args(typed)
@@ -48,9 +53,23 @@ def main(package: str, arguments: Sequence[str] | None = None) -> None:
     except ModuleNotFoundError as error:
         code = _missing(error)
     if isinstance(code, str):
-        sys.stderr.writelines(f"{package}: {line}\n" for line in code.splitlines())
+        lines = code.splitlines()
+        # What begins with the tree's name says already who speaks.
+        told = (line if line.startswith(f"{package} ") else f"{package}: {line}" for line in lines)
+        sys.stderr.writelines(f"{line}\n" for line in told)
         code = MISUSE
     sys.exit(code)
+
+
+def _set_elsewhere(package: str, typed: Sequence[str]) -> str | None:
+    """Where an option is to be set that other servers have, and this one has not."""
+    for number, word in enumerate(typed[:2]):
+        option, _, value = word.partition("=")
+        if option in _VARIABLES:
+            variable = _VARIABLES[option]
+            shown = value or "".join(typed[number + 1 : number + 2]) or "…"
+            return f"there is no {option}: set {variable}, {variable}={shown} python -m {package}"
+    return None
 
 
 def _parser(package: str) -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ environment. Nothing else reads the environment.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -124,7 +125,9 @@ def _take_not_yet(data: dict[str, Any], where: Where) -> Iterator[SettingsError]
             continue
         if is_later(values[key]):
             data[section] = {name: each for name, each in values.items() if name != key}
-            message = f"this value of {section}.{key} is not supported yet"
+            message = f"{section}.{key} is not supported yet"
+            if key == "default_scope":
+                message = f"{section}.{key}: a shared one is not supported yet"
             yield SettingsError(message, where=where((section, key)))
 
 
@@ -139,8 +142,14 @@ def _validated(data: Mapping[str, Any], where: Where, faults: list[SettingsError
         found.sort(key=lambda each: each["type"] != "extra_forbidden")
         faults = [*faults, *(_told(fault, data, where) for fault in found)]
     if settings is None or faults:
-        raise SettingsError.of(faults[:_MAX_TOLD])
+        raise SettingsError.of(sorted(faults, key=_line)[:_MAX_TOLD])
     return settings
+
+
+def _line(fault: SettingsError) -> float:
+    """Where it stands in the configuration file; what variables say comes behind it."""
+    file, _, line = fault.where.rpartition(":")
+    return int(line) if file == CONFIG_FILE else math.inf
 
 
 def _told(fault: ErrorDetails, data: Mapping[str, Any], where: Where) -> SettingsError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from .errors import Conflict, DecisionError, SourcesChanged
+from .errors import Conflict, DecisionError, InvalidName, SourcesChanged
+from .near import aside, near
 from .nodes import steps_in
 from .run import RunRequest
 from .runner import Decision
@@ -15,6 +17,8 @@ from .stores.runs import Kept, Line, again_line, had_line
 
 if TYPE_CHECKING:
     from .flow import AnyFlow
+
+ITEM: Final = re.compile(r"(__\d+)+\Z")  # of a `for_each`: `story__2`
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,26 @@ def changed_names(request: RunRequest) -> Iterator[str]:
     prefix = story_document(request.story_id, "")
     for name in request.changed:
         yield document_name(name.removeprefix(prefix))
+
+
+def check_changed(request: RunRequest, graph: AnyFlow) -> None:
+    """Raises InvalidName for a document that the flow has not, and one almost of that name.
+
+    Any other that it has not, such as one of another flow's, changes nothing here.
+    """
+    known = {document_name(name) for name in _documents(graph)} | {*request.documents}
+    for name in changed_names(request):
+        hint = None if ITEM.sub("", name) in known else near(name, known)
+        if hint is not None:
+            raise InvalidName("changed", f"names no document of this flow: {name}{aside(hint)}")
+
+
+def _documents(graph: AnyFlow) -> Iterator[str]:
+    """All that steps require, are shown if it is there, create, or are kept as."""
+    for step, node in steps_in(graph):
+        yield from (step, *node.required, *node.reads)
+        if node.creates is not None:
+            yield node.creates
 
 
 def readings(graph: AnyFlow) -> Iterator[tuple[str, frozenset[str]]]:

@@ -32,7 +32,9 @@ the one handler in `api/problems.py` answers with. No message holds a secret.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from .near import aside, near
 
 
 class BMADError(Exception):
@@ -52,7 +54,7 @@ class SettingsError(BMADError):
     code = "settings_invalid"
 
     def __init__(self, message: str, *, where: str, hint: str | None = None) -> None:
-        super().__init__(f"{where}: {message}" + (f" ({hint})" if hint else ""))
+        super().__init__(f"{where}: {message}{aside(hint)}")
         self.where = where
         self.hint = hint
 
@@ -82,13 +84,16 @@ class TreeError(BMADError):
 
 
 class NotFound(BMADError):
-    """`kind` is agent, flow, document, memory or run; `name` is what was asked for."""
+    """`kind` is agent, flow, document, memory or run; `name` is what was asked for.
+
+    The message has a near match among those `known`.
+    """
 
     code = "not_found"
     status = 404
 
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"there is no {kind} {name!r}")
+    def __init__(self, kind: str, name: str, known: Iterable[str] = ()) -> None:
+        super().__init__(f"there is no {kind} {name!r}{aside(near(name, known))}")
         self.kind = kind
         self.name = name
 

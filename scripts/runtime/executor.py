@@ -11,7 +11,7 @@ from typing import Any
 from .answer import PAID
 from .clock import uuid7
 from .context import FlowContext
-from .continuing import Course, course, reads_documents
+from .continuing import Course, check_changed, course, reads_documents
 from .errors import BMADError, Conflict, NotFound, RunError, RunTimeout
 from .events import EventLog
 from .flow import AnyFlow, Flow
@@ -68,13 +68,16 @@ class Executor:
         """A run that has begun. Must be called on the event loop.
 
         Raises NotFound for an unknown flow or agent, InvalidName for a story's id that is too
-        long for the names of its documents, Conflict for a twin that is running
-        (`run_in_progress`), while the service stops (`draining`) or for a decision that nobody
-        waits for (`no_pending_gate`), SourcesChanged, DecisionError and StoreError.
+        long for the names of its documents and for a misspelt one in `changed`, Conflict for a
+        twin that is running (`run_in_progress`), while the service stops (`draining`) or for a
+        decision that nobody waits for (`no_pending_gate`), SourcesChanged, DecisionError and
+        StoreError.
         """
         if self.draining:
             raise Conflict("the service is stopping", what="service", code="draining", status=503)
         flow, graph = self._graph(request)
+        if request.changed:
+            check_changed(request, graph)
         if self._keeping is not None:
             self._keeping.check(request, graph)
         identity = request.identity
@@ -105,11 +108,11 @@ class Executor:
         if request.agent is not None:
             agent = self.agents.get(request.agent)
             if agent is None:
-                raise NotFound("agent", request.agent)
+                raise NotFound("agent", request.agent, self.agents)
             return None, AnyFlow(start=agent())
         flow = self.flows.get(request.flow)
         if flow is None:
-            raise NotFound("flow", request.flow)
+            raise NotFound("flow", request.flow, self.flows)
         return flow, flow.build()
 
     def _first_line(self, request: RunRequest) -> Line:

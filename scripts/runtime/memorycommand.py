@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .configuration import load_settings
-from .errors import SettingsError, StoreError
+from .errors import BMADError, SettingsError, StoreError
 from .settings import Settings
 from .stores.compacting import compact_now
 from .stores.files import store_fault
@@ -50,6 +50,8 @@ def main(prog: str, root: Path, arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FOUND
     except OSError as error:
+        if error.filename is not None:  # such as the file to import, which is none of memory's
+            raise BMADError(f"{error.filename}: {error.strerror}") from error
         raise store_fault(error, store="memory", done=f"{asked.command}ed") from error
 
 

@@ -42,6 +42,7 @@ def report(service: Any, listener: socket.socket) -> str:
         f"model     {_model(settings, service.services.model)}",
         f"memory    {_memory(settings)}",
         f"documents {settings.documents_dir}",
+        *(() if settings.tracing.url is None else (f"traces    to {settings.tracing.url}",)),
         *(f"warning   {warning}" for warning in (*settings.warnings, *short, *_left(settings))),
         f"try       curl {address}/run{header} {body}",
     ]

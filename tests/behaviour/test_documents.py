@@ -269,6 +269,34 @@ def test_table_of_settings() -> None:
             assert codes(keys[key][1]) == [variable.name]
 
 
+def test_table_of_ranges() -> None:
+    shown = {
+        key: (row[1], row[2])
+        for row in table(GUIDE / "operator.md", "number", "from")
+        for key in codes(row[0])
+    }
+    assert shown == dict(_ranges(Settings))
+
+
+def _ranges(model: type[BaseModel], under: str = "") -> Iterator[tuple[str, tuple[str, str]]]:
+    """The numbers of the configuration file with their bounds, as the table has them."""
+    for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            if name not in ("secrets", "tracing"):
+                yield from _ranges(type(default), f"{under}{name}.")
+            continue
+        bounds = {
+            side: getattr(bound, side)
+            for bound in field.metadata
+            for side in ("ge", "gt", "le")
+            if hasattr(bound, side)
+        }
+        if bounds:
+            least = f"above {bounds['gt']:,}" if "gt" in bounds else f"{bounds['ge']:,}"
+            yield under + name, (least, f"{bounds['le']:,}")
+
+
 def _settings(model: type[BaseModel], under: str = "") -> Iterator[tuple[str, Any]]:
     """The keys of the configuration file with their defaults."""
     for name, field in model.model_fields.items():

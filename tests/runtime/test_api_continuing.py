@@ -209,6 +209,23 @@ def test_readers_of_a_changed_document_run_again(tmp_path: Path) -> None:
     assert "new text" in model.asked[3].messages[0].content
 
 
+@pytest.mark.parametrize("name", ["prx", "S-1__prx.md"])
+def test_a_misspelt_document_is_refused_before_anything_is_paid(
+    served: Served, model: Scripted, name: str
+) -> None:
+    answer = served.run(flow="readers", changed=["prd", name])
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_name")
+    expected = "changed names no document of this flow: prx (did you mean prd?)"
+    assert answer.json()["detail"] == expected
+    assert model.asked == []
+
+
+@pytest.mark.parametrize("name", ["prd__2", "prd__2__1", "analyst", "of-another-flow"])
+def test_other_documents_may_be_named(served: Served, name: str) -> None:
+    answer = served.run(flow="readers", documents={"prd": "text"}, changed=[name])
+    assert answer.json()["status"] == "success"
+
+
 def test_a_run_goes_on_after_a_restart_as_events(tmp_path: Path) -> None:
     with serve(app(tmp_path, Scripted({"editor": BROKEN}))) as served:
         failed = served.run(flow="readers", documents={"prd": "text"}).json()

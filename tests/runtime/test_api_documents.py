@@ -313,3 +313,20 @@ def test_pages_are_paid_for_by_those_who_look_at_them() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_types_that_are_taken_are_those_that_are_told(served: Served) -> None:
+    refused = served.client.put("/doc/typed", content=b"{}", headers={"content-type": "text/html"})
+    assert refused.status_code == 415
+    told = re.findall(r"text/\w+", refused.json()["detail"])
+    assert told == ["text/markdown", "text/plain"]
+    for kind in told:
+        wrote = served.client.put("/doc/typed", content=b"x", headers={"content-type": kind})
+        assert wrote.status_code in (200, 201)
+
+
+def test_markdown_is_the_answer_whatever_else_is_wanted(served: Served) -> None:
+    served.client.put("/doc/typed", content=b"# A", headers={"content-type": "text/plain"})
+    answer = served.client.get("/doc/typed", headers={"accept": "application/json"})
+    assert (answer.status_code, answer.text) == (200, "# A")
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"

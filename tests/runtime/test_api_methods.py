@@ -35,6 +35,10 @@ def test_head_is_get_without_the_body(served: Served, path: str) -> None:
         ("GET", "/run", "POST"),
         ("HEAD", "/run", "POST"),
         ("DELETE", "/agent/analyst", "GET, HEAD"),
+        ("GET", "/memory/context", "POST"),
+        ("HEAD", "/memory/context", "POST"),
+        ("PUT", "/memory/context", "POST"),
+        ("DELETE", "/agent", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_hears_of_all_that_the_path_has(

@@ -272,3 +272,15 @@ def test_a_request_id_is_echoed_or_made(served: Served) -> None:
         made.add(answer.headers["x-request-id"])
     assert len(made) == 5
     assert all(len(each) == 36 for each in made)
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"),
+    [("writr:S-1", 404), ("writer:S-1", 200), ("of-another-tree:S-1", 200), ("shared:writr", 200)],
+)
+def test_a_misspelt_agent_keeps_nothing(served: Served, scope: str, status: int) -> None:
+    answer = served.client.put(f"/memory/{scope}/k", json=1)
+    assert answer.status_code == status
+    if status == 404:
+        assert answer.json()["detail"] == "there is no agent 'writr' (did you mean writer?)"
+        assert served.client.get(f"/memory/{scope}").json() == {"entries": []}

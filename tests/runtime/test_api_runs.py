@@ -114,6 +114,38 @@ def test_what_does_not_fit_is_a_problem(
     assert model.asked == []
 
 
+def test_a_name_that_is_none_is_counted_and_not_repeated(served: Served) -> None:
+    answer = served.run(documents={"prd": "x", "../secret": "y"})
+    assert answer.json()["detail"].startswith("name 2 in documents should be at most 200 letters")
+    assert "secret" not in answer.text
+    answer = served.run(changed=["../secret"])
+    assert answer.json()["detail"].startswith("name 1 in changed should be")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status", "hint"),
+    [
+        ("/run", {"flow": "onne"}, 404, "there is no flow 'onne' (did you mean one?)"),
+        ("/run", {"flow": "wholly-other"}, 404, "there is no flow 'wholly-other'"),
+        ("/agent/analist/run", {}, 404, "there is no agent 'analist' (did you mean analyst?)"),
+        ("/memory/context", {"agent_id": "analist"}, 404, "(did you mean analyst?)"),
+        ("/agent/analyst/run", {"command": "breif"}, 422, "(did you mean brief?)"),
+    ],
+)
+def test_an_unknown_name_gets_the_near_one(
+    served: Served, path: str, fields: dict[str, Any], status: int, hint: str
+) -> None:
+    common = {"query": "x"} if path == "/memory/context" else {"input": "x", "story_id": "S-1"}
+    answer = served.client.post(path, json={**common, **fields})
+    assert answer.status_code == status
+    assert answer.json()["detail"].endswith(hint)
+
+
+@pytest.mark.parametrize("path", ["/flow/onne", "/flow/onne/graph", "/agent/analist"])
+def test_so_does_one_that_is_read(served: Served, path: str) -> None:
+    assert "(did you mean " in served.client.get(path).json()["detail"]
+
+
 def test_a_validation_problem_names_the_fields_and_repeats_no_value(served: Served) -> None:
     answer = served.run(input={"key": "sk-secret"}, fresh="sk-secret")
     assert "sk-secret" not in answer.text

@@ -139,13 +139,19 @@ def test_one_scope_through_pipes(
     assert list(dumped(other / "memory")) == ["shared:notes"]
 
 
+def test_a_file_that_is_not_there_is_named(told: Told, tmp_path: Path) -> None:
+    with pytest.raises(BMADError) as caught:
+        told("import", tmp_path / "nope.jsonl")
+    assert caught.value.message == f"{tmp_path / 'nope.jsonl'}: No such file or directory"
+
+
 def test_import_asks_before_it_replaces(told: Told, tmp_path: Path) -> None:
     file = tmp_path / "all.jsonl"
     told("export", file)
     fill(tmp_path / "memory")
     code, _, err = told("import", file)
     assert code == 1
-    assert "2 of these scopes hold something" in err[0]
+    assert err[0].startswith("nothing was imported: 2 of these scopes hold something")
     assert dumped(tmp_path / "memory")["a:S_1"][0] == 6
     assert told("import", "--replace", file)[0] == 0
     assert dumped(tmp_path / "memory")["a:S_1"][0] == 3

@@ -328,7 +328,7 @@ class TestFaults:
             "runs: {database_url: postgres, timeout: 0}\n"
         )
         told = str(refused(root, yaml)).splitlines()
-        assert [line.split(": ")[0].rpartition(":")[2] for line in told] == list("126456")
+        assert [line.split(": ")[0].rpartition(":")[2] for line in told] == list("124566")
         assert sum("not supported yet" in line for line in told) == 1
 
     @pytest.mark.parametrize(
@@ -342,6 +342,7 @@ class TestFaults:
     def test_what_is_not_built_yet(self, root: Path, yaml: str) -> None:
         error = refused(root, yaml)
         assert "not supported yet" in str(error)
+        assert "this value" not in str(error)
         assert error.where == "config/runtime.yaml:1"
 
     @pytest.mark.parametrize(
@@ -454,12 +455,12 @@ def test_every_wrong_value_is_told(root: Path) -> None:
     yaml = "llm:\n  retries: 99\n  timout: 3\nserver:\n  port: high\n"
     lines = str(refused(root, yaml, LOG_LEVEL="loud")).split("\n")
     assert [line.partition(": ")[0] for line in lines] == [
-        "config/runtime.yaml:3",
         "config/runtime.yaml:2",
+        "config/runtime.yaml:3",
         "config/runtime.yaml:5",
         "LOG_LEVEL",
     ]
-    assert "did you mean timeout?" in lines[0]
+    assert "did you mean timeout?" in lines[1]
 
 
 @pytest.mark.parametrize(

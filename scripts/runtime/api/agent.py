@@ -12,6 +12,7 @@ from starlette.responses import Response
 from ..clock import rfc3339
 from ..errors import NotFound
 from ..executor import RunRequest
+from ..near import aside, near
 from ..node import AgentNode
 from .names import name_of, story_id
 from .openapi import answer, problems
@@ -99,7 +100,7 @@ async def run_agent(
 def _agent(service: Service, id: str) -> type[AgentNode]:
     agent = service.agents.get(name_of("id", id))
     if agent is None:
-        raise NotFound("agent", id)
+        raise NotFound("agent", id, service.agents)
     return agent
 
 
@@ -112,7 +113,8 @@ def _command(agent: type[AgentNode], command: str | None) -> str | None:
         raise Problem(
             422,
             "command_unknown",
-            f"agent {agent.id!r} has these commands: {', '.join(known) or 'none'}",
+            f"agent {agent.id!r} has these commands: {', '.join(known) or 'none'}"
+            f"{aside(near(name, known))}",
         )
     return name
 

@@ -71,7 +71,7 @@ def visible_scopes(service: Service, agent_id: str, story: str | None) -> list[s
     Raises NotFound and InvalidName.
     """
     if agent_id not in service.agents:
-        raise NotFound("agent", agent_id)
+        raise NotFound("agent", agent_id, service.agents)
     own = f"{agent_id}:{'' if story is None else story_id(story)}"
     return [own, *service.shared_scopes(agent_id)]
 

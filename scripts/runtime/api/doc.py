@@ -198,7 +198,8 @@ async def document_status(id: str, request: Request) -> Response:
 async def _markdown(request: Request) -> str:
     kind, charset = media_type(request)
     if kind not in _TYPES or charset not in _CHARSETS:
-        raise Problem(415, "unsupported_media_type", "send Markdown as text/markdown, in UTF-8")
+        detail = "send Markdown as text/markdown or text/plain, in UTF-8"
+        raise Problem(415, "unsupported_media_type", detail)
     try:
         text = (await request.body()).decode("utf-8")
     except UnicodeDecodeError:

@@ -73,7 +73,7 @@ async def flow_graph(name: str, request: Request) -> Response:
 
 def _known(service: Service, name: str) -> str:
     if name_of("name", name) not in service.flows:
-        raise NotFound("flow", name)
+        raise NotFound("flow", name, service.flows)
     return name
 
 

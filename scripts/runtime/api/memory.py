@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import NotFound
-from ..stores.names import check_category, check_key, parse_scope
+from ..near import near
+from ..stores.names import SHARED, check_category, check_key, parse_scope
 from ..stores.protocol import CATEGORIES, Entry
 from .openapi import answer, problems
 from .route import Route, reply
-from .service import service_of
+from .service import Service, service_of
 
 router = APIRouter(route_class=Route, tags=["memory"])
 
@@ -72,15 +73,17 @@ async def read_memory(
 @router.put(
     "/memory/{scope}/{key}",
     response_model=None,
-    responses={200: answer("Written"), **problems(400, 413, 415, 422, 503, 507)},
+    responses={200: answer("Written"), **problems(400, 404, 413, 415, 422, 503, 507)},
     openapi_extra=_VALUE,
 )
 async def write_memory(scope: str, key: str, request: Request, category: About = None) -> Response:
     """Keep a JSON value; the body is the bare value."""
     scope, key = parse_scope(scope).text, check_key(key)
     about = check_category(category)
+    service = service_of(request)
+    _refuse_misspelt(scope.partition(":")[0], service)
     value = await request.json()
-    entry = await service_of(request).memory.put(scope, key, value, category=about)
+    entry = await service.memory.put(scope, key, value, category=about)
     body = {"success": True, "key": key, "scope": scope}
     return reply({**body, "timestamp": entry.timestamp, "seq": entry.seq})
 
@@ -96,6 +99,15 @@ async def delete_memory(scope: str, key: str, request: Request) -> Response:
     if not await service_of(request).memory.delete(scope, key):
         raise NotFound("memory", f"{scope}/{key}")
     return reply({"success": True})
+
+
+def _refuse_misspelt(owner: str, service: Service) -> None:
+    """Raises NotFound for an agent that there is not, with an id that is almost another's.
+
+    Any other may have been one before, or be one of another tree on the same memory.
+    """
+    if owner not in (SHARED, *service.agents) and near(owner, service.agents):
+        raise NotFound("agent", owner, service.agents)
 
 
 def listed(entries: Iterable[Entry]) -> Response:

@@ -8,7 +8,7 @@ from typing import Final
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .problems import CODE
+from .problems import CODE, respond
 
 _TOLD: Final = (CODE, "route")  # what the layers outside want to know
 
@@ -19,6 +19,11 @@ class Methods:
     def __init__(self, app: ASGIApp, routes: Sequence[APIRoute]) -> None:
         self.app = app
         self.routes = routes
+        # `/memory/context` is no scope: a path of a route's own is none of those with a name in it.
+        self.own: dict[str, set[str]] = {}
+        for route in routes:
+            if not route.param_convertors:
+                self.own.setdefault(route.path, set()).update(route.methods or ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -32,6 +37,14 @@ class Methods:
 
         # The server knows by its own scope that this was HEAD.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        own = self.own.get(scope["path"])
+        if own is not None and inner["method"] not in own:
+            headers = {"allow": _listed(own)}
+            refusal = respond(
+                scope, 405, "method_not_allowed", "Method Not Allowed", headers=headers
+            )
+            await refusal(scope, receive, send)
+            return
         try:
             await self.app(inner, receive, send_with_methods)
         finally:
@@ -49,6 +62,9 @@ class Methods:
         }
         if not found:
             return [*headers]  # a route of the framework's, which says so itself
-        allow = ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
         kept = [(name, value) for name, value in headers if name.lower() != b"allow"]
-        return [*kept, (b"allow", allow.encode("ascii"))]
+        return [*kept, (b"allow", _listed(found).encode("ascii"))]
+
+
+def _listed(methods: set[str]) -> str:
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))

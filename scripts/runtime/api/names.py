@@ -34,7 +34,7 @@ def document_id(text: str, field: str = "id") -> str:
     name = document_name(text)
     if not is_document_id(name):
         raise InvalidName(
-            field, f"has at most {MAX_DOCUMENT_ID} {_ALPHABET}, and no dot at its end"
+            field, f"should be at most {MAX_DOCUMENT_ID} {_ALPHABET}, and no dot at its end"
         )
     return name
 

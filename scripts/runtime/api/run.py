@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
@@ -159,7 +159,7 @@ def run_request(service: Service, body: RunBody, caller: str) -> RunRequest:
         fresh=body.fresh,
         decision=_decision(body.decision),
         on_change=body.on_change,
-        changed=tuple(document_id(name, "changed") for name in body.changed),
+        changed=tuple(_named(body.changed, "changed")),
         caller=caller,
     )
 
@@ -183,9 +183,14 @@ def flow_name(service: Service, name: str | None) -> str:
 def supplied_documents(documents: Mapping[str, str]) -> dict[str, str]:
     """Documents by their names without `.md`. Raises InvalidName, or Problem for a twin."""
     supplied: dict[str, str] = {}
-    for name, text in documents.items():
-        plain = document_id(name, "documents")
+    for plain, text in zip(_named(documents, "documents"), documents.values(), strict=True):
         if plain in supplied:
             raise Problem(422, "invalid", "documents holds a name with and without .md")
         supplied[plain] = text
     return supplied
+
+
+def _named(names: Iterable[str], field: str) -> Iterator[str]:
+    """Documents' ids. Raises InvalidName that counts up to the one that is none, from 1."""
+    for number, name in enumerate(names, 1):
+        yield document_id(name, f"name {number} in {field}")

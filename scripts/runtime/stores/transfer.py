@@ -59,7 +59,8 @@ async def import_file(
         full = [] if replace else sorted(set(found) & set(await memory.scopes()))
         if full:
             some = ", ".join(full[:5]) + (", …" if len(full) > 5 else "")
-            return 0, 0, f"{len(full)} of these scopes hold something; --replace takes it: {some}"
+            told = f"{len(full)} of these scopes hold something; --replace takes it: {some}"
+            return 0, 0, f"nothing was imported: {told}"
         stream.seek(0)
         for number, (scope, entries) in enumerate(_scopes(stream, name), 1):
             progress(number, len(found))
