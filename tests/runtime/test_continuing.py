@@ -333,6 +333,38 @@ class TestSources:
         asyncio.run(main())
 
 
+def circle(max_visits: int) -> Callable[[], AnyFlow]:
+    """Writer and critic, back to the writer as long as the critic says so."""
+
+    def build() -> AnyFlow:
+        writer = Writer(max_visits=max_visits)
+        critic = agent("critic", actions=("good", "again"))()
+        writer >> critic
+        critic - "again" >> writer
+        critic - "good" >> Analyst()
+        return AnyFlow(start=writer)
+
+    return build
+
+
+def test_a_loop_that_was_used_up_stays_so_until_its_source_allows_more(data: Data) -> None:
+    again = waits("No.\nAction: again")
+
+    async def main() -> None:
+        ended = await ask(data.process(circle(2), model(critic=again)))
+        later = model(critic=waits("Yes.\nAction: good"))
+        same = await ask(data.process(circle(2), later))
+        codes = [answer["error"]["code"] for answer in (ended, same)]
+        assert (codes, later.steps()) == (["max_visits_exceeded"] * 2, [])
+        sources = {**SOURCES, "bmad/workflow.yaml": "3"}
+        more = data.process(circle(3), later, sources)
+        done = await ask(more, on_change="continue")
+        assert (done["status"], done["run_id"]) == ("success", ended["run_id"])
+        assert later.steps() == ["writer", "critic", "analyst"]
+
+    asyncio.run(main())
+
+
 class TestDecisions:
     """What a person chose at a gate."""
 
