@@ -14,7 +14,7 @@ from tests.project import ROOT
 README: Final = ROOT / "README.md"
 GUIDE: Final = ROOT / "docs" / "guide"
 CUT: Final = "…"
-MEASURED: Final = ("duration_ms", "uptime", "size", "input_tokens", "output_tokens", "score")
+MEASURED: Final = ("duration_ms", "uptime", "score")
 
 _BLOCK = re.compile(r"^```(?P<kind>[a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _CELL = re.compile(r"(?<!\\)\|")

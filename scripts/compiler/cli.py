@@ -74,7 +74,9 @@ def command(  # noqa: PLR0913  a command's options are its parameters
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if the output is out of date.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 on warnings too; they stop no writing.")
+    ] = False,
     diff: Annotated[
         bool, typer.Option("--diff", help="Write nothing; show what would change.")
     ] = False,

@@ -118,12 +118,12 @@ class Run:
         self.files = len(coming.manifest.files) + 1
         self.changes = changes(tree, coming)
         edited = [path for path in tree.edited if any(path == to.path for to in self.changes)]
-        if not self.options.force:
-            refuse_edited(tree, edited, self.found)
+        told = [] if self.options.force else edited
+        refuse_edited(tree, told, self.found)
         if self.options.diff:
             self.diff = list(unified(tree, coming, self.changes))
         if self.options.check:
-            self._find_stale(tree)
+            self._find_stale(tree, told)
         if self.writes and not self._is_stopped():
             self._write(tree, coming)
 
@@ -132,12 +132,18 @@ class Run:
             self.stages.enter("writing")
             write(tree, coming)
 
-    def _find_stale(self, tree: Tree) -> None:
-        if not self.changes or tree.is_absent:
+    def _find_stale(self, tree: Tree, told: list[str]) -> None:
+        """What differs and is not `told` already, as edited by hand."""
+        paths = [change.path for change in self.changes if change.path not in told]
+        if not paths or tree.is_absent:
             return
-        paths = [change.path for change in self.changes]
         message = f"the output is out of date: {some(paths)}"
-        self.found.add("BMAD504", Position(str(self.out)), message, "run bmad2pf")
+        hint = (
+            "run bmad2pf --force, which overwrites what was edited"
+            if tree.edited
+            else "run bmad2pf"
+        )
+        self.found.add("BMAD504", Position(str(self.out)), message, hint)
 
     @contextmanager
     def _told_faults(self) -> Iterator[None]:

@@ -52,6 +52,7 @@ def import_project(options: ImportOptions) -> int:
     src, to = Path(os.path.normpath(options.src)), Path(os.path.normpath(options.to))
     try:
         _refuse(src, to)
+        _refuse_report(options.report)
         draft, written = translated(src, found)
         outcome = _keep(written.files, to, found, force=options.force)
     except Misuse as misuse:
@@ -64,8 +65,10 @@ def import_project(options: ImportOptions) -> int:
         _say_findings(options, found)
         return FOUND
     result = importreport.Report(draft, found, src.as_posix())
-    _say(options, result, outcome, to, perf_counter() - started)
-    return FOUND if found.has("error") else SUCCESS
+    seconds = perf_counter() - started
+    _say(options, result, outcome, to, seconds)
+    is_kept = _keep_report(options, result, outcome, seconds)
+    return FOUND if found.has("error") or not is_kept else SUCCESS
 
 
 def _refuse(src: Path, to: Path) -> None:
@@ -79,6 +82,17 @@ def _refuse(src: Path, to: Path) -> None:
         raise Misuse(f'--to: "{to}" is not a folder')
     if (target / ".git").exists():
         raise Misuse(f'--to: "{to}" is a repository; name a folder inside it')
+
+
+def _refuse_report(report: str) -> None:
+    """Before anything is written: a report that has no place to go to."""
+    path = Path(report)
+    if report in ("", "-"):
+        return
+    if path.is_dir():
+        raise Misuse(f'--report: "{path}" is a folder; name a file')
+    if not path.parent.is_dir():
+        raise Misuse(f'--report: there is no folder "{path.parent}"; make it first')
 
 
 def translated(src: Path, found: Diagnostics) -> tuple[Draft, Written]:
@@ -117,7 +131,9 @@ def _keep(files: Mapping[str, bytes], to: Path, found: Diagnostics, *, force: bo
             outcome.written.append(path)
         else:
             outcome.edited.append(path)
-            message = "the file was edited since it was imported, and is left as it is"
+            known = path in before
+            what = "was edited since it was imported" if known else "is from no import"
+            message = f"the file {what}, and is left as it is"
             hint = "--force overwrites it; take your change over by hand, or delete the file"
             found.add("BMAD646", Position(f"{to.as_posix()}/{path}"), message, hint)
     _find_removed(files, before, to, outcome, force=force)
@@ -195,6 +211,24 @@ def _say_findings(options: ImportOptions, found: Diagnostics) -> None:
         sys.stdout.write(f'{{"findings": {report.findings_json(found)}}}\n')
 
 
+def _keep_report(
+    options: ImportOptions, result: importreport.Report, outcome: Outcome, seconds: float
+) -> bool:
+    """Write the report's file; False, and a line that says why, when that is not possible."""
+    if options.report in ("", "-"):
+        return True
+    text = result.as_json(outcome.written, outcome.edited, seconds)
+    if not options.report.endswith(".json"):
+        text = "\n".join(result.lines(Style(sys.stdout), coloured=False))
+    try:
+        Path(options.report).write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        sys.stderr.write(f"bmad2pf: --report: {options.report} cannot be written: {why}\n")
+        return False
+    return True
+
+
 def _say(
     options: ImportOptions,
     result: importreport.Report,
@@ -202,11 +236,6 @@ def _say(
     to: Path,
     seconds: float,
 ) -> None:
-    if options.report not in ("", "-"):
-        text = result.as_json(outcome.written, outcome.edited, seconds)
-        if not options.report.endswith(".json"):
-            text = "\n".join(result.lines(Style(sys.stdout), coloured=False))
-        Path(options.report).write_text(f"{text}\n", encoding="utf-8")
     if options.format == "json":
         sys.stdout.write(result.as_json(outcome.written, outcome.edited, seconds) + "\n")
         return

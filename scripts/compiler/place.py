@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .arguments import SRC
 from .diagnostics import Diagnostics, Position
 from .translate import Sources, understand
 from .tree import Tree
 
 _SHOWN = 3
+_USUAL = Path(SRC)
 
 
 class Misuse(Exception):
@@ -19,7 +21,9 @@ class Misuse(Exception):
 def refuse_misuse(src: Path, out: Path) -> None:
     """Raise Misuse for a missing source and for an output in a place where it would do harm."""
     if not src.exists():
-        raise Misuse(f'--src: there is no folder "{src}"')
+        elsewhere = "; a project in another form: bmad2pf --src . or bmad2pf import ."
+        more = elsewhere if src == _USUAL else ""
+        raise Misuse(f'--src: there is no folder "{src}"{more}')
     if not src.is_dir():
         raise Misuse(f'--src: "{src}" is not a folder')
     source, target = src.resolve(), out.resolve()

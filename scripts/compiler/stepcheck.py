@@ -109,17 +109,20 @@ class StepCheck:
                 self._add("BMAD312", at, message, "add for_each, or remove it")
             return
         self._check_list(step, step.for_each)
-        agent = self.agents.get(step.agent)
         for key, given in (
             ("creates", graph.created(step, self.agents)),
             ("actions", graph.actions(step, self.agents)),
             ("on", step.on),
         ):
-            if given:
-                own = agent.at.get(key) if agent else None
-                message = f"{quoted(step.id)} runs once an item and cannot have {quoted(key)}"
-                hint = "let a step after it do that"
-                self._add("BMAD312", step.places.get(key) or own or step.at, message, hint)
+            if not given:
+                continue
+            message = f"{quoted(step.id)} runs once an item and cannot have {quoted(key)}"
+            hint = "let a step after it do that"
+            if key not in step.places:
+                message += f", as {_who(step)} has"
+                hint = f"use an agent without {key}, and {hint}"
+            at = step.places.get(key) or step.places.get("for_each", step.at)
+            self._add("BMAD312", at, message, hint)
 
     def _check_flow_items(self, step: Subflow) -> None:
         at = step.places.get("for_each", step.at)

@@ -31,14 +31,14 @@ def counts(agents: int, flows: int, files: int) -> str:
 
 
 def finding(path: str, told: Told, style: Style) -> str:
-    """`path:line:col: CODE message`, with the severity of what is no error; then the hint."""
+    """`path:line:col: severity CODE message`, then the hint."""
     severity, code, line, column, _, message, hint = told
     place = path
     if line != "0":
         place += f":{line}"
     if line != "0" and column != "0":
         place += f":{column}"
-    marked = style.paint(code if severity == "error" else f"{severity} {code}", severity)
+    marked = style.paint(f"{severity} {code}", severity)
     text = f"{place}: {marked} {message}" if place else f"{marked} {message}"
     return f"{text}\n    hint: {hint}" if hint else text
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from decimal import Decimal
@@ -15,13 +13,14 @@ from .budget import Budget, Payer, estimate
 from .context import FlowContext
 from .deltas import AnswerText, Deltas
 from .errors import ActionError, ModelError, ModelTimeout, OutputError, ToolError
-from .models.protocol import Message, Model, ModelReply, ModelRequest, ToolCall, Usage
+from .models.protocol import Message, Model, ModelReply, ModelRequest, Usage
 from .outcome import OutcomeFault, answer_schema, read, schema_text, split_action
 from .prices import NOTHING, added, dollars
 from .retry import retry
 from .runner import Record, Ticket
 from .template import Outline
 from .tool import Tool
+from .toolround import ToolRound
 from .waiting import within
 
 if TYPE_CHECKING:
@@ -189,7 +188,7 @@ class Conversation:
         for _ in range(MAX_TOOL_ROUNDS):
             if not reply.tool_calls:
                 return reply
-            results = await self._call_tools(reply.tool_calls)
+            results = await ToolRound(self.tools, self._event).called(reply.tool_calls)
             self._say(Message("assistant", reply.text, tool_calls=reply.tool_calls), *results)
             reply = await self._attempted()
         if reply.tool_calls:
@@ -332,29 +331,6 @@ class Conversation:
 
     def _delta(self, text: str) -> None:
         self.context.runner.tell(self.ticket.step, text, self.item)
-
-    async def _call_tools(self, calls: Sequence[ToolCall]) -> list[Message]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._call_tool(call)) for call in calls]
-        return [task.result() for task in tasks]
-
-    async def _call_tool(self, call: ToolCall) -> Message:
-        began = time.perf_counter()
-        facts: dict[str, Any] = {"tool": call.name, "status": "ok"}
-        try:
-            text = await self._tool_text(call)
-        except ToolError as error:
-            text = f"Error: {error.message}"
-            facts |= {"status": "error", "error": error.message}
-        facts["duration_ms"] = round((time.perf_counter() - began) * 1000, 3)
-        await self._event("step.tool", facts)
-        return Message("tool", text, tool_call_id=call.id)
-
-    async def _tool_text(self, call: ToolCall) -> str:
-        tool = self.tools.get(call.name)
-        if tool is None:
-            raise ToolError(f"there is no tool {call.name!r} for this agent", tool=call.name)
-        return await tool.call(call.arguments)
 
 
 def _bound(model: Model, request: ModelRequest, output: Mapping[str, Any] | None) -> ModelRequest:

@@ -14,6 +14,7 @@
         ├── VisitsExceeded       a loop went round too often
         ├── ActionError          the model named none of the step's actions
         ├── OutputError          the model's answer does not fit the step's schema
+        ├── ItemsError           a `for_each` step was given no list, or too long a one
         ├── ModelError           the model failed
         │   ├── RateLimitError   it asked us to come back later
         │   ├── ProviderUnavailable  it failed so often that it is left alone for a while
@@ -33,8 +34,11 @@ the one handler in `api/problems.py` answers with. No message holds a secret.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from .near import aside, near
+
+RETRY_SECONDS: Final = 5  # after a 503, where nothing better is known
 
 
 class BMADError(Exception):
@@ -147,7 +151,10 @@ class DecisionError(BMADError):
 
 
 class RunError(BMADError):
-    """A fault of one run; `step` and `attempts` are filled in by whoever knows them."""
+    """A fault of one run; `step` and `attempts` are filled in by whoever knows them.
+
+    `retryable`: the same request, sent again as it is, may well get further.
+    """
 
     code = "run_failed"
     retryable = False
@@ -201,6 +208,13 @@ class OutputError(RunError):
 
     code = "output_invalid"
     status = 502
+
+
+class ItemsError(RunError):
+    """What a `for_each` goes through is no list, or longer than its `max_items`."""
+
+    code = "items_unusable"
+    status = 502  # a model wrote it
 
 
 class ModelError(RunError):
@@ -275,6 +289,7 @@ class RunTimeout(RunError):
 
     code = "run_timeout"
     status = 504
+    retryable = True  # what is finished by then is not done again
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the run took longer than {seconds:g} seconds")

@@ -19,7 +19,7 @@ from .keeping import Keeping
 from .node import AgentNode
 from .rework import Rework
 from .run import Run, RunRequest
-from .runner import MemoryRunner, Record, StepBlocked
+from .runner import OURS, MemoryRunner, Record, StepBlocked
 from .services import Services
 from .spec import story_document
 from .stores.runs import DONE, Kept, Line, MemoryRuns, RunRecord, RunStore, run_line
@@ -159,8 +159,9 @@ class Executor:
         except asyncio.CancelledError:
             run.end_cancelled()
         except Exception:  # noqa: BLE001 - ours: the log gets all of it, the client nothing
-            _log.exception("run failed", extra={"run_id": run.run_id})
-            run.fail(RunError("the service failed; its log says more under this run's id"))
+            facts = {"run_id": run.run_id, "story_id": run.request.story_id}
+            _log.exception("run failed", extra={"facts": facts})
+            run.fail(RunError(OURS))
         else:
             run.end("run.completed", {})
         self._ended(run)  # before anyone who hears of it can ask for the same again

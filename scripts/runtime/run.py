@@ -10,11 +10,12 @@ import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from operator import attrgetter
 from typing import Any, Literal
 
 from .answer import answer, error_json
-from .errors import BMADError, RunError
+from .errors import RETRY_SECONDS, BMADError, ProviderUnavailable, RunError
 from .events import Event, EventLog
 from .rework import Rework
 from .runner import Decision, Record
@@ -87,6 +88,7 @@ class Run:
         self._sources = sources
         self.since = log.seq
         self.http_status = 200
+        self.retry_after = RETRY_SECONDS
         self.task: asyncio.Task[None] | None = None
         self._answer: dict[str, Any] | None = None
         self._waiting: list[asyncio.Future[None]] = []
@@ -171,6 +173,8 @@ class Run:
         return Done(self.run_id, now, self._sources, steps)
 
     def fail(self, error: BMADError) -> None:
+        if isinstance(error, ProviderUnavailable) and error.retry_after is not None:
+            self.retry_after = max(1, ceil(error.retry_after))
         self.end("run.failed", {"error": error_json(error)}, error.status)
 
     def end_cancelled(self) -> None:
@@ -178,5 +182,5 @@ class Run:
             self.fail(self._fault)
             return
         error = RunError(self._reason)
-        error.code, error.status = "cancelled", 503
+        error.code, error.status, error.retryable = "cancelled", 503, True
         self.end("run.cancelled", {"error": error_json(error)}, error.status)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from .answer import error_json
 from .errors import BMADError, RunError
@@ -14,6 +13,9 @@ from .events import EventLog
 
 T = TypeVar("T")
 _tuple = tuple.__new__
+
+# What clients hear of a fault of ours.
+OURS: Final = "the service failed; its log says more under this run's id"
 
 # What a finished step left:
 # {name, agent, output, action, usage, model, provider, finish_reason, duration_ms}.
@@ -177,13 +179,8 @@ class MemoryRunner:
         bill = call.bill() if isinstance(call, Paid) else {}
         if bill:
             bill |= {"name": ticket.name, "agent": facts["agent"]}
-        if isinstance(error, RunError):
-            error.step = error.step or ticket.step
-            fault: BMADError = error
-        elif bill:
-            fault = RunError("the step was broken off", step=ticket.step)
-            fault.code = "cancelled" if isinstance(error, asyncio.CancelledError) else fault.code
-        else:
+        fault = _fault(ticket.step, error, was_paid=bool(bill))
+        if fault is None:
             return
         data = {"error": error_json(fault), **bill}
         if "item" in facts:
@@ -232,3 +229,18 @@ class StepBlocked(Exception):
             documents.update(dict.fromkeys(each.documents))
             questions.update(dict.fromkeys(each.questions))
         return cls(tuple(documents), tuple(questions))
+
+
+def _fault(step: str, error: BaseException, *, was_paid: bool) -> BMADError | None:
+    """What there is to say of a step that `error` left; None when it only waits or was stopped."""
+    if isinstance(error, RunError):
+        error.step = error.step or step
+    if isinstance(error, BMADError):
+        return error
+    if isinstance(error, Exception) and not isinstance(error, StepBlocked):
+        return RunError(OURS, step=step)
+    if not was_paid:
+        return None
+    fault = RunError("the step was broken off", step=step)
+    fault.code = "cancelled"
+    return fault

@@ -9,7 +9,7 @@ from pocketflow import AsyncNode
 
 from .condition import parse
 from .context import FlowContext
-from .errors import RunError, VisitsExceeded
+from .errors import ItemsError, RunError, VisitsExceeded
 from .runner import Ticket
 
 if TYPE_CHECKING:  # PocketFlow's classes are generic in its stubs only, and know dicts only
@@ -82,16 +82,16 @@ class StepNode(_Base):
 def listed(
     context: FlowContext, step: str, source: tuple[str, ...], max_items: int | None
 ) -> list[Any]:
-    """The list that an earlier step gave. Raises RunError when there is none, or too long."""
+    """The list that an earlier step gave. Raises ItemsError when there is none, or too long."""
     first, *names = source
     found = context.results.get(first)
     for name in names:
         found = found.get(name) if isinstance(found, Mapping) else None
     where = ".".join(source)
     if not isinstance(found, list):
-        raise RunError(f"for_each: {where} is no list", step=step)
+        raise ItemsError(f"for_each: {where} is no list", step=step)
     if max_items is not None and len(found) > max_items:
-        raise RunError(
+        raise ItemsError(
             f"for_each: {where} has {len(found)} items, max_items is {max_items}", step=step
         )
     return found

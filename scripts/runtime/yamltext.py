@@ -108,6 +108,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _MAX_DIGITS: Final = 300
+_INDENTED: Final = "check the indentation and the quotes of this line and the one above"
 _HINTS: Final = (
     (
         "mapping values are not allowed",
@@ -118,8 +119,12 @@ _HINTS: Final = (
     ("found unexpected ':'", "put a text that holds : in quotes"),
     ("unexpected end of stream", "close the quotes"),
     ("could not find expected ':'", 'a key is followed by ": " and its value'),
-    ("did not find expected key", "check the indentation and the quotes of this line"),
-    ("did not find expected '-'", "check the indentation: items of a list stand under each other"),
+    ("did not find expected key", _INDENTED),
+    ("expected <block end>", _INDENTED),
+    (
+        "did not find expected '-'",
+        "check the indentation of this line and the one above: items stand under each other",
+    ),
     ("expected <document start>", "keep one document, without a ... or --- line"),
     ("did not find expected ','", "close the bracket, or put the text in quotes"),
 )

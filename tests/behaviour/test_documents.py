@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from scripts.compiler.arguments import FLAGS
+from scripts.compiler.diagnostics import Diagnostic
 from scripts.compiler.dialects import flows, native, steps, tools
 from scripts.runtime.environment import NAMES, VARIABLES
 from scripts.runtime.errors import (
@@ -210,6 +214,14 @@ def test_example_of_flows_compiles(compiled_sample: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_example_of_gates_compiles(project: MakeProject) -> None:
+    shown = next(block.text for block in blocks(GUIDE / "flows.md") if "human:" in block.text)
+    flow = f"flows:\n  default:\n    sequence:\n{textwrap.indent(shown, '    ')}"
+    made = project({"agents/writer.md": "You write.", "workflow.yaml": flow.encode()})
+    done = made.compile("--check", "--strict")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_generated_code_is_shown_as_it_is(sample: Path) -> None:
     shown = [block for block in blocks(GUIDE / "generated-code.md") if block.kind == "python"]
     generated = (sample / "generated/flows/default.py").read_text("utf-8")
@@ -328,6 +340,21 @@ def test_table_of_options() -> None:
         for option in codes(row[0])
     }
     assert named == {*FLAGS, "--src", "--out", "--output-format", "--version"}
+
+
+def test_table_of_json_fields(compiled_sample: Path) -> None:
+    done = Project(compiled_sample).compile("--check", "--output-format", "json")
+    rows = list(table(GUIDE / "generated-code.md", "field", "meaning"))
+    fields = [field for row in rows for field in codes(row[0])]
+    assert fields == list(json.loads(done.stdout))
+    of_finding = [each.name for each in dataclasses.fields(Diagnostic)]
+    assert set(of_finding) <= set(codes(rows[0][1]))
+
+
+def test_hooks_are_told() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    text = (GUIDE / "generated-code.md").read_text("utf-8")
+    assert [hook["id"] for hook in hooks if f"`{hook['id']}`" not in text] == []
 
 
 def test_table_of_routes(sample: Path) -> None:

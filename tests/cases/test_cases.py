@@ -81,7 +81,7 @@ def test_every_case_records_something() -> None:
 
 def test_every_code_about_sources_has_a_case() -> None:
     text = "".join(walk.recorded_findings(name) for name in CASES)
-    seen = set(re.findall(r": (?:warning |note )?(BMAD\d{3}) ", text))
+    seen = set(re.findall(r": (?:error|warning|note) (BMAD\d{3}) ", text))
     assert {code for code in CODES if code < "BMAD500"} - seen == set()
 
 

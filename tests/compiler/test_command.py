@@ -111,10 +111,28 @@ def test_check_says_what_is_out_of_date_and_writes_nothing(made: Project) -> Non
     ended = made.compile("--check")
     assert ended.returncode == 1
     assert ended.stdout.startswith(
-        "generated: BMAD504 the output is out of date: agents/writer.py, manifest.sha256\n"
+        "generated: error BMAD504 the output is out of date: agents/writer.py, manifest.sha256\n"
         "    hint: run bmad2pf\n"
     )
     assert snapshot(made.root) == before
+
+
+def test_check_tells_of_an_edited_file_once_and_of_the_rest_beside_it(made: Project) -> None:
+    made.generate()
+    with (made.out / "agents/writer.py").open("a") as file:
+        file.write("# edited\n")
+    only = made.compile("--check")
+    assert (only.returncode, only.stdout.count("BMAD502"), "BMAD504" in only.stdout) == (
+        1,
+        1,
+        False,
+    )
+    (made.src / "agents/analyst.md").write_text("You find more.\n")
+    both = made.compile("--check").stdout
+    assert "writer.py: error BMAD502" in both
+    assert "out of date: agents/analyst.py, manifest.sha256\n    hint: run bmad2pf --force" in both
+    assert made.compile().returncode == 1
+    assert made.compile("--force").returncode == 0
 
 
 def test_a_memory_that_is_left_is_told_once(made: Project) -> None:
@@ -168,13 +186,22 @@ def test_warnings_pass_unless_they_are_strict(project: MakeProject) -> None:
         assert re.search(rf"; {re.escape(counted)} {SECONDS}\n\Z", ended.stdout)
 
 
+def test_strict_counts_warnings_and_writes_all_the_same(project: MakeProject) -> None:
+    made = project(WARNED)
+    assert made.compile("--strict").returncode == 1
+    assert (made.out / "manifest.sha256").is_file()
+    assert made.compile("--check").returncode == 0
+
+
 def test_errors_are_shown_together_and_nothing_is_written(project: MakeProject) -> None:
     made = project(WRONG)
     (made.src / "agents/c.md").write_text("---\nnope: 1\n---\n")
     ended = made.compile()
     assert ended.returncode == 1
-    assert re.search(r"^bmad/agents/a\.md:2:\d+: BMAD201 .+$", ended.stdout, re.MULTILINE)
-    assert re.search(r"^bmad/agents/c\.md:2:1: BMAD108 .+\n    hint: ", ended.stdout, re.MULTILINE)
+    assert re.search(r"^bmad/agents/a\.md:2:\d+: error BMAD201 .+$", ended.stdout, re.MULTILINE)
+    assert re.search(
+        r"^bmad/agents/c\.md:2:1: error BMAD108 .+\n    hint: ", ended.stdout, re.MULTILINE
+    )
     assert re.fullmatch(rf"2 errors: nothing written {SECONDS}", _last(ended.stdout))
     assert re.fullmatch(rf"2 errors {SECONDS}", _last(made.compile("--check").stdout))
     assert not made.out.exists()
@@ -248,7 +275,10 @@ def test_misuse_exits_2_and_says_why(made: Project, words: list[str], reason: st
 def test_a_missing_default_source_says_so(tmp_path: Path) -> None:
     ended = Project(tmp_path).compile()
     assert ended.returncode == 2
-    assert ended.stderr == 'bmad2pf: --src: there is no folder "bmad"\n'
+    assert ended.stderr == (
+        'bmad2pf: --src: there is no folder "bmad"; '
+        "a project in another form: bmad2pf --src . or bmad2pf import .\n"
+    )
 
 
 def test_version_and_help(made: Project) -> None:
@@ -313,7 +343,7 @@ def _on_a_terminal(project: Project, *words: str, **environment: str) -> str:
 
 def test_colours_and_progress_are_for_terminals_that_want_them(project: MakeProject) -> None:
     made = project(WRONG)
-    assert "\x1b[31mBMAD201\x1b[0m" in _on_a_terminal(made)
+    assert "\x1b[31merror BMAD201\x1b[0m" in _on_a_terminal(made)
     assert "reading" in _on_a_terminal(made)
     assert "\x1b[3" not in _on_a_terminal(made, NO_COLOR="1")
     assert "\x1b" not in made.compile().stdout

@@ -322,6 +322,51 @@ def test_an_agent_that_is_not_there_is_the_one_that_can_only_be_meant(
     assert told == [f'"{name}" is no agent: {taken}']
 
 
+MISSING = """\
+workflow:
+  id: small
+  sequence:
+    - {agent: pm, creates: plan.md}
+    - {agent: architect, creates: architecture.md, requires: plan.md, uses: plan}
+    - {agent: dev, requires: architecture.md, creates: code.md}
+"""
+
+
+def test_what_an_agent_that_is_not_there_was_to_do_is_asked_and_told() -> None:
+    files: dict[str, str | bytes] = dict(SMALL)
+    files[".bmad-core/workflows/small.yaml"] = MISSING
+    source = tree(files)
+    draft = v4.read(source, source.diagnostics)
+    gate = draft.flows[0].steps[1].keys
+    assert gate["human"] == "architect-architecture"
+    assert gate["question"] == "architect is to make architecture.md from plan.md, and use plan."
+    told = {(each.name, each.fate) for each in draft.accounts if each.at.line == 5}
+    assert ("architecture.md", "left") in told
+    assert {("plan.md", "approximated"), ("plan", "approximated")} <= told
+    assert "BMAD610 src/.bmad-core/workflows/small.yaml:5" in codes(source.diagnostics)
+
+
+@pytest.mark.parametrize(
+    ("step", "question"),
+    [
+        (
+            "{agent: boss, notes: Look at it., requires: [a.md, b.md]}",
+            "boss is to read a.md, b.md. Look at it.",
+        ),
+        ("{agent: boss, updates: a.md}", "boss is to bring a.md up to date."),
+        ("{agent: boss, validates: all_artifacts}", "boss is to validate all artifacts."),
+        ("{agent: boss, repeats: for_each_page}", "boss is to do so for each page."),
+        ("{agent: boss}", "boss is to do this."),
+    ],
+)
+def test_a_gate_in_place_of_an_agent_never_asks_nothing(step: str, question: str) -> None:
+    files: dict[str, str | bytes] = dict(SMALL)
+    files[".bmad-core/workflows/small.yaml"] = f"{WORKFLOW}    - {step}\n"
+    source = tree(files)
+    keys = v4.read(source, source.diagnostics).flows[0].steps[2].keys
+    assert keys["question"].startswith(question)
+
+
 def test_tabs_become_blanks_where_they_must() -> None:
     source = tree({})
     assert to_data(lenient.mapping(source, "a.md", "a:\n\tb: c\n")) == {"a": {"b": "c"}}

@@ -62,7 +62,9 @@ def test_an_edited_file_is_left_until_forced(project: Project) -> None:
     agent.write_text("mine\n", encoding="utf-8")
     done = _import(project)
     assert done.returncode == 1
-    assert "bmad/agents/shop-agent-keeper.md: BMAD646 " in done.stdout
+    assert (
+        "bmad/agents/shop-agent-keeper.md: error BMAD646 the file was edited since" in done.stdout
+    )
     assert agent.read_text(encoding="utf-8") == "mine\n"
     assert _import(project, "--force").returncode == 0
     assert agent.read_text(encoding="utf-8").startswith("---\nid: shop-agent-keeper\n")
@@ -70,7 +72,9 @@ def test_an_edited_file_is_left_until_forced(project: Project) -> None:
 
 def test_a_file_that_no_import_wrote_is_left(project: Project) -> None:
     project.write({"agents/shop-agent-keeper.md": "mine\n"})
-    assert _import(project).returncode == 1
+    done = _import(project)
+    assert done.returncode == 1
+    assert "BMAD646 the file is from no import, and is left as it is\n" in done.stdout
     assert (project.src / "agents/shop-agent-keeper.md").read_text(encoding="utf-8") == "mine\n"
 
 
@@ -108,6 +112,30 @@ def test_an_interrupted_import_takes_nothing_for_edited(
     monkeypatch.chdir(project.root)
     page.write_text(f"{old}Twice.\n", encoding="utf-8")
     assert import_project(options) == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("nodir/r.json", '--report: there is no folder "nodir"; make it first'),
+        ("theirs", '--report: "theirs" is a folder; name a file'),
+    ],
+)
+def test_a_report_without_a_place_stops_before_anything_is_written(
+    project: Project, place: str, told: str
+) -> None:
+    done = _import(project, f"--report={place}")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"bmad2pf: {told}\n")
+    assert not project.src.exists()
+
+
+def test_a_report_that_cannot_be_written_is_one_line(project: Project) -> None:
+    done = _import(project, "--report=/dev/full")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "bmad2pf: --report: /dev/full cannot be written: No space left on device\n"
+    )
+    assert (project.src / "agents").is_dir()
 
 
 def test_the_report_names_every_construct_with_its_place(project: Project) -> None:

@@ -85,6 +85,27 @@ def test_one_name_in_two_folders_gives_two_agents() -> None:
     assert codes == ["BMAD607"]
 
 
+def test_names_in_braces_of_a_crew_are_told_once_and_count_as_approximated() -> None:
+    found = tree(
+        {
+            "shop/config/agents.yaml": "seeker:\n  role: "
+            "'{topic} Seeker'\n  goal: Find {topic} in {year}\n  backstory: Old {{ hand }}\n",
+            "shop/config/tasks.yaml": "look:\n  description: Look at {place}\n  agent: seeker\n",
+        }
+    )
+    draft = neighbours.read_crew(found, found.diagnostics)
+    (told,) = [each for each in found.diagnostics if each.code == "BMAD640"]
+    assert (told.path, told.line) == ("src/shop/config/agents.yaml", 2)
+    assert told.message.endswith('the model: "{topic}", "{year}", "{place}"')
+    assert '{"topic": "…"}' in told.hint
+    left = [each for each in draft.accounts if each.construct == "placeholder"]
+    assert [(each.name, each.at.path[-11:], each.at.line, each.fate) for each in left] == [
+        ("topic", "agents.yaml", 2, "approximated"),
+        ("year", "agents.yaml", 3, "approximated"),
+        ("place", "/tasks.yaml", 2, "approximated"),
+    ]
+
+
 def test_a_crews_tasks_are_steps_that_see_what_they_wait_for() -> None:
     draft, codes = crew(
         TWO,

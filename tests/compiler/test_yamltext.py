@@ -139,6 +139,13 @@ def test_a_duplicate_key_names_both_lines(parser: str) -> None:
     assert caught.value.faults[0].line == 3
 
 
+@pytest.mark.parametrize("text", ["a:\n    b: 1\n   c: 2\nd: 3\n", "- a\n - b\nc: 1\n"])
+def test_an_indent_that_may_be_wrong_above_says_so(parser: str, text: str) -> None:
+    (found,) = read(text)[1]
+    assert found.line == 3
+    assert "of this line and the one above" in found.hint
+
+
 def test_a_tag_is_named(parser: str) -> None:
     messages = [fault.message for fault in read("a: !!binary aGk=\nb: !include x")[1]]
     assert messages == ['a tag is not allowed: "!!binary"', 'a tag is not allowed: "!include"']

@@ -62,7 +62,7 @@ def test_a_file_or_a_link_is_not_replaced(made: Project) -> None:
     made.out.write_text("mine")
     ended = made.compile()
     assert ended.returncode == 1
-    assert 'generated: BMAD501 the output "generated" is not a folder' in ended.stdout
+    assert 'generated: error BMAD501 the output "generated" is not a folder' in ended.stdout
     assert made.out.read_text() == "mine"
     made.out.unlink()
     (made.root / "elsewhere").mkdir()
@@ -108,7 +108,8 @@ def test_a_folder_of_somebody_else_is_not_touched(made: Project, manifest: str |
         ended = made.compile(*words)
         assert ended.returncode == 1
         assert (
-            "generated: BMAD501 the folder holds files that bmad2pf did not write" in ended.stdout
+            "generated: error BMAD501 the folder holds files that bmad2pf did not write"
+            in ended.stdout
         )
         assert "more\n" in ended.stdout
         assert snapshot(made.out) == before
@@ -145,8 +146,8 @@ def test_edited_files_are_named_and_only_forced_away(made: Project) -> None:
     before = snapshot(made.out)
     ended = made.compile()
     assert ended.returncode == 1
-    assert "generated/agents/one.py: BMAD502 " in ended.stdout
-    assert "generated/agents/two.py: BMAD502 " in ended.stdout
+    assert "generated/agents/one.py: error BMAD502 " in ended.stdout
+    assert "generated/agents/two.py: error BMAD502 " in ended.stdout
     assert snapshot(made.out) == before
     assert made.compile("--check").returncode == 1
     assert made.compile("--force").returncode == 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.runtime.errors import ModelError
+from scripts.runtime.errors import ModelError, ProviderUnavailable
 from scripts.runtime.flow import Flow
 
 from .agents import Scripted
@@ -228,3 +228,10 @@ def test_an_agent_run_that_does_not_fit(
 ) -> None:
     answer = served.client.post(path, json={"input": "x", "story_id": "S-1", **fields})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_client_is_told_when_the_provider_is_asked_again(served: Served, model: Scripted) -> None:
+    model.answers["analyst"] = ProviderUnavailable("down", provider="scripted", retry_after=130.2)
+    answer = served.run()
+    assert (answer.status_code, answer.json()["error"]["retryable"]) == (503, True)
+    assert answer.headers["retry-after"] == "131"

@@ -177,4 +177,5 @@ def test_a_stopping_service_refuses_runs_and_ends_streams(tmp_path: Path) -> Non
     last = events_of(text)[-1]
     assert last["type"] == "run.cancelled"
     assert last["answer"]["error"]["code"] == "cancelled"
+    assert last["answer"]["error"]["retryable"] is True
     assert model.cancelled == ["analyst"]

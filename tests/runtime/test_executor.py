@@ -113,12 +113,19 @@ def test_a_failed_model_ends_the_run_and_keeps_what_was_done() -> None:
     assert [event.type for event in events][-2:] == ["step.failed", "run.failed"]
 
 
-def test_a_fault_of_ours_tells_the_client_nothing_of_its_inside() -> None:
+def test_a_fault_of_ours_tells_the_client_nothing_of_its_inside(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     model = Scripted({"writer": ZeroDivisionError("inner secret")})
-    answer, _ = run_flow(two, model)
+    answer, events = run_flow(two, model)
     assert answer["error"]["code"] == "run_failed"
     assert "inner secret" not in str(answer)
     assert answer["results"] == {"analyst": "analyst says so"}
+    assert (events[-2].type, events[-2].step) == ("step.failed", "writer")
+    assert "inner secret" not in str(events)
+    # The client is told to look for the run's id.
+    (line,) = (line for line in caplog.records if line.exc_info)
+    assert line.__dict__["facts"]["run_id"] == answer["run_id"]
 
 
 NEEDS = agent("needs", wait_for_docs=("prd",))
@@ -242,6 +249,7 @@ def test_the_run_has_a_time_limit() -> None:
     settings = {"runs": {"timeout": 0.05}}
     answer, events = run_flow(two, Scripted({"writer": forever}), settings=settings)
     assert answer["error"]["code"] == "run_timeout"
+    assert answer["error"]["retryable"] is True  # what is finished is not done again
     assert answer["results"] == {"analyst": "analyst says so"}
     assert events[-1].type == "run.failed"
 

@@ -367,6 +367,7 @@ class TestForEach:
     def test_too_many_items_fail_and_none_give_an_empty_list(self) -> None:
         model = Scripted({"planner": json.dumps(STORIES)})
         answer, _ = run_flow(lambda: self.build(max_items=2), model)
+        assert answer["error"]["code"] == "items_unusable"
         assert "3 items, max_items is 2" in answer["error"]["message"]
         answer, _ = run_flow(self.build, Scripted({"planner": '{"stories": []}'}))
         assert answer["status"] == "success"

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import __version__
+from ..errors import RETRY_SECONDS
 from .openapi import answer
-from .problems import RETRY_SECONDS
 from .route import Route, reply
 from .service import Service, service_of
 
@@ -82,4 +82,6 @@ def _status(service: Service, well: bool) -> str:
 def _probe(reason: str | None) -> Response:
     if reason is None:
         return reply({"status": "ok"})
-    return reply({"status": "unavailable", "reason": reason}, 503, {"retry-after": RETRY_SECONDS})
+    return reply(
+        {"status": "unavailable", "reason": reason}, 503, {"retry-after": str(RETRY_SECONDS)}
+    )

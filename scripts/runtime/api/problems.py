@@ -14,14 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from ..errors import BMADError, SourcesChanged
+from ..errors import RETRY_SECONDS, BMADError, SourcesChanged
 from .jsontext import dump
 
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 CODE: Final = "bmad.code"  # the code of the problem that was answered, in the request's scope
-RETRY_SECONDS: Final = "5"
 
 _CODES: Final = {
     401: "unauthorized",
@@ -100,7 +99,7 @@ async def on_bmad_error(request: Request, exc: Exception) -> Response:
         _log.warning("%s", exc.message, extra=facts)
     elif exc.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error(exc.code, extra=facts, exc_info=exc)
-    headers = {"retry-after": RETRY_SECONDS} if exc.status in (429, 503) else None
+    headers = {"retry-after": str(RETRY_SECONDS)} if exc.status in (429, 503) else None
     changed = exc.changed if isinstance(exc, SourcesChanged) else ()
     return respond(
         request.scope, exc.status, exc.code, exc.message, headers=headers, changed=changed

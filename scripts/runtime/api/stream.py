@@ -86,7 +86,7 @@ class AnswerResponse(RunResponse):
             (b"content-type", b"application/json"),
         ]
         if status == 503:
-            headers.append((b"retry-after", b"5"))
+            headers.append((b"retry-after", b"%d" % self.run.retry_after))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

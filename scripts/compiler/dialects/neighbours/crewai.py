@@ -8,7 +8,7 @@ from typing import Any, Final
 from ....runtime import spec
 from ....runtime.yamltext import Mapping, Node, Scalar
 from ...diagnostics import Diagnostics, near_match, quoted
-from .. import lenient
+from .. import lenient, placeholders
 from ..draft import Draft, DraftAgent, DraftFlow, DraftStep, Origin
 from ..stepids import StepIds
 from ..tree import ForeignTree
@@ -22,6 +22,7 @@ NAME: Final = "crewai"
 _AGENTS: Final = ("agents.yaml", "agents.yml")
 _TASKS: Final = ("tasks.yaml", "tasks.yml")
 _ROLE: Final = re.compile(r"(?:^[ \t]+|[{,][ \t]*)(?:role|backstory):", re.MULTILINE)
+_FILLED: Final = ("role", "goal", "backstory", "description", "expected_output", "output_file")
 _AGENT_KEYS: Final = frozenset({"role", "goal", "backstory", "tools", "llm"})
 _TASK_KEYS: Final = frozenset(
     {
@@ -54,9 +55,28 @@ def _crews(tree: ForeignTree) -> list[str]:
 def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
     """All crews as a draft; findings go into `diagnostics`, which is the tree's."""
     draft = Draft(NAME)
+    left: dict[str, Origin] = {}
     for path in _crews(tree):
-        _Crew(tree, diagnostics, draft, path).read()
+        crew = _Crew(tree, diagnostics, draft, path)
+        crew.read()
+        left = crew.left | left
+    _tell_left(left, tree, draft)
     return draft
+
+
+def _tell_left(left: dict[str, Origin], tree: ForeignTree, draft: Draft) -> None:
+    """One note on the names in braces, which `kickoff(inputs=…)` would have filled in."""
+    if not left:
+        return
+    shown = ", ".join(quoted("{" + name + "}") for name in list(left)[:4])
+    more = f" and {len(left) - 4:,} more" if len(left) > 4 else ""
+    message = f"names in braces are left for the model: {shown}{more}"
+    name, at = next(iter(left.items()))
+    hint = f'a run is told what they mean in inputs, such as {{"{name}": "…"}}'
+    tree.diagnostics.add("BMAD640", tree.at(*at), message, hint)
+    why = "it stays as it stands: the inputs of a run say what it means"
+    for name, at in left.items():
+        draft.account(at, "placeholder", name, "approximated", why)
 
 
 class _Crew:
@@ -70,7 +90,7 @@ class _Crew:
         self.tasks = ""
         self.ids: dict[str, str] = {}  # by the crew's own name
         self.outputs: dict[str, str] = {}
-        self.steps: dict[str, DraftStep] = {}
+        self.left: dict[str, Origin] = {}  # names in braces, where each is first used
 
     def read(self) -> None:
         for key, node in self._entries(self.path, "has agents with role: and backstory:"):
@@ -127,6 +147,7 @@ class _Crew:
         parts = [f"## Goal\n\n{goal}" if goal else "", f"## Background\n\n{story}" if story else ""]
         agent.prompt = "\n\n".join(part for part in parts if part) + "\n"
         self.ids[key.text] = own
+        self._find_left(self.path, keys)
         self._tools(self.path, keys.get("tools"))
         self._others(self.path, node, _AGENT_KEYS, "agent")
         if text_of(keys.get("llm")):
@@ -136,6 +157,11 @@ class _Crew:
             agent.notes.append(f"Its author asked for the model {one_line(text_of(keys['llm']))}.")
         self.draft.agents.append(agent)
         self.draft.account(at, "agent", key.text, "carried")
+
+    def _find_left(self, path: str, keys: dict[str, Node]) -> None:
+        for key in _FILLED:
+            for name in sorted(placeholders.names(text_of(keys.get(key)))):
+                self.left.setdefault(name, origin(path, keys[key]))
 
     def _tools(self, path: str, node: Node | None) -> None:
         for name in listed(node):
@@ -155,6 +181,7 @@ class _Crew:
 
     def _task(self, flow: DraftFlow, ids: StepIds, key: Scalar, node: Mapping) -> None:
         keys, at = keys_of(node), origin(self.tasks, key)
+        self._find_left(self.tasks, keys)
         agent = self._known(keys.get("agent"), key)
         if agent is None:
             self.draft.account(at, "task", key.text, "left", "no agent of the crew carries it out")

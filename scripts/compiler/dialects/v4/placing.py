@@ -16,7 +16,7 @@ from .crew import Crew
 from .homes import Home
 from .ledger import Ledger
 from .steps import Source
-from .words import id_of, is_meant, joined, sentence, words
+from .words import asked, id_of, is_meant, joined, sentence, words
 
 NOBODY: Final = frozenset({"various", "any", "system", "multiple", "all"})
 _ALTERNATIVES: Final = re.compile(r"\s*[/|]\s*|\s+or\s+")
@@ -92,14 +92,26 @@ class Placing:
     def gate(self, source: Source) -> None:
         """A person decides where no agent can."""
         name = self._id(source, source.agent or "person")
-        keys: dict[str, Any] = {"human": name}
-        text = one_line(joined(sentence(source), source.note))
-        if text:
-            keys["question"] = text
+        keys: dict[str, Any] = {"human": name, "question": one_line(asked(source))}
         self._when(source, keys, name)
         self.placed.append(Placed(DraftStep(keys, source.at), source))
         why = "there is no such agent: a person decides"
         self.crew.draft.account(source.at, "step", name, "approximated", why)
+        self._tell_asked(source)
+
+    def _tell_asked(self, source: Source) -> None:
+        """What becomes of the documents and files of a step that only a person is left for."""
+        account = self.crew.draft.account
+        made = [*source.creates, *source.updates]
+        if made:
+            message = f"no step makes {', '.join(map(quoted, made))}: a client can supply it"
+            hint = "name an agent of the project, and it makes the document"
+            self.crew.find("BMAD610", source.at, message, hint)
+        for text in made:
+            account(source.at, "document", text, "left", "a person decides, who makes no document")
+        for kind, texts in (("document", source.requires), ("file", source.uses)):
+            for text in texts:
+                account(source.at, kind, text, "approximated", "the gate's question names it")
 
     def add(self, source: Source, agent: Found, name: str = "") -> DraftStep:
         """A step of an agent, with all that it says."""

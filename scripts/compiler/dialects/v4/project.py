@@ -161,10 +161,12 @@ class _Project:
         if not count:
             return
         first = self.agents[0].draft.at
+        agents = len(self.agents)
+        left = "greetings, help, staying in character, resolution of files"
         message = (
-            f"{count} directives and commands for a conversation, in {len(self.agents)} agents, "
-            "are left out: greetings, help, staying in character, resolution of files"
+            f"directives and commands for a conversation are left out, {count} in "
+            f"{agents} {'agent' if agents == 1 else 'agents'}: {left}"
         )
         at = self.tree.at(first.path, first.line, first.column)
         self.diagnostics.add("BMAD600", at, message, "a service has nobody to greet")
-        self.draft.account(Origin(first.path), "directives", str(count), "left", message)
+        self.draft.account(Origin(first.path), "directives", str(count), "left", left)

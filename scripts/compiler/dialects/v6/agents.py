@@ -190,13 +190,13 @@ class AgentWriter:
         count = self.dropped + self.emitter.dropped
         if not count or self.first is None:
             return
+        left = "greetings, help, loading of settings, staying in character"
         message = (
-            f"{count} directives and menu items for a conversation are left out: "
-            "greetings, help, loading of settings, staying in character"
+            f"directives and menu items for a conversation are left out, {count} in all: {left}"
         )
         place = self.tree.at(*self.first)
         self.tree.diagnostics.add("BMAD600", place, message, "a service has nobody to greet")
-        self.draft.account(self.first, "directives", str(count), "left", message)
+        self.draft.account(self.first, "directives", str(count), "left", left)
 
 
 def _entry(name: str, bound: dict[str, Any]) -> Any:

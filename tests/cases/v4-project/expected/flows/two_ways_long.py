@@ -19,7 +19,11 @@ def build() -> AsyncFlow:
         shows=("tasks/press.md",),
         actions=("done",),
     )
-    stranger_note = Gate("stranger-note", actions=("approve", "reject"))
+    stranger_note = Gate(
+        "stranger-note",
+        question="stranger is to make note.md.",
+        actions=("approve", "reject"),
+    )
     librarian_long = Librarian(id="librarian-long", creates="long")
     end = End()
 
