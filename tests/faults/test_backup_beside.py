@@ -200,6 +200,9 @@ async def redis_faults(
     for round_ in range(4 * ROUNDS):
         before = dict(acknowledged)
         while any(acknowledged[name] < before[name] + 40 for name in before):
+            for task in tasks:
+                if task.done():
+                    task.result()  # raises what ended it: the others would be waited for in vain
             await asyncio.sleep(0)
         found = await backed_up(stores, path / f"{type(memory).__name__}-{round_}.zip")
         dump = found[SCOPE]
@@ -226,5 +229,6 @@ def test_writers_to_redis_do_not_disturb_a_backup(tmp_path: Path, store: type[Re
             await other.close()
 
     with redis_server(tmp_path / "redis") as server:
-        told = asyncio.run(main(store(server.settings()), RedisMemory(server.settings())))
+        settings = server.settings()
+        told = asyncio.run(main(store(settings, seconds=60), RedisMemory(settings, seconds=60)))
     assert (told == []) is (store is RedisMemory)
