@@ -83,6 +83,7 @@ def write_pieces(folder: Path, name: str, count: int, size: int) -> None:
         for number in range(count):
             text = line(name, number, size, time_seq()).decode()
             file.write(text[:-20])
+            time.sleep(0.001)  # else on a busy machine each may get its turn for all it writes
             file.write(text[-20:])
             file.flush()
             say(number)
