@@ -42,11 +42,18 @@ def report(service: Any, listener: socket.socket) -> str:
         f"model     {_model(settings, service.services.model)}",
         f"memory    {_memory(settings)}",
         f"documents {settings.documents_dir}",
-        *(() if settings.tracing.url is None else (f"traces    to {settings.tracing.url}",)),
+        *_traces(settings.tracing.url),
         *(f"warning   {warning}" for warning in (*settings.warnings, *short, *_left(settings))),
         f"try       curl {address}/run{header} {body}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _traces(url: str | None) -> list[str]:
+    """Where spans go, without the query: collectors take keys there."""
+    if url is None:
+        return []
+    return [f"traces    to {urlsplit(url)._replace(query='', fragment='').geturl()}"]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,6 +19,10 @@ from .api import application, serve
         ({}, []),
         ({"disabled": True, "endpoint": "http://127.0.0.1:4"}, []),
         ({"endpoint": "http://127.0.0.1:4"}, ["traces    to http://127.0.0.1:4/v1/traces"]),
+        (
+            {"traces_endpoint": "http://127.0.0.1:4/here?key=top-secret"},
+            ["traces    to http://127.0.0.1:4/here"],
+        ),
     ],
 )
 def test_it_says_where_spans_go(tmp_path: Path, tracing: dict[str, Any], lines: list[str]) -> None:
