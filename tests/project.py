@@ -13,6 +13,22 @@ from tests.process import clean_environment
 ROOT = Path(__file__).parent.parent
 COMMAND = ROOT / "scripts" / "bmad2pf.py"
 COMPILE_SECONDS = 120
+# Two agents with a person between them, and what the person says.
+WITH_GATE = {
+    "agents/first.md": "---\nmemory_scope: shared:notes\n---\nWrite a note.\n",
+    "agents/second.md": "---\nmemory_scope: shared:notes\n---\nRead the note.\n",
+    "workflow.yaml": """
+        flows:
+          default:
+            sequence:
+              - first
+              - human: sign_off
+                question: Go on?
+                actions: [approve]
+              - second
+        """,
+}
+GO_ON = {"gate": "sign_off", "action": "approve"}
 
 
 class Project:

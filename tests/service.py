@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,3 +54,23 @@ class Service(Process):
             return self.client.get("/health/live").status_code == httpx2.codes.OK
         except httpx2.TransportError:
             return False
+
+
+def refused_start(root: Path, *, without: str | None = None, **variables: str) -> str:
+    """What a start that fails says in its one line; as if the module `without` were not there."""
+    code = "import runpy, sys\n"
+    if without is not None:
+        code += f"sys.modules[{without!r}] = None\n"
+    code += "sys.argv = ['generated']\nrunpy.run_module('generated', run_name='__main__')\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env=clean_environment({"PORT": str(free_port()), **variables}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr

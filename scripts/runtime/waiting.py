@@ -144,3 +144,13 @@ class Places:
                 future.set_result(None)
                 return
         self._free += 1
+
+
+def answer(future: asyncio.Future[None], error: BaseException | None) -> None:
+    """Let one who waits go on, or fail; whose task was cancelled meanwhile needs no answer."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

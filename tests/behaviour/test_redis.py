@@ -19,27 +19,12 @@ import pytest
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import MemoryStore
 from tests.documents import GUIDE, blocks
-from tests.process import clean_environment, free_port
-from tests.project import ROOT, Project
+from tests.process import clean_environment
+from tests.project import GO_ON, ROOT, WITH_GATE, Project
 from tests.redis_server import RedisServer, redis_server
-from tests.service import Service
+from tests.service import Service, refused_start
 
 SECRET = "canary-77b0"
-WITH_GATE = {
-    "agents/first.md": "---\nmemory_scope: shared:notes\n---\nWrite a note.\n",
-    "agents/second.md": "---\nmemory_scope: shared:notes\n---\nRead the note.\n",
-    "workflow.yaml": """
-        flows:
-          default:
-            sequence:
-              - first
-              - human: sign_off
-                question: Go on?
-                actions: [approve]
-              - second
-        """,
-}
-GO_ON = {"gate": "sign_off", "action": "approve"}
 
 Start = Callable[..., Service]
 
@@ -327,29 +312,9 @@ def test_no_secret_is_told(with_gate: Path, start: Start, tmp_path: Path) -> Non
         assert SECRET not in service.log + "".join(said)
 
 
-def begin(root: Path, *, without: str | None = None, **variables: str) -> str:
-    """What a start that fails says in its one line."""
-    code = "import runpy, sys\n"
-    if without is not None:
-        code += f"sys.modules[{without!r}] = None\n"
-    code += "sys.argv = ['generated']\nrunpy.run_module('generated', run_name='__main__')\n"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=root,
-        env=clean_environment({"PORT": str(free_port()), **variables}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
-
-
 @pytest.mark.parametrize("module", ["redis", "hiredis"])
 def test_without_the_package_the_start_says_what_to_install(with_gate: Path, module: str) -> None:
-    said = begin(with_gate, without=module, MEMORY_BACKEND="redis")
+    said = refused_start(with_gate, without=module, MEMORY_BACKEND="redis")
     assert f"needs the package redis[hiredis]; {module} is missing" in said
     assert "pip install -r generated/requirements-redis.txt" in said
 
@@ -394,4 +359,4 @@ class TestOwn:
     )
     def test_what_is_no_memory_stops_the_start(self, root: Path, code: str, says: str) -> None:
         (root / "my_memory.py").write_text(code)
-        assert says in begin(root)
+        assert says in refused_start(root)

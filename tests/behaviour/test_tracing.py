@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from tests.collector import collecting
 from tests.conftest import MakeProject, StartService
-from tests.process import clean_environment, free_port
+from tests.process import free_port
 from tests.project import Project
-from tests.service import Service
+from tests.service import Service, refused_start
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
@@ -130,33 +128,15 @@ def test_lines_name_the_callers_trace_without_any_tracing(
     assert found["GET /flow"] is None
 
 
-def begin(compiled: Project, *, without: str | None = None, **variables: str) -> str:
-    """What a start that fails says in its one line."""
-    code = "import runpy, sys\n"
-    if without is not None:
-        code += f"sys.modules[{without!r}] = None\n"
-    code += "sys.argv = ['generated']\nrunpy.run_module('generated', run_name='__main__')\n"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=compiled.root,
-        env=clean_environment({"PORT": str(free_port()), **variables}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
-
-
 @pytest.mark.parametrize(
     "module", ["opentelemetry.sdk.trace", "opentelemetry.exporter.otlp", "requests"]
 )
 def test_without_the_packages_the_start_says_what_to_install(
     compiled: Project, module: str
 ) -> None:
-    told = begin(compiled, without=module, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318")
+    told = refused_start(
+        compiled.root, without=module, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318"
+    )
     assert "OTEL_EXPORTER_OTLP_ENDPOINT: spans need the package opentelemetry-sdk" in told
     assert "pip install -r generated/requirements-otel.txt" in told
 
@@ -175,7 +155,7 @@ def test_without_the_packages_the_start_says_what_to_install(
 )
 def test_what_cannot_be_is_refused(compiled: Project, name: str, value: str, told: str) -> None:
     asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", name: value}
-    line = begin(compiled, **asked)
+    line = refused_start(compiled.root, **asked)
     assert f"{name}: " in line
     assert told in line
     assert "secret" not in line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,8 @@ import pytest
 
 from scripts.runtime.template import outline
 from tests.conftest import StartService
-from tests.project import ROOT, Project
+from tests.corpus import CORPUS
+from tests.project import Project
 from tests.service import Service
 from tests.stand_in import StandIn
 
@@ -55,10 +55,9 @@ def served(published: tuple[Project, list[dict[str, Any]]]) -> Iterator[Service]
 
 @pytest.fixture(scope="module")
 def corpus_of_module() -> Path:
-    folder = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corpus")
-    if not folder.is_dir():
+    if not CORPUS.is_dir():
         pytest.skip("no corpus of agent files beside the checkout")
-    return folder
+    return CORPUS
 
 
 def graphs(made: Project) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,6 @@ What ought to be there is read from the foreign files by `bench.declared`, witho
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,8 +15,8 @@ import pytest
 
 from bench import declared
 from bench.declared import Step, Workflow, squashed
+from tests import corpus
 from tests.behaviour.test_v4 import compiled, source, wishes
-from tests.project import ROOT
 
 Prompt = tuple[str, str, str]  # step, the system's text, the message
 TOKENS = 12_000  # of a step's fixed prompt, at four characters each
@@ -68,10 +67,8 @@ print(json.dumps({flow: looks(flow) for flow in FLOWS}))
 
 @pytest.fixture(scope="module")
 def project() -> Path:
-    corpus = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corpus")
-    if not corpus.is_dir():
-        pytest.skip("no corpus of agent files beside the checkout")
-    return source(corpus, "bmad-code-org__BMAD-METHOD@v4.44.3")
+    name = "bmad-code-org__BMAD-METHOD@v4.44.3"
+    return source(corpus.project(name).parent, name)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests import corpus
 from tests.cases.walk import FOLDER
 from tests.conftest import StartService
-from tests.project import ROOT, Project
+from tests.project import Project
 from tests.service import Service
 from tests.stand_in import StandIn
 
@@ -23,10 +23,7 @@ CURRENT = "bmad-code-org__BMAD-METHOD@v6.11.0"
 
 @pytest.fixture(scope="module")
 def current() -> Path:
-    corpus = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corpus")
-    if not (corpus / CURRENT).is_dir():
-        pytest.skip("no corpus of agent files beside the checkout")
-    return corpus / CURRENT
+    return corpus.project(CURRENT)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ What ought to be there is read from the foreign files by `bench.skills`, without
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +16,9 @@ import pytest
 from bench import skills
 from bench.declared import squashed
 from bench.skills import Skill
+from tests import corpus
 from tests.behaviour.test_v6 import CURRENT, flows_of, optional_of
-from tests.project import ROOT, Project
+from tests.project import Project
 from tests.service import Service
 
 TOKENS = 12_000  # of a step's fixed prompt, at four characters each
@@ -81,10 +81,7 @@ class Sent(NamedTuple):
 
 @pytest.fixture(scope="module")
 def source() -> Path:
-    corpus = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corpus")
-    if not (corpus / CURRENT).is_dir():
-        pytest.skip("no corpus of agent files beside the checkout")
-    return corpus / CURRENT
+    return corpus.project(CURRENT)
 
 
 @pytest.fixture(scope="module")

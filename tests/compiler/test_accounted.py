@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -24,10 +23,8 @@ from bench.declared import squashed
 from scripts.compiler import importing
 from scripts.compiler.diagnostics import Diagnostics
 from scripts.compiler.dialects.draft import Account, Draft
-from tests.project import ROOT
+from tests.corpus import CORPUS, PROJECTS
 
-CORPUS = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corpus")
-PROJECTS = sorted(path.name for path in CORPUS.glob("*") if path.is_dir())
 FENCE = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILLED = re.compile(
     r"\{\{?[^{}\n]*\}\}?(?::\w+)?|^\[[\w -]{1,8}\]|\.(?:agent\.yaml|md|ya?ml)\b|"

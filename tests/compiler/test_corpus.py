@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,10 +10,9 @@ from scripts.compiler import importing, translate
 from scripts.compiler.diagnostics import Diagnostics
 from scripts.compiler.importreport import Report
 from scripts.compiler.load import load
+from tests.corpus import CORPUS, PROJECTS
 from tests.project import ROOT
 
-CORPUS = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corpus")
-PROJECTS = sorted(path.name for path in CORPUS.glob("*") if path.is_dir())
 SCHEMA = "bmad-code-org__BMAD-METHOD@v6.0.4/test/fixtures/agent-schema"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,8 @@ from scripts.compiler.arguments import Options
 from scripts.compiler.compile import compile_project
 from scripts.compiler.importing import ImportOptions, import_project
 from tests.cases.walk import behaviour
-from tests.project import ROOT
+from tests.corpus import CORPUS, PROJECTS
 
-CORPUS = Path(os.environ.get("BMAD2PF_CORPUS") or ROOT.parent / "shared" / "corpus")
-PROJECTS = sorted(path.name for path in CORPUS.glob("*") if path.is_dir())
 LEAST = 0.95
 
 

@@ -17,25 +17,10 @@ from tests.conftest import StartService
 from tests.faults.disk import Disk, Limit, SmallDisk
 from tests.faults.rounds import ROUNDS
 from tests.process import clean_environment
-from tests.project import Project
+from tests.project import GO_ON, WITH_GATE, Project
 from tests.service import Service
 
 MARKDOWN = {"content-type": "text/markdown"}
-FILES = {
-    "agents/first.md": "---\nmemory_scope: shared:notes\n---\nWrite a note.\n",
-    "agents/second.md": "---\nmemory_scope: shared:notes\n---\nRead the note.\n",
-    "workflow.yaml": """
-        flows:
-          default:
-            sequence:
-              - first
-              - human: sign_off
-                question: Go on?
-                actions: [approve]
-              - second
-        """,
-}
-GO_ON = {"gate": "sign_off", "action": "approve"}
 # The planted fault: a store that does not look at what came of its write.
 CARELESS = """
 import os, runpy, sys
@@ -55,7 +40,7 @@ Kept = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = Project(tmp_path_factory.mktemp("full")).write(FILES)
+    made = Project(tmp_path_factory.mktemp("full")).write(WITH_GATE)
     made.generate()
     return made.root
 

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from ..waiting import answer
+
 THREADS: Final = 4
 
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -63,9 +65,4 @@ def _fault(path: Path) -> OSError | None:
 
 def _answer(done: asyncio.Future[list[OSError | None]], waiting: Sequence[_Waiting]) -> None:
     for (_, future), error in zip(waiting, done.result(), strict=True):
-        if future.done():
-            continue  # its task was cancelled
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
+        answer(future, error)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
+from ..waiting import answer
 from .files import sync_folder
 from .journal import Journal
 
@@ -59,12 +60,7 @@ class GroupSync:
         elif is_new:
             self._journal.is_new = False
         for future in waiting:
-            if future.done():
-                continue  # its task was cancelled
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
+            answer(future, error)
         if self._waiting:
             self._begin()
         else:
