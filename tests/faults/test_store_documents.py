@@ -33,7 +33,7 @@ def test_killed_writers_lose_nothing_and_leave_nothing_half(tmp_path: Path, size
 
 
 def test_a_writer_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
-    assert killed(tmp_path, 20, 100_000, "in_place")["faults"] != []
+    assert killed(tmp_path, 400, 100_000, "in_place")["faults"] != []
 
 
 def killed(folder: Path, kills: int, size: int, fault: str) -> dict[str, Any]:
