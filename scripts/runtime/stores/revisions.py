@@ -17,13 +17,13 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, Final
 
 from ..clock import rfc3339
 from ..errors import StoreError
 from .files import sync_folder
+from .jsonstring import json_string
 from .protocol import Revision
 from .record import BadLine, seal, unseal
 
@@ -295,7 +295,7 @@ def _line(rev: int, created: int, draft: Draft) -> bytes:
     return seal(
         f'{{"rev":{rev},"time":{draft.time!r},"etag":"{draft.etag}","size":{draft.size},'
         f'"created":{created},"stamp":[{inode},{changed},{size}],"new":"{draft.new}",'
-        f'"author":{json.dumps(draft.author)},"text":{encode_basestring_ascii(draft.text)}}}'
+        f'"author":{json.dumps(draft.author)},"text":{json_string(draft.text)}}}'
     )
 
 
