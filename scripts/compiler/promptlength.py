@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from ..runtime.assets import TEMPLATES, YAML
+from ..runtime.template import outline
 from . import graph
 from .diagnostics import Diagnostics, quoted
 from .model import Agent, AgentStep, Project
@@ -15,31 +18,43 @@ _CHARACTERS: Final = 4  # of a token, about
 def check_prompts(project: Project, diagnostics: Diagnostics) -> None:
     """Tell of steps whose model is sent more than MAX_TOKENS before it sees any input."""
     agents = graph.by_id(project)
-    tokens = {
-        path: len(data.decode(errors="replace")) // _CHARACTERS
-        for path, data in project.referred.items()
-    }
+    lengths = {path: len(data.decode(errors="replace")) for path, data in project.referred.items()}
     for flow in project.flows:
         for step in flow.steps():
             agent = agents.get(step.agent) if isinstance(step, AgentStep) else None
             if agent is not None and isinstance(step, AgentStep):
-                _check_step(step, agent, tokens, diagnostics)
+                _check_step(step, agent, project.referred, lengths, diagnostics)
 
 
 def _check_step(
-    step: AgentStep, agent: Agent, tokens: dict[str, int], diagnostics: Diagnostics
+    step: AgentStep,
+    agent: Agent,
+    files: Mapping[str, bytes],
+    lengths: dict[str, int],
+    diagnostics: Diagnostics,
 ) -> None:
     inline = [asset.path for asset in agent.assets if asset.inline]
     template = step.template or agent.template
     shown = dict.fromkeys((*inline, *step.shows, *((template,) if template else ())))
-    texts = (len(agent.persona) + len(agent.prompt) + len(step.note)) // _CHARACTERS
-    total = texts + sum(tokens.get(path, 0) for path in shown)
+    texts = len(agent.persona) + len(agent.prompt) + len(step.note)
+    if _tokens(texts + sum(lengths.get(path, 0) for path in shown)) <= MAX_TOKENS:
+        return
+    for path in shown:
+        is_template = path.startswith(TEMPLATES) and path.endswith(YAML) and path not in inline
+        if is_template and path in files:
+            meant = outline(files[path].decode(errors="replace"))
+            lengths[path] = lengths[path] if meant is None else len(meant.text)
+    total = _tokens(texts + sum(lengths.get(path, 0) for path in shown))
     if total <= MAX_TOKENS:
         return
     message = f"the step {quoted(step.id)} is always sent about {total:,} tokens"
-    longest = max(shown, key=lambda path: tokens.get(path, 0), default=None)
+    longest = max(shown, key=lambda path: lengths.get(path, 0), default=None)
     hint = "shorten its agent's text, or its note"
-    if longest is not None and tokens.get(longest, 0) > texts:
-        message += f", {tokens[longest]:,} of them {quoted(longest)}"
+    if longest is not None and lengths.get(longest, 0) > texts:
+        message += f", {_tokens(lengths[longest]):,} of them {quoted(longest)}"
         hint = "list the file with the agent alone: the model reads it when it wants it"
     diagnostics.add("BMAD508", step.at, message, hint)
+
+
+def _tokens(characters: int) -> int:
+    return characters // _CHARACTERS

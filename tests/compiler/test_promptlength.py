@@ -37,3 +37,16 @@ def test_a_long_prompt_is_to_blame_itself(tmp_path: Path) -> None:
     assert found.message == 'the step "a" is always sent about 15,000 tokens'
     assert (found.path, found.line) == ("bmad/agents/a.md", 1)
     assert found.hint == "shorten its agent's text, or its note"
+
+
+def test_a_template_counts_as_the_outline_that_is_sent(tmp_path: Path) -> None:
+    """Its YAML is indented; the outline is not."""
+    sections = "".join(f"{' ' * 60}- {{title: Part {n}}}\n" for n in range(900))
+    template = f"template: {{id: t, output: {{filename: t.md}}}}\nsections:\n{sections}"
+    assert len(template) > 4 * 12_000
+    flow = "flows: {default: {sequence: [{agent: a, template: t.yaml}]}}\n"
+    files = {"agents/a.md": "Work.\n", "workflow.yaml": flow, "templates/t.yaml": template}
+    assert told(tmp_path, files) == []
+    longer = template + "".join(f"{' ' * 60}- {{title: {'more ' * 60}}}\n" for _ in range(150))
+    [found] = told(tmp_path, {**files, "templates/t.yaml": longer})
+    assert 'of them "templates/t.yaml"' in found.message
