@@ -10,6 +10,7 @@ import resource
 import secrets
 import stat
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -131,6 +132,34 @@ async def write_new(folder: Path, data: bytes, name: str, syncs: FileSyncs) -> P
         path.unlink(missing_ok=True)
         raise
     return path
+
+
+def inherit(path: Path, before: os.stat_result) -> None:
+    """Give a file of ours the mode and owner of the one whose place it is to take. Raises OSError.
+
+    So a document that its author has closed to others, or opened to a group, stays so.
+    """
+    status = os.lstat(path)
+    if _access(status) == _access(before):
+        return
+    descriptor = os.open(path, _READ)
+    try:
+        inherit_open(descriptor, before)
+    finally:
+        os.close(descriptor)
+
+
+def inherit_open(descriptor: int, before: os.stat_result) -> None:
+    """The same for a file that is open. Raises OSError."""
+    status = os.fstat(descriptor)
+    if (status.st_uid, status.st_gid) != (before.st_uid, before.st_gid):
+        with suppress(PermissionError):  # only root may
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode) & 0o777)
+
+
+def _access(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode) & 0o777
 
 
 async def in_thread(call: Callable[[], T]) -> T:
