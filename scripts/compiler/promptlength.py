@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ..runtime.assets import TEMPLATES, YAML
-from ..runtime.template import outline
+from ..runtime.template import is_outlined, outline
 from . import graph
 from .diagnostics import Diagnostics, quoted
 from .model import Agent, AgentStep, Project
@@ -40,8 +39,7 @@ def _check_step(
     if _tokens(texts + sum(lengths.get(path, 0) for path in shown)) <= MAX_TOKENS:
         return
     for path in shown:
-        is_template = path.startswith(TEMPLATES) and path.endswith(YAML) and path not in inline
-        if is_template and path in files:
+        if is_outlined(path) and path in files and path not in inline:
             meant = outline(files[path].decode(errors="replace"))
             lengths[path] = lengths[path] if meant is None else len(meant.text)
     total = _tokens(texts + sum(lengths.get(path, 0) for path in shown))

@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,8 +22,9 @@ from . import __version__
 from .archiveline import read_revision, read_write, revision_line, write_line
 from .clock import now
 from .errors import ArchiveError, BMADError, StoreError
-from .stores.files import NO_ROOM, sync_folder
+from .stores.files import NO_ROOM
 from .stores.names import document_file, parse_scope
+from .stores.newfile import new_file
 from .stores.protocol import Entry, Revision
 from .stores.record import MAX_LINE, BadLine
 
@@ -102,28 +102,15 @@ class Writer:
 @contextmanager
 def new_archive(path: Path) -> Iterator[Writer]:
     """A new file, there under its name only when all went well. Raises StoreError, ArchiveError."""
-    if os.path.lexists(path):
-        raise ArchiveError(f"{path} is there already: choose another name")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(beside, "xb", opener=_private) as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                yield Writer(archive)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        sync_folder(path.parent)
+        with new_file(path) as file, zipfile.ZipFile(file, "w") as archive:
+            yield Writer(archive)
+    except FileExistsError as error:
+        raise ArchiveError(f"{path} {error.strerror}") from None
     except OSError as error:
         status = 507 if error.errno in NO_ROOM else 500
         reason = f"{path} cannot be written: {error.strerror}"
         raise StoreError(reason, store="backup", status=status) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _info(path: str) -> zipfile.ZipInfo:

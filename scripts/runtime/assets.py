@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from .errors import RunError, ToolError
-from .template import Outline, outline
+from .template import Outline, is_outlined, outline
 from .tool import Tool
 
-TEMPLATES: Final = "templates/"
-YAML: Final = (".yaml", ".yml")
 READER: Final = "read_asset"
 _PARAMETERS: Final = {
     "type": "object",
@@ -46,7 +44,7 @@ class Assets:
 
     def outline(self, name: str) -> Outline | None:
         """What a template in YAML says; None for any other file."""
-        if not (name.startswith(TEMPLATES) and name.endswith(YAML)):
+        if not is_outlined(name):
             return None
         if name not in self.outlines:
             self.outlines[name] = outline(self.text(name))

@@ -15,7 +15,7 @@ from .errors import BMADError, SettingsError, StoreError
 from .near import aside, near
 from .settings import Settings
 from .stores.compacting import compact_now
-from .stores.files import store_fault
+from .stores.files import regular, store_fault
 from .stores.protocol import MemoryStore
 from .stores.select import make_memory
 from .stores.transfer import export_lines, import_file
@@ -111,16 +111,18 @@ def _verify(settings: Settings, accepts: bool) -> int:
     _only_files(settings)
     reports = []
     for path in memory_files(settings.memory_dir):
-        resealed = reseal(path) if accepts else 0
+        resealed = reseal(path) if accepts and regular(path) else 0
         report = verify(path)
         reports.append(report)
         print(*_told(report, resealed), sep="\n")  # noqa: T201 - it is the answer
     records = sum(report.records for report in reports)
     bad = sum(len(report.bad) for report in reports)
     kept = sum(report.quarantined for report in reports)
+    unusable = sum(bool(report.fault) for report in reports)
     print(  # noqa: T201
         f"{_count(len(reports), 'file')}, {_count(records, 'record')}, "
         f"{_count(bad, 'damaged line')}, {kept} in quarantine"
+        + (f", {_count(unusable, 'file')} that cannot be used" if unusable else "")
     )
     return 0 if all(report.is_whole for report in reports) else FOUND
 
@@ -130,6 +132,7 @@ def _told(report: FileReport, resealed: int) -> list[str]:
     lines = [
         f"{report.name}: {_count(report.records, 'record')}, {_count(report.keys, 'key')}, {size}"
     ]
+    lines += [f"  {report.fault}"] if report.fault else []
     lines += [f"  line {bad.number}, byte {bad.offset}: {bad.reason}" for bad in report.bad]
     if report.torn:
         lines.append(f"  {report.torn} bytes of a write that is not finished, at the end")
@@ -148,7 +151,8 @@ def _compact(settings: Settings) -> int:
         try:
             saved = compact_now(path, settings.memory.history)
         except StoreError as error:
-            _say(f"{path.name}: {error.message}")
+            is_named = path.name in error.message
+            _say(error.message if is_named else f"{path.name}: {error.message}")
             code = FOUND
             continue
         if saved:

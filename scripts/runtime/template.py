@@ -5,7 +5,7 @@
       - {id: goals, title: Goals, instruction: …, type: bullet-list}
       - {id: epics, title: "Epic {{epic_number}}", repeatable: true, sections: […]}
 
-Nothing is filled in: `{{…}}` is left for the model.
+Nothing is filled in: `{{…}}` is left for the model. A leaf: it imports the reader of YAML only.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ class Outline:
         there = {_bare(found) for found in _HEADING.findall(document)}
         titles = (heading.lstrip("# ") for heading in self.headings)
         return tuple(title for title in titles if not _is_there(title, there))
+
+
+def is_outlined(name: str) -> bool:
+    """Whether the file of this name, `<kind>/<file>`, may be such a template."""
+    return name.startswith("templates/") and name.endswith((".yaml", ".yml"))
 
 
 def outline(text: str) -> Outline | None:

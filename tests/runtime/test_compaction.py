@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,19 @@ def test_keeps_the_newest_of_each_key_and_the_last_writes(tmp_path: Path, file: 
         ]
 
     using(tmp_path, use)
+
+
+def test_keeps_mode_and_owner(tmp_path: Path, file: Path) -> None:
+    fill(tmp_path, [("k", number) for number in range(20)])
+    file.chmod(0o640)
+    with suppress(PermissionError):  # only root may
+        os.chown(file, 65534, 65534)
+    before, inode = file.stat(), file.stat().st_ino
+    assert compact_now(file, 5) > 0
+    assert file.stat().st_ino != inode
+    status = file.stat()
+    assert stat.S_IMODE(status.st_mode) == 0o640
+    assert (status.st_uid, status.st_gid) == (before.st_uid, before.st_gid)
 
 
 def test_the_last_number_is_kept_when_all_was_deleted(tmp_path: Path, file: Path) -> None:

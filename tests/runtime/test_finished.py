@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import threading
@@ -50,7 +51,7 @@ def outputs(runs: FinishedRuns, name: object) -> list[Any] | None:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+    return sorted(path.name for path in folder.iterdir() if path.suffix == ".jsonl")
 
 
 def test_the_last_one_is_found(folder: Path, runs: FinishedRuns) -> None:
@@ -229,3 +230,69 @@ class TestBounds:
             thread.join()
         reader = FinishedRuns(folder)
         assert all(reader.find(identity(name)) is not None for name in range(7))
+
+
+class TestClock:
+    """Whatever the clock says, the last one that was written is the last one."""
+
+    def test_set_back_in_one_process(self, folder: Path, runs: FinishedRuns) -> None:
+        for number, time in enumerate((1000.0, 10.0, 10.0, 5.0, 999.0)):
+            runs.write(identity("a"), done(f"{number}", time))
+            for reader in (runs, FinishedRuns(folder)):
+                assert outputs(reader, "a") == [f"{number}", {"ß": [1]}]
+
+    def test_set_back_under_several_processes(self, folder: Path) -> None:
+        writers = [FinishedRuns(folder) for _ in range(3)]
+        for number in range(12):
+            writers[number % 3].write(identity("a"), done(f"{number}", 100.0 - number))
+            writers[1].write(identity("b"), done("another", 300.0))
+            assert [outputs(each, "a") for each in writers] == [[f"{number}", {"ß": [1]}]] * 3
+
+    @pytest.mark.parametrize("order", [None, b"", b"\xff" * 8, b"torn", b"\0" * 8])
+    def test_set_back_between_two_starts(self, folder: Path, order: bytes | None) -> None:
+        """Also where the file with the last time is gone, or is not what was written."""
+        for number, time in enumerate((1000.0, 500.0, 100.0)):
+            runs = FinishedRuns(folder)
+            for name in f"{'bcdef'[2 * number :]}a":
+                runs.write(identity(name), done(f"{number}", time))
+            runs.close()
+            if order is None:
+                (folder / ".order").unlink()
+            else:
+                (folder / ".order").write_bytes(order)
+            assert outputs(FinishedRuns(folder), "a") == [f"{number}", {"ß": [1]}]
+
+    def test_what_is_put_together_is_the_newest(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(30):
+            runs = FinishedRuns(folder)
+            runs.write(identity(number % 7), done(f"{number}", 100.0 - number))
+            runs.close()
+        assert len(files(folder)) <= finished_module.MAX_FILES + 2
+        reader = FinishedRuns(folder)
+        for name in range(7):
+            newest = max(number for number in range(30) if number % 7 == name)
+            assert outputs(reader, name) == [f"{newest}", {"ß": [1]}]
+        monkeypatch.setattr(finished_module, "MAX_FILES", 0)
+        reader.compact()
+        assert len(files(folder)) == 1
+        (folder / ".order").unlink()
+        runs = FinishedRuns(folder)
+        runs.write(identity(29 % 7), done("later", 1.0))
+        assert outputs(runs, 29 % 7) == ["later", {"ß": [1]}]
+
+    def test_who_is_stopped_stops_no_other(self, folder: Path, runs: FinishedRuns) -> None:
+        runs.write(identity("a"), done("one", 1000.0))
+        with (folder / ".order").open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            runs.write(identity("a"), done("two", 10.0))
+        assert outputs(runs, "a") == ["two", {"ß": [1]}]
+
+    def test_a_time_that_is_none_is_passed_over(self, folder: Path, runs: FinishedRuns) -> None:
+        folder.mkdir()
+        for number, time in enumerate(("1.2.3", "9" * 400, "1e+999", "", "inf")):
+            line = f'{{"identity":"{identity("a")}","time":{time},"sources":"ab","run_id":"x"}}\n'
+            (folder / f"{number}.jsonl").write_text(line)
+        runs.write(identity("a"), done("one", 1.0))
+        assert outputs(runs, "a") == ["one", {"ß": [1]}]

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from scripts.runtime import memorycommand
-from scripts.runtime.errors import BMADError
+from scripts.runtime.errors import BMADError, StoreError
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry
+from scripts.runtime.stores.verify import refuse_damage
 from tests.redis_server import redis_server
 
 Told = Callable[..., tuple[int, list[str], list[str]]]
@@ -74,6 +75,26 @@ def test_verify_tells_of_each_file(told: Told, tmp_path: Path) -> None:
         f"  line 2, byte {second}: the checksum does not fit",
         "  6 bytes of a write that is not finished, at the end",
     ]
+
+
+def test_a_link_is_not_taken_for_an_empty_file(told: Told, tmp_path: Path) -> None:
+    file = tmp_path / "memory" / "shared" / "notes.jsonl"
+    file.rename(tmp_path / "elsewhere.jsonl")
+    file.symlink_to(tmp_path / "elsewhere.jsonl")
+    before = (tmp_path / "elsewhere.jsonl").read_bytes()
+    for command in (["verify"], ["verify", "--reseal"]):
+        code, lines, _ = told(*command)
+        assert code == 1
+        assert "  it is a link, or no file: nothing of it can be used" in lines
+        assert lines[-1].endswith("0 damaged lines, 0 in quarantine, 1 file that cannot be used")
+    is_link = "notes.jsonl: it is a link"
+    code, _, errors = told("compact")
+    assert (code, errors) == (1, [f"memory cannot be opened: {is_link}"])
+    with pytest.raises(StoreError, match=is_link):
+        told("export", tmp_path / "all.jsonl")
+    with pytest.raises(StoreError, match=r"notes\.jsonl: it is a link"):
+        refuse_damage(tmp_path / "memory")
+    assert (tmp_path / "elsewhere.jsonl").read_bytes() == before
 
 
 def test_verify_accepts_what_was_edited(told: Told, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,21 @@ class TestAfterSuccess:
             assert set(answer["results"]) == {"maker", "analyst", "reader", "critic", "writer"}
             assert answer["usage"]["calls"] == 3, "what is reused costs nothing again"
             assert after.run_id != before.run_id
+
+        asyncio.run(main())
+
+    def test_a_clock_that_is_set_back_brings_no_older_success(
+        self, data: Data, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def main() -> None:
+            await data.documents.put("S-1__prd", "given")
+            before = await finished(data.process(line, Counting()))
+            real = time.time
+            monkeypatch.setattr(time, "time", lambda: real() - 86_400)
+            newest = await finished(data.process(line, Counting()), fresh=True)
+            await data.documents.put("S-1__prd", EDIT, author={"kind": "client"})
+            after = await finished(data.process(line, Counting()), changed=["prd"])
+            assert after.events()[0].data["reused_from"] == newest.run_id != before.run_id
 
         asyncio.run(main())
 

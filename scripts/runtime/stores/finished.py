@@ -1,7 +1,8 @@
 """Runs that succeeded, one line each: `runs/done/*.jsonl`, what `changed` documents can reuse.
 
 Each process appends to a file of its own, kept open and locked, so that a run costs one write
-and no file. Whoever looks for a run reads what all of them have added since it last looked. Of
+and no file. Whoever looks for a run reads what all of them have added since it last looked. Which
+of two is the newer one does not depend on the clock, which may be set back (see `order`). Of
 files that nobody writes any more the newest line of each run is put together in one, beside the
 loop, from time to time.
 """
@@ -24,6 +25,7 @@ from typing import Any, Final, NamedTuple
 from ..clock import uuid7
 from ..events import Event
 from .files import open_regular, read_now
+from .order import Order
 from .record import BadLine, seal, unseal
 from .runs import HAD, Done, Kept, reusable
 
@@ -34,15 +36,20 @@ MAX_FILES: Final = 8  # that nobody writes any more
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _HEAD: Final = re.compile(
-    rb'\{"identity":"([0-9a-f]{64})","time":([0-9.e+]+),"sources":"([0-9a-f]*)"'
+    rb'\{"identity":"([0-9a-f]{64})",'
+    rb'"time":([0-9]{1,20}(?:\.[0-9]{1,20})?(?:e\+[0-9]{1,2})?),"sources":"([0-9a-f]*)"'
 )
+_RUN: Final = b'{"identity":"'
 _SOURCES: Final = b'{"digest":"'
 _ENCODER: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _log = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
-    """Where the newest line of a run is; `sources` is the digest of what it was made of."""
+    """Where the newest line of a run is; `sources` is the digest of what it was made of.
+
+    `time` is later than that of any line that was written before, whatever the clock said.
+    """
 
     time: float
     path: str
@@ -72,6 +79,7 @@ class FinishedRuns:
         self._told: set[str] = set()
         self._digests: dict[int, tuple[Mapping[str, str], str]] = {}
         self._index = _Index({}, {}, {})
+        self._order = Order(folder / ".order")
 
     def write(self, identity: str, done: Done) -> None:
         """Remember a run. A fault is told in the log: the run itself succeeded."""
@@ -82,16 +90,16 @@ class FinishedRuns:
 
     def _write(self, identity: str, done: Done) -> None:
         digest = self._digest(done.sources)
-        data = _line(identity, done, digest)
         if self._fd < 0 or self._size > MAX_FILE:
             self._open()
+        data = _line(identity, done, self._order.next(done.time), digest)
         if digest not in self._told:
             text = f'{{"digest":"{digest}","sources":{_ENCODER.encode(done.sources)}}}'
             data = seal(text) + data
         written = os.write(self._fd, data)
         self._size += written
         if written < len(data):
-            self.close()  # what was torn ends with its file
+            self._let_go()  # what was torn ends with its file
             raise OSError(28, "no room is left")
         self._told.add(digest)
         if self._durable:
@@ -110,8 +118,10 @@ class FinishedRuns:
         return digest
 
     def _open(self) -> None:
-        self.close()
+        self._let_go()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._order.is_open:
+            self._order.begin(max(map(_latest, self._paths()), default=0.0))
         path = self._folder / f"{uuid7()}.tmp"
         self._fd = os.open(path, _FLAGS, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,7 +130,11 @@ class FinishedRuns:
         _beside(self.compact)
 
     def close(self) -> None:
-        """Let go of the file; the next run begins another."""
+        """Let go of the files; the next run begins another."""
+        self._let_go()
+        self._order.close()
+
+    def _let_go(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -205,9 +219,9 @@ def _together(
         yield _piece(place) + b"\n"
 
 
-def _line(identity: str, done: Done, digest: str) -> bytes:
+def _line(identity: str, done: Done, time: float, digest: str) -> bytes:
     """A run; one that is too large, or is no JSON, takes the place of the one before as well."""
-    head = f'{{"identity":"{identity}","time":{done.time!r},"sources":"{digest}"'
+    head = f'{{"identity":"{identity}","time":{time!r},"sources":"{digest}"'
     steps = [(e.seq, e.time, e.step, e.data) for e in done.steps]
     try:
         data = seal(f'{head},"run_id":"{done.run_id}","steps":{_ENCODER.encode(steps)}}}')
@@ -234,6 +248,14 @@ def _take(index: _Index, path: str, data: bytes) -> None:
                 index.places[name] = place
         start = end
     index.read[path] = start
+
+
+def _latest(path: str) -> float:
+    """The latest time in a file: of its last line, or of the first where it was put together."""
+    descriptor = open_regular(Path(path))
+    data = b"" if descriptor is None else read_now(descriptor)
+    heads = (_HEAD.match(data, place) for place in (data.find(_RUN), data.rfind(b"\n" + _RUN) + 1))
+    return max((float(head[2]) for head in heads if head), default=0.0)
 
 
 def _piece(place: Place) -> bytes:

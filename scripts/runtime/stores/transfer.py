@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import IO, Any, Final
 
 from ..errors import BMADError
 from .names import check_key, parse_scope
+from .newfile import new_file
 from .protocol import Entry, MemoryStore
 from .record import MAX_LINE, check_entry, encode_value
 
@@ -117,20 +117,8 @@ def _target(file: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(file)
-    if os.path.lexists(path):
-        raise FileExistsError(17, f"{path} is there already")
-    part = path.with_name(f"{path.name}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        with os.fdopen(os.open(part, flags, 0o600), "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.rename(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with new_file(Path(file)) as stream:
+        yield stream
 
 
 @contextlib.contextmanager
