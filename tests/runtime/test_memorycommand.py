@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -109,8 +110,10 @@ def test_compact(told: Told, tmp_path: Path) -> None:
     (tmp_path / "config" / "runtime.yaml").write_text("memory: {history: 1}\n")
     code, lines, _ = told("compact")
     assert code == 0
-    assert [line.split(":")[0] for line in lines] == ["a_S%5F1.jsonl", "notes.jsonl"]
-    assert told("compact") == (0, [], [])
+    *files, all_of_them = lines
+    assert [line.split(":")[0] for line in files] == ["a_S%5F1.jsonl", "notes.jsonl"]
+    assert re.fullmatch(r"2 files, \d+ bytes freed", all_of_them)
+    assert told("compact") == (0, ["2 files, 0 bytes freed"], [])
     assert told("verify")[1][-1].startswith("2 files, 4 records")
 
 
@@ -158,6 +161,23 @@ def test_one_scope_through_pipes(
     other.mkdir()
     assert told("import", "-", root=other)[0] == 0
     assert list(dumped(other / "memory")) == ["shared:notes"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        ("a:S_2", "a:S_2 holds nothing, and nothing was exported (did you mean a:S_1?)"),
+        ("nobody", "scope should be {agent_id}:{story_id} or shared:{namespace}"),
+    ],
+)
+def test_a_scope_that_holds_nothing_is_not_exported(
+    told: Told, tmp_path: Path, scope: str, said: str
+) -> None:
+    file = tmp_path / "one.jsonl"
+    with pytest.raises(BMADError) as caught:
+        told("export", "--scope", "shared:notes", "--scope", scope, file)
+    assert caught.value.message == said
+    assert not file.exists()
 
 
 def test_a_file_that_is_not_there_is_named(told: Told, tmp_path: Path) -> None:
