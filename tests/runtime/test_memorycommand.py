@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from scripts.runtime import memorycommand
+from scripts.runtime import backupcommand, memorycommand
 from scripts.runtime.errors import BMADError, StoreError
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry
@@ -109,8 +110,10 @@ def test_compact(told: Told, tmp_path: Path) -> None:
     (tmp_path / "config" / "runtime.yaml").write_text("memory: {history: 1}\n")
     code, lines, _ = told("compact")
     assert code == 0
-    assert [line.split(":")[0] for line in lines] == ["a_S%5F1.jsonl", "notes.jsonl"]
-    assert told("compact") == (0, [], [])
+    *files, all_of_them = lines
+    assert [line.split(":")[0] for line in files] == ["a_S%5F1.jsonl", "notes.jsonl"]
+    assert re.fullmatch(r"2 files, \d+ bytes freed", all_of_them)
+    assert told("compact") == (0, ["2 files, 0 bytes freed"], [])
     assert told("verify")[1][-1].startswith("2 files, 4 records")
 
 
@@ -160,10 +163,41 @@ def test_one_scope_through_pipes(
     assert list(dumped(other / "memory")) == ["shared:notes"]
 
 
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        ("a:S_2", "a:S_2 holds nothing, and nothing was exported (did you mean a:S_1?)"),
+        ("nobody", "scope should be {agent_id}:{story_id} or shared:{namespace}"),
+    ],
+)
+def test_a_scope_that_holds_nothing_is_not_exported(
+    told: Told, tmp_path: Path, scope: str, said: str
+) -> None:
+    file = tmp_path / "one.jsonl"
+    with pytest.raises(BMADError) as caught:
+        told("export", "--scope", "shared:notes", "--scope", scope, file)
+    assert caught.value.message == said
+    assert not file.exists()
+
+
 def test_a_file_that_is_not_there_is_named(told: Told, tmp_path: Path) -> None:
     with pytest.raises(BMADError) as caught:
         told("import", tmp_path / "nope.jsonl")
     assert caught.value.message == f"{tmp_path / 'nope.jsonl'}: No such file or directory"
+
+
+@pytest.mark.parametrize("command", [["verify"], ["compact"], ["export", "all.jsonl"]])
+def test_a_data_folder_that_is_not_there_is_no_empty_one(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    away = tmp_path / "away"
+    monkeypatch.setenv("BMAD_DATA_DIR", str(away))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match=r"the data folder .*away is not there"):
+        told(*command)
+    with pytest.raises(StoreError, match=r"the data folder .*away is not there"):
+        backupcommand.main("backup", tmp_path, ["all.zip"])
+    assert not {"away", "all.jsonl", "all.zip"} & {path.name for path in tmp_path.iterdir()}
 
 
 def test_import_asks_before_it_replaces(told: Told, tmp_path: Path) -> None:
