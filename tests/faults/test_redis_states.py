@@ -43,25 +43,25 @@ class Plain:
     async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
         seq = await self._client.hincrby("numbers", scope)
         fields = (key, value, scope, "2026-01-01T00:00:00.000Z", seq, "set", category)
-        await self._client.hset(scope, key, json.dumps(fields))  # type: ignore[misc]
+        await self._client.hset(scope, key, json.dumps(fields))
         return Entry(*fields)
 
     async def get(self, scope: str, key: str) -> Entry | None:
-        found = await self._client.hget(scope, key)  # type: ignore[misc]
+        found = await self._client.hget(scope, key)
         return None if found is None else Entry(*json.loads(found))
 
     async def entries(self, scope: str) -> list[Entry]:
-        found = await self._client.hvals(scope)  # type: ignore[misc]
+        found = await self._client.hvals(scope)
         return [Entry(*json.loads(text)) for text in found]
 
     async def history(self, scope: str, key: str) -> list[Entry]:
         return [entry for entry in await self.entries(scope) if entry.key == key]
 
     async def delete(self, scope: str, key: str) -> bool:
-        return bool(await self._client.hdel(scope, key))  # type: ignore[misc]
+        return bool(await self._client.hdel(scope, key))
 
     async def scopes(self) -> list[str]:
-        return [key.decode() for key in await self._client.keys()]
+        return list(map(str, await self._client.keys()))
 
     async def dump(self, scope: str) -> tuple[int, list[Entry]]:
         entries = await self.entries(scope)
@@ -72,10 +72,10 @@ class Plain:
             await self.put(scope, entry.key, entry.value)
 
     async def check(self) -> None:
-        await self._client.ping()  # type: ignore[misc]
+        await self._client.ping()
 
     async def close(self) -> None:
-        await self._client.aclose()  # type: ignore[attr-defined]
+        await self._client.aclose()
 
 
 class Careless(RedisMemory):
@@ -152,7 +152,7 @@ def test_one_that_knows_scripts_by_name_only_is_found_out(
 ) -> None:
     """A server that was started anew has no scripts; planted: that is not thought of again."""
     packed = redislink.Call.packed
-    loaded: set[bytes] = set()
+    loaded: set[str] = set()
 
     def by_name(call: redislink.Call) -> bytes:
         if call.script is not None and call.full:
