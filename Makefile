@@ -38,6 +38,7 @@ help: ## Say what make can do
 	@echo "                      Without a key an offline model answers."
 
 run: $(run_stamp) ## Compile $SRC (bmad) and serve it on port $PORT (8000)
+	@test -d '$(SRC)' || { echo "There is no folder '$(SRC)'. SRC names the one with agents/, such as ../shop/bmad" >&2; exit 2; }
 	@echo "==> compiling $(SRC) into $(home)/generated"
 	@cd '$(home)' && $(run_python) '$(CURDIR)/scripts/bmad2pf.py' --src "$$(basename '$(SRC)')"
 	@echo "==> serving it; Ctrl-C ends it"

@@ -10,6 +10,7 @@ FLAGS = ("--check", "--strict", "--diff", "--force", "--keep-going", "--verbose"
 COMING = ("init", "watch", "run", "graph", "explain", "schema")
 COMMANDS = ("import", *COMING)
 FORMATS = ("text", "json")
+HELP = {"help_option_names": ["-h", "--help"]}  # as Typer takes it
 SRC, OUT = "./bmad", "./generated"
 
 

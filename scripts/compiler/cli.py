@@ -10,14 +10,13 @@ import typer
 from typer.exceptions import TyperException
 
 from .. import __version__
-from .arguments import COMMANDS, FORMATS, OUT, SRC, Options
+from .arguments import COMMANDS, FORMATS, HELP, OUT, SRC, Options
 from .diagnostics import near_match, one_line
 from .exitcode import MISUSED
 
 app: Final = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
 )
-
 _DESCRIPTION: Final = """\
 Compile agents written in Markdown into a PocketFlow service.
 
@@ -66,7 +65,7 @@ def _chosen(context: typer.Context) -> Options:
     return options
 
 
-@app.command(help=_DESCRIPTION)
+@app.command(help=_DESCRIPTION, context_settings=HELP)
 def command(  # noqa: PLR0913  a command's options are its parameters
     context: typer.Context,
     src: Annotated[str, typer.Option(metavar="FOLDER", help="The sources.")] = SRC,

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
-from .arguments import FORMATS
+from .arguments import FORMATS, HELP
 from .diagnostics import one_line
 from .exitcode import MISUSED
 from .importing import ImportOptions
@@ -47,7 +47,7 @@ def _known_format(value: str) -> str:
     return value
 
 
-@app.command(help=_DESCRIPTION)
+@app.command(help=_DESCRIPTION, context_settings=HELP)
 def command(
     context: typer.Context,
     src: Annotated[str, typer.Argument(metavar="SRC", help="The project's folder.")],

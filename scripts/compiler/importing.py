@@ -15,6 +15,7 @@ from .diagnostics import Diagnostics, Position
 from .dialects.draft import Account, Draft, Origin
 from .dialects.writing import Written, write
 from .exitcode import FOUND, MISUSED, SUCCESS
+from .meant import meant
 from .place import Misuse, understood
 from .summary import Style, many, tally
 
@@ -102,7 +103,8 @@ def translated(src: Path, found: Diagnostics) -> tuple[Draft, Written]:
         shown = src.as_posix()
         raise Misuse(f'import: "{shown}" is native already; compile it: bmad2pf --src {shown}')
     if sources.draft is None:
-        raise Misuse(f'import: "{src}" holds no agents in a form that is known')
+        more = f'; there are some in "{near}"' if (near := meant(src)) else ""
+        raise Misuse(f'import: "{src}" holds no agents in a form that is known{more}')
     draft = sources.draft
     known = {file.at.path for file in draft.files.values()} | set(draft.taken)
     known |= {account.at.path for account in draft.accounts}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +16,7 @@ from .diagnostics import Diagnostics, Position, quoted
 from .dialects import flows, native, tools
 from .dialects.fields import stray_character
 from .frontmatter import NotClosed, mistaken, split
+from .meant import meant
 from .model import Agent, Flow, Project, Tool
 from .promptlength import check_prompts
 from .referred import Named
@@ -76,7 +79,7 @@ def _load(
     }
     tool_files = {n.removeprefix(sources.TOOLS): d for n, d in files if n.startswith(sources.TOOLS)}
     named = Named(src, shown, diagnostics, found.take)
-    agents = tuple(map(named.read_agent, reader.agents(texts)))
+    agents = tuple(map(named.read_agent, reader.agents(texts, partial(_first_agent, src))))
     project = Project(
         root=reader.root,
         agents=agents,
@@ -95,6 +98,14 @@ def _load(
         project = spared(project, diagnostics)
     bounded = tuple(graph.bounded(flow, project) for flow in project.flows)
     return replace(project, flows=bounded)
+
+
+def _first_agent(src: Path) -> str:
+    """The hint for a folder without agents."""
+    near = meant(src)
+    if near:
+        return f"there are some in {quoted(near)}: name that folder with --src"
+    return 'write the first one: "agents/analyst.md"'
 
 
 Texts = dict[str, str | None]  # by name; None for what is no text, which was reported
@@ -139,14 +150,13 @@ class _Reader:
             message = f"the byte 0x{data[start]:02X} is not UTF-8"
         self.diagnostics.add("BMAD102", at, message, "save the file as UTF-8")
 
-    def agents(self, texts: Texts) -> tuple[Agent, ...]:
+    def agents(self, texts: Texts, hint: Callable[[], str]) -> tuple[Agent, ...]:
         names = {name for name in {*texts, *self.broken} if name.startswith("agents/")}
         found = [self._agent(name, texts.get(name)) for name in sorted(names)]
         self._check_unique(found)
         if not found and "agents" not in self.broken:
-            hint = 'write the first one: "agents/analyst.md"'
             at = Position(self.shown)
-            self.diagnostics.add("BMAD116", at, 'there are no agents: no "agents/*.md"', hint)
+            self.diagnostics.add("BMAD116", at, 'there are no agents: no "agents/*.md"', hint())
         return tuple(sorted(found, key=lambda agent: agent.id))
 
     def _agent(self, name: str, text: str | None) -> Agent:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .arguments import SRC
 from .diagnostics import Diagnostics, Position
+from .meant import meant
 from .translate import Sources, understand
 from .tree import Tree
 
@@ -21,8 +22,9 @@ class Misuse(Exception):
 def refuse_misuse(src: Path, out: Path) -> None:
     """Raise Misuse for a missing source and for an output in a place where it would do harm."""
     if not src.exists():
+        first = f"; begin with {_USUAL.as_posix()}/agents/analyst.md"
         elsewhere = "; a project in another form: bmad2pf --src . or bmad2pf import ."
-        more = elsewhere if src == _USUAL else ""
+        more = f"{first}{elsewhere}" if src == _USUAL else ""
         raise Misuse(f'--src: there is no folder "{src}"{more}')
     if not src.is_dir():
         raise Misuse(f'--src: "{src}" is not a folder')
@@ -40,7 +42,9 @@ def refuse_misuse(src: Path, out: Path) -> None:
 def refuse_inside(src: Path, out: Path) -> None:
     """Raise Misuse for an output among native sources; other projects may hold theirs."""
     if src.resolve() in out.resolve().parents:
-        raise Misuse(f'--out: "{out}" is inside the sources "{src}"')
+        near = meant(src)
+        more = f'; the agents are in "{near}": name that folder with --src' if near else ""
+        raise Misuse(f'--out: "{out}" is inside the sources "{src}"{more}')
 
 
 def understood(src: Path, shown: str, diagnostics: Diagnostics) -> Sources:

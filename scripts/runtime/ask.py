@@ -167,12 +167,8 @@ class Conversation:
 
     def _unsettled(self, fault: OutcomeFault) -> ActionError | OutputError:
         step, actions = self.ticket.step, self.request.actions
-        if self.output is not None:
-            return OutputError(
-                f"the answer does not fit its schema: {fault.message}",
-                step=step,
-                attempts=MAX_OUTCOME_ROUNDS,
-            )
+        if fault.shape is not None:
+            return OutputError(fault.shape, step=step, attempts=MAX_OUTCOME_ROUNDS)
         return ActionError(
             f"the model named none of: {', '.join(actions)}",
             step=step,

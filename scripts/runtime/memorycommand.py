@@ -12,9 +12,12 @@ from typing import Final
 
 from .configuration import load_settings
 from .errors import BMADError, SettingsError, StoreError
+from .near import aside, near
 from .settings import Settings
 from .stores.compacting import compact_now
-from .stores.files import store_fault
+from .stores.files import regular, store_fault
+from .stores.folder import must_be_there
+from .stores.protocol import MemoryStore
 from .stores.select import make_memory
 from .stores.transfer import export_lines, import_file
 from .stores.verify import FileReport, memory_files, reseal, verify
@@ -38,6 +41,8 @@ def main(prog: str, root: Path, arguments: Sequence[str]) -> int:
     """The exit code. `root` is the folder that holds `generated/`. Raises BMADError."""
     asked = _parser(prog).parse_args(arguments)
     settings = load_settings(root, os.environ)
+    if asked.command != "import" and settings.memory.backend == "file":
+        must_be_there(settings.data_dir)
     try:
         if asked.command == "verify":
             return _verify(settings, asked.reseal)
@@ -88,7 +93,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         description="One line a write: scope, key, value, category, timestamp, op, seq. Of each "
         "scope the state of one moment, also while the service writes. Works with every backend.",
     )
-    export.add_argument("file", nargs="?", default="-", help="a new file; - is standard output")
+    export.add_argument(
+        "file", nargs="?", default="-", help="a new file; - and nothing are standard output"
+    )
     export.add_argument("--scope", action="append", help="only this one; may be repeated")
     taking = commands.add_parser(
         "import",
@@ -107,16 +114,18 @@ def _verify(settings: Settings, accepts: bool) -> int:
     _only_files(settings)
     reports = []
     for path in memory_files(settings.memory_dir):
-        resealed = reseal(path) if accepts else 0
+        resealed = reseal(path) if accepts and regular(path) else 0
         report = verify(path)
         reports.append(report)
         print(*_told(report, resealed), sep="\n")  # noqa: T201 - it is the answer
     records = sum(report.records for report in reports)
     bad = sum(len(report.bad) for report in reports)
     kept = sum(report.quarantined for report in reports)
+    unusable = sum(bool(report.fault) for report in reports)
     print(  # noqa: T201
         f"{_count(len(reports), 'file')}, {_count(records, 'record')}, "
         f"{_count(bad, 'damaged line')}, {kept} in quarantine"
+        + (f", {_count(unusable, 'file')} that cannot be used" if unusable else "")
     )
     return 0 if all(report.is_whole for report in reports) else FOUND
 
@@ -126,6 +135,7 @@ def _told(report: FileReport, resealed: int) -> list[str]:
     lines = [
         f"{report.name}: {_count(report.records, 'record')}, {_count(report.keys, 'key')}, {size}"
     ]
+    lines += [f"  {report.fault}"] if report.fault else []
     lines += [f"  line {bad.number}, byte {bad.offset}: {bad.reason}" for bad in report.bad]
     if report.torn:
         lines.append(f"  {report.torn} bytes of a write that is not finished, at the end")
@@ -138,24 +148,27 @@ def _told(report: FileReport, resealed: int) -> list[str]:
 
 def _compact(settings: Settings) -> int:
     _only_files(settings)
-    code = 0
-    for path in memory_files(settings.memory_dir):
+    code, freed, files = 0, 0, memory_files(settings.memory_dir)
+    for path in files:
         before = path.stat().st_size
         try:
             saved = compact_now(path, settings.memory.history)
         except StoreError as error:
-            _say(f"{path.name}: {error.message}")
+            is_named = path.name in error.message
+            _say(error.message if is_named else f"{path.name}: {error.message}")
             code = FOUND
             continue
         if saved:
             print(f"{path.name}: {before:,} bytes, now {before - saved:,}")  # noqa: T201
+        freed += saved
+    print(f"{_count(len(files), 'file')}, {_count(freed, 'byte')} freed")  # noqa: T201
     return code
 
 
 async def _export(settings: Settings, file: str, scopes: list[str] | None) -> int:
     memory = make_memory(settings, serving=False)
     try:
-        scopes = scopes or await memory.scopes()
+        scopes = await _asked_for(memory, scopes)
         writes = await export_lines(memory, scopes, file, _progress)
         damaged: Mapping[str, int] = getattr(memory, "problems", {})
     finally:
@@ -164,6 +177,17 @@ async def _export(settings: Settings, file: str, scopes: list[str] | None) -> in
         _say(f"{name}: {_count(lines, 'damaged line')} left out, see verify")
     _say(f"exported {_count(writes, 'write')} of {_count(len(scopes), 'scope')}")
     return FOUND if damaged else 0
+
+
+async def _asked_for(memory: MemoryStore, scopes: list[str] | None) -> list[str]:
+    """These scopes, or all there are. Raises BMADError for one that holds nothing."""
+    if not scopes:
+        return await memory.scopes()
+    for scope in scopes:
+        if not (await memory.dump(scope))[1]:
+            hint = near(scope, await memory.scopes())
+            raise BMADError(f"{scope} holds nothing, and nothing was exported{aside(hint)}")
+    return scopes
 
 
 async def _import(settings: Settings, file: str, *, replace: bool) -> int:

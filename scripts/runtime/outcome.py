@@ -21,11 +21,15 @@ _MAX_FAULT: Final = 500  # characters of the validator's words that the model is
 
 
 class OutcomeFault(Exception):
-    """The answer does not fit; `message` says to the model what is wrong."""
+    """The answer does not fit: `message` asks the model for a better one.
 
-    def __init__(self, message: str) -> None:
+    `shape` says to a client what is wrong with the object; None when only the action is missing.
+    """
+
+    def __init__(self, message: str, shape: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.shape = shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,10 @@ def _as_json(text: str) -> Any:
     try:
         return json.loads(fenced[1] if fenced else text)
     except ValueError as error:
-        raise OutcomeFault(f"Your answer is not JSON: {error}. Answer with JSON alone.") from None
+        raise OutcomeFault(
+            f"Your answer is not JSON: {error}. Answer with JSON alone.",
+            f"the answer is not JSON: {error}",
+        ) from None
 
 
 def _validate(value: Any, schema: Mapping[str, Any]) -> None:
@@ -123,8 +130,10 @@ def _validate(value: Any, schema: Mapping[str, Any]) -> None:
     validator = jsonschema.Draft202012Validator(schema)
     faults = sorted(validator.iter_errors(value), key=lambda fault: list(map(str, fault.path)))
     if faults:
-        lines = "\n".join(f"- {fault.json_path}: {fault.message}" for fault in faults[:5])
+        told = [f"{fault.json_path}: {fault.message}" for fault in faults[:5]]
+        lines = "\n".join(f"- {line}" for line in told)
         raise OutcomeFault(
             f"Your answer does not fit its schema:\n{lines[:_MAX_FAULT]}\n"
-            "Answer again with the corrected JSON alone."
+            "Answer again with the corrected JSON alone.",
+            f"the answer does not fit its schema: {'; '.join(told)[:_MAX_FAULT]}",
         )

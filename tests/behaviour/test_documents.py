@@ -109,16 +109,30 @@ def _first_agent() -> tuple[str, str]:
     "src, home", [("bmad", "."), ("hello/bmad", "hello"), ("../my shop/bmad/", "../my shop")]
 )
 def test_make_run_works_beside_the_sources(src: str, home: str) -> None:
-    command = ["make", "--dry-run", "--silent", "run", f"SRC={src}", f"PYTHON={sys.executable}"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=True
-    )
-    compiling, serving = [line for line in done.stdout.splitlines() if line.startswith("cd ")]
+    compiling, serving = [line for line in _steps_of_make_run(src) if line.startswith("cd ")]
     assert shlex.split(compiling)[:3] == ["cd", home, "&&"]
     assert shlex.split(compiling)[-3:-1] == [str(ROOT / "scripts/bmad2pf.py"), "--src"]
     assert shlex.split(compiling)[-1] == f"$(basename '{src}')"
     assert shlex.split(serving)[:4] == ["cd", home, "&&", "exec"]
     assert serving.endswith("-m generated")
+
+
+def test_make_run_says_that_its_sources_are_missing(tmp_path: Path) -> None:
+    check = next(line for line in _steps_of_make_run("my shop/bmad") if line.startswith("test "))
+    command = ["sh", "-c", check]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("There is no folder 'my shop/bmad'. SRC names")
+    (tmp_path / "my shop" / "bmad").mkdir(parents=True)
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+
+def _steps_of_make_run(src: str) -> list[str]:
+    command = ["make", "--dry-run", "--silent", "run", f"SRC={src}", f"PYTHON={sys.executable}"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
 
 
 def test_readme_agent_is_short() -> None:

@@ -276,8 +276,24 @@ def test_a_missing_default_source_says_so(tmp_path: Path) -> None:
     ended = Project(tmp_path).compile()
     assert ended.returncode == 2
     assert ended.stderr == (
-        'bmad2pf: --src: there is no folder "bmad"; '
+        'bmad2pf: --src: there is no folder "bmad"; begin with bmad/agents/analyst.md; '
         "a project in another form: bmad2pf --src . or bmad2pf import .\n"
+    )
+
+
+@pytest.mark.parametrize("src", [".", "bmad/agents"])
+def test_a_folder_beside_the_sources_is_told_from_them(made: Project, src: str) -> None:
+    ended = made.compile("--out", "../made", "--src", src)
+    assert ended.returncode == 1
+    assert 'hint: there are some in "bmad": name that folder with --src\n' in ended.stdout
+
+
+def test_the_folder_of_the_project_is_told_from_its_sources(made: Project) -> None:
+    ended = made.compile("--src", ".")
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        'bmad2pf: --out: "generated" is inside the sources "."; '
+        'the agents are in "bmad": name that folder with --src\n'
     )
 
 
@@ -288,6 +304,7 @@ def test_version_and_help(made: Project) -> None:
         assert word in text
     assert "Exit codes:" in text
     assert "--keep-going" in text
+    assert made.compile("-h").stdout == text
 
 
 def test_a_fault_of_ours_keeps_its_traceback_and_exits_2(made: Project) -> None:

@@ -161,10 +161,12 @@ def test_misuse_is_said_in_a_line(project: Project) -> None:
     (project.root / "file.md").write_text("Prose.\n", encoding="utf-8")
     (project.root / "empty").mkdir()
     Project(project.root).write({"agents/a.md": "---\nid: a\n---\nYou.\n"}, under="own")
+    Project(project.root).write({"agents/a.md": "---\nid: a\n---\nYou.\n"}, under="near/bmad")
     for words, said in (
         (["import"], "SRC"),
         (["import", "file.md"], '"file.md" is not a folder'),
-        (["import", "empty"], '"empty" holds no agents in a form that is known'),
+        (["import", "empty"], '"empty" holds no agents in a form that is known\n'),
+        (["import", "near"], 'in a form that is known; there are some in "near/bmad"\n'),
         (["import", "own"], '"own" is native already; compile it: bmad2pf --src own'),
         (["import", "nowhere"], '"nowhere" does not exist'),
         (["import", "theirs", "--to", "theirs"], "is the tree that is imported"),
@@ -187,6 +189,7 @@ def test_what_is_native_already_is_told_so(project: Project) -> None:
 def test_help_is_worth_reading(project: Project) -> None:
     done = project.compile("import", "--help")
     assert done.returncode == 0
+    assert project.compile("import", "-h").stdout == done.stdout
     for word in ("--to", "--report", "--force", "CrewAI", "Exit codes"):
         assert word in done.stdout
 

@@ -209,13 +209,15 @@ def test_readers_of_a_changed_document_run_again(tmp_path: Path) -> None:
     assert "new text" in model.asked[3].messages[0].content
 
 
-@pytest.mark.parametrize("name", ["prx", "S-1__prx.md"])
+@pytest.mark.parametrize(
+    ("name", "told"), [("prx", "prx"), ("S-1__prx.md", "prx"), ("PRD.md", "PRD")]
+)
 def test_a_misspelt_document_is_refused_before_anything_is_paid(
-    served: Served, model: Scripted, name: str
+    served: Served, model: Scripted, name: str, told: str
 ) -> None:
     answer = served.run(flow="readers", changed=["prd", name])
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_name")
-    expected = "changed names no document of this flow: prx (did you mean prd?)"
+    expected = f"changed names no document of this flow: {told} (did you mean prd?)"
     assert answer.json()["detail"] == expected
     assert model.asked == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -174,6 +175,23 @@ class TestLists:
         with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
             assert file.namelist() == ["U/a.md", "MISSING.txt"]
             assert file.read("MISSING.txt") == b"U__b: U__b.md is not UTF-8\n"
+
+    def test_so_it_does_of_a_file_that_may_not_be_read(self, listed: Served) -> None:
+        put(listed, "U__a", "fine")
+        closed = listed.service.settings.data_dir / "docs" / "U__b.md"
+        closed.write_text("secret")
+        closed.chmod(0)
+        if os.access(closed, os.R_OK):
+            pytest.skip("who runs the tests may read everything")
+        found = get(listed, "/doc", story_id="U").json()["documents"]
+        assert [(each["id"], each["etag"] is None) for each in found] == [
+            ("U__a", False),
+            ("U__b", True),
+        ]
+        answer = get(listed, "/doc", "application/zip", story_id="U")
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
+            told = b"U__b: documents cannot be read: U__b.md: Permission denied\n"
+            assert file.read("MISSING.txt") == told
 
 
 class TestPages:

@@ -47,7 +47,10 @@ def test_a_wrong_method_hears_of_all_that_the_path_has(
     answer = served.client.request(method, path)
     assert answer.status_code == 405
     assert answer.headers.get_list("allow") == [allow]
-    assert method == "HEAD" or answer.json()["code"] == "method_not_allowed"
+    if method != "HEAD":
+        problem = answer.json()
+        assert problem["code"] == "method_not_allowed"
+        assert problem["detail"] == f"this path takes {allow}, not {method}"
 
 
 @pytest.mark.parametrize(

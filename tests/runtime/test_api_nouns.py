@@ -275,12 +275,18 @@ def test_a_request_id_is_echoed_or_made(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "status"),
-    [("writr:S-1", 404), ("writer:S-1", 200), ("of-another-tree:S-1", 200), ("shared:writr", 200)],
+    ("scope", "refused"),
+    [
+        ("writr:S-1", "writr"),
+        ("WRITER:S-1", "WRITER"),
+        ("writer:S-1", None),
+        ("of-another-tree:S-1", None),
+        ("shared:writr", None),
+    ],
 )
-def test_a_misspelt_agent_keeps_nothing(served: Served, scope: str, status: int) -> None:
+def test_a_misspelt_agent_keeps_nothing(served: Served, scope: str, refused: str | None) -> None:
     answer = served.client.put(f"/memory/{scope}/k", json=1)
-    assert answer.status_code == status
-    if status == 404:
-        assert answer.json()["detail"] == "there is no agent 'writr' (did you mean writer?)"
+    assert answer.status_code == (404 if refused else 200)
+    if refused:
+        assert answer.json()["detail"] == f"there is no agent '{refused}' (did you mean writer?)"
         assert served.client.get(f"/memory/{scope}").json() == {"entries": []}

@@ -130,6 +130,11 @@ def test_a_name_that_is_none_is_counted_and_not_repeated(served: Served) -> None
         ("/agent/analist/run", {}, 404, "there is no agent 'analist' (did you mean analyst?)"),
         ("/memory/context", {"agent_id": "analist"}, 404, "(did you mean analyst?)"),
         ("/agent/analyst/run", {"command": "breif"}, 422, "(did you mean brief?)"),
+        ("/run", {"flows": "one"}, 422, "body.flows: There is no such field (did you mean flow?)"),
+        ("/run", {"wholly": 1}, 422, "body.wholly: There is no such field"),
+        ("/run", {"decision": {"gate": "g", "action": "a", "visits": 1}}, 422, "no such field"),
+        ("/agent/analyst/run", {"comand": "x"}, 422, "(did you mean command?)"),
+        ("/memory/context", {"agent_id": "analyst", "limt": 3}, 422, "(did you mean limit?)"),
     ],
 )
 def test_an_unknown_name_gets_the_near_one(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,19 @@ def test_keeps_the_newest_of_each_key_and_the_last_writes(tmp_path: Path, file: 
         ]
 
     using(tmp_path, use)
+
+
+def test_keeps_mode_and_owner(tmp_path: Path, file: Path) -> None:
+    fill(tmp_path, [("k", number) for number in range(20)])
+    file.chmod(0o640)
+    with suppress(PermissionError):  # only root may
+        os.chown(file, 65534, 65534)
+    before, inode = file.stat(), file.stat().st_ino
+    assert compact_now(file, 5) > 0
+    assert file.stat().st_ino != inode
+    status = file.stat()
+    assert stat.S_IMODE(status.st_mode) == 0o640
+    assert (status.st_uid, status.st_gid) == (before.st_uid, before.st_gid)
 
 
 def test_the_last_number_is_kept_when_all_was_deleted(tmp_path: Path, file: Path) -> None:
@@ -207,11 +222,14 @@ def test_leftovers_are_swept_but_not_from_under_a_compaction(tmp_path: Path) -> 
 
 
 def test_what_is_no_file_is_not_swept(tmp_path: Path) -> None:
-    (tmp_path / "link.tmp").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "folder.tmp").mkdir()
-    (tmp_path / "left.tmp").write_bytes(b"half")
+    left = "a.jsonl.1-ab.tmp"
+    link, folder, theirs = tmp_path / f"l{left}", tmp_path / f"f{left}", tmp_path / "notes.tmp"
+    link.symlink_to(tmp_path / "elsewhere")
+    folder.mkdir()
+    theirs.write_bytes(b"someone else's")
+    (tmp_path / left).write_bytes(b"half")
     assert sweep(tmp_path) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.tmp", "link.tmp"]
+    assert {*tmp_path.iterdir()} == {link, folder, theirs}
 
 
 def test_a_file_that_is_swept_before_it_is_locked_is_made_again(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -42,8 +43,10 @@ def get(folder: Path, document_id: str = "prd") -> Document:
     return found
 
 
-def put(folder: Path, text: str, document_id: str = "prd", **options: Any) -> Any:
-    return using(folder, lambda store: store.put(document_id, text, **options))
+def put(
+    folder: Path, text: str, document_id: str = "prd", revisions: int = 100, **options: Any
+) -> Any:
+    return using(folder, lambda store: store.put(document_id, text, **options), revisions=revisions)
 
 
 def delete(folder: Path, **options: Any) -> Any:
@@ -246,8 +249,67 @@ class TestForeignFiles:
         with pytest.raises(StoreError, match="not UTF-8"):
             get(folder)
         assert names(folder) == ["prd"]
-        put(folder, "text")
+        with pytest.raises(StoreError, match="is not written over: save it as UTF-8"):
+            put(folder, "text")
+        assert (folder / "prd.md").read_bytes() == b"\xff\xfe"
+        assert list((folder / ".store" / "new").iterdir()) == []
+        put(folder, "text", revisions=0)
         assert get(folder).text == "text"
+
+    @pytest.mark.parametrize("way", ["named", "deleted"])
+    def test_bytes_that_are_no_text_go_when_someone_says_so(self, folder: Path, way: str) -> None:
+        folder.mkdir()
+        (folder / "prd.md").write_bytes(b"caf\xe9")
+        etag = using(folder, lambda store: store.list())[0].etag
+        if way == "deleted":
+            assert delete(folder, if_match=etag)
+        put(folder, "text", if_match=etag if way == "named" else None)
+        assert get(folder).text == "text"
+
+
+def test_a_file_that_may_not_be_read_hides_no_other(folder: Path) -> None:
+    put(folder, "text")
+    (folder / "README.md").write_text("secret")
+    (folder / "README.md").chmod(0)
+    if os.access(folder / "README.md", os.R_OK):
+        pytest.skip("who runs the tests may read everything")
+    found = using(folder, lambda store: store.list())
+    assert [(info.id, bool(info.etag)) for info in found] == [("README", False), ("prd", True)]
+    for call in (
+        lambda store: store.get("README"),
+        lambda store: store.put("README", "text"),
+        lambda store: store.dump("README"),
+    ):
+        with pytest.raises(StoreError, match=r"README\.md: Permission denied"):
+            using(folder, call)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+@pytest.mark.parametrize("revisions", [0, 3])
+def test_a_document_keeps_its_mode(folder: Path, mode: int, revisions: int) -> None:
+    put(folder, "one")
+    path = folder / "prd.md"
+    path.chmod(mode)
+    for number in range(20):  # the history is trimmed meanwhile
+        put(folder, f"{number}", revisions=revisions)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+    kept = [(Revision(7, "", "2026-01-01T00:00:00Z", 3, {"kind": "unknown"}), "old")]
+    using(folder, lambda store: store.load("prd", kept))
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("old", mode)
+    assert all(stat.S_IMODE(each.stat().st_mode) == 0o600 for each in folder.rglob("*.jsonl"))
+
+
+def test_what_root_writes_anew_keeps_its_owner(folder: Path) -> None:
+    put(folder, "one")
+    files = [folder / "prd.md", folder / ".store" / "revisions" / "prd.jsonl"]
+    try:
+        for path in files:
+            os.chown(path, 65534, 65534)
+    except PermissionError:
+        pytest.skip("who runs the tests may not give files away")
+    for number in range(20):
+        put(folder, f"{number}", revisions=1)
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in files] == [(65534, 65534)] * 2
 
 
 def test_sizes_are_bounded(folder: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scripts.runtime.stores.folder import PROBE, Reach
+from scripts.runtime.errors import StoreError
+from scripts.runtime.stores.folder import PROBE, Reach, try_folder
+from scripts.runtime.stores.memory import FileMemory
 from tests.faults.disk import file_size_limit
 
 from .api import Served, application, serve
@@ -40,6 +43,29 @@ def test_a_root_that_is_absent_is_a_fault(tmp_path: Path) -> None:
 def test_what_is_in_the_way_is_named(tmp_path: Path, name: str, store: str) -> None:
     (tmp_path / name).write_text("a file")
     assert fault(tmp_path) == f"{tmp_path / name} is in the way of {store}: it is no folder"
+
+
+@pytest.mark.parametrize(
+    "name, store",
+    [("memory/runs", "memory"), ("docs/.store/revisions", "documents")],
+)
+def test_so_is_what_is_inside(tmp_path: Path, name: str, store: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("a file")
+    told = f"{tmp_path / name} is in the way of {store}: it is no folder"
+    assert fault(tmp_path) == told
+    with pytest.raises(StoreError, match=re.escape(told)):
+        try_folder(tmp_path / name.partition("/")[0], store=store)
+
+
+@pytest.mark.parametrize("name", ["isolated", "shared"])
+def test_files_of_memory_need_their_folders_and_redis_does_not(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("a file")
+    try_folder(tmp_path, store="memory")
+    memory = FileMemory(tmp_path)
+    with pytest.raises(StoreError, match=f"{name} is in the way of memory") as caught:
+        asyncio.run(memory.check())
+    assert caught.value.status == 503
 
 
 @pytest.mark.parametrize("name, store", [("memory", "memory"), ("docs", "documents")])

@@ -438,6 +438,28 @@ class TestOutput:
         assert answer["error"]["code"] == "output_invalid"
         assert answer["error"]["attempts"] == len(model.asked) == 3
 
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("never json", "the answer is not JSON: Expecting value: line 1 column 1 (char 0)"),
+            (
+                '{"stories": [{}]}',
+                "the answer does not fit its schema: $.stories[0]: 'title' is a required property",
+            ),
+        ],
+    )
+    def test_a_client_is_told_what_is_wrong_and_not_what_to_answer(
+        self, text: str, message: str
+    ) -> None:
+        answer, _ = run_flow(lambda: chain(Planner()), Scripted({"planner": text}))
+        assert answer["error"]["message"] == message
+
+    def test_an_object_that_fits_without_its_action_is_told_as_that(self) -> None:
+        judge = agent("judge", output=PLAN, actions=("approve", "revise"))
+        answer, _ = run_flow(lambda: chain(judge()), Scripted({"judge": json.dumps(STORIES)}))
+        assert answer["error"]["code"] == "action_unknown"
+        assert answer["error"]["message"] == "the model named none of: approve, revise"
+
     def test_a_model_that_can_is_held_to_the_schema(self) -> None:
         class Structured(Scripted):
             structured = True

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import json
 import os
+import resource
 import shutil
 import stat
 import tempfile
@@ -279,6 +280,20 @@ def test_more_scopes_than_open_files(tmp_path: Path) -> None:
             assert (entry.value, entry.seq) == (scope, 2)
 
     using(tmp_path, use, max_open=3)
+
+
+def test_a_process_that_may_open_few_files_keeps_few_open(tmp_path: Path) -> None:
+    async def use(memory: FileMemory) -> None:
+        for number in range(300):
+            await memory.put(f"a:S-{number}", "k", number)
+        assert 0 < open_files_below(tmp_path) <= 50
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+    try:
+        using(tmp_path, use)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_what_is_not_there_closes_no_file(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -13,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from scripts.runtime import memorycommand
-from scripts.runtime.errors import BMADError
+from scripts.runtime import backupcommand, memorycommand
+from scripts.runtime.errors import BMADError, StoreError
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry
+from scripts.runtime.stores.verify import refuse_damage
 from tests.redis_server import redis_server
 
 Told = Callable[..., tuple[int, list[str], list[str]]]
@@ -75,6 +77,26 @@ def test_verify_tells_of_each_file(told: Told, tmp_path: Path) -> None:
     ]
 
 
+def test_a_link_is_not_taken_for_an_empty_file(told: Told, tmp_path: Path) -> None:
+    file = tmp_path / "memory" / "shared" / "notes.jsonl"
+    file.rename(tmp_path / "elsewhere.jsonl")
+    file.symlink_to(tmp_path / "elsewhere.jsonl")
+    before = (tmp_path / "elsewhere.jsonl").read_bytes()
+    for command in (["verify"], ["verify", "--reseal"]):
+        code, lines, _ = told(*command)
+        assert code == 1
+        assert "  it is a link, or no file: nothing of it can be used" in lines
+        assert lines[-1].endswith("0 damaged lines, 0 in quarantine, 1 file that cannot be used")
+    is_link = "notes.jsonl: it is a link"
+    code, _, errors = told("compact")
+    assert (code, errors) == (1, [f"memory cannot be opened: {is_link}"])
+    with pytest.raises(StoreError, match=is_link):
+        told("export", tmp_path / "all.jsonl")
+    with pytest.raises(StoreError, match=r"notes\.jsonl: it is a link"):
+        refuse_damage(tmp_path / "memory")
+    assert (tmp_path / "elsewhere.jsonl").read_bytes() == before
+
+
 def test_verify_accepts_what_was_edited(told: Told, tmp_path: Path) -> None:
     file = tmp_path / "memory" / "shared" / "notes.jsonl"
     file.write_bytes(file.read_bytes().replace(b"xxx", b"xxy", 1))
@@ -88,8 +110,10 @@ def test_compact(told: Told, tmp_path: Path) -> None:
     (tmp_path / "config" / "runtime.yaml").write_text("memory: {history: 1}\n")
     code, lines, _ = told("compact")
     assert code == 0
-    assert [line.split(":")[0] for line in lines] == ["a_S%5F1.jsonl", "notes.jsonl"]
-    assert told("compact") == (0, [], [])
+    *files, all_of_them = lines
+    assert [line.split(":")[0] for line in files] == ["a_S%5F1.jsonl", "notes.jsonl"]
+    assert re.fullmatch(r"2 files, \d+ bytes freed", all_of_them)
+    assert told("compact") == (0, ["2 files, 0 bytes freed"], [])
     assert told("verify")[1][-1].startswith("2 files, 4 records")
 
 
@@ -139,10 +163,41 @@ def test_one_scope_through_pipes(
     assert list(dumped(other / "memory")) == ["shared:notes"]
 
 
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        ("a:S_2", "a:S_2 holds nothing, and nothing was exported (did you mean a:S_1?)"),
+        ("nobody", "scope should be {agent_id}:{story_id} or shared:{namespace}"),
+    ],
+)
+def test_a_scope_that_holds_nothing_is_not_exported(
+    told: Told, tmp_path: Path, scope: str, said: str
+) -> None:
+    file = tmp_path / "one.jsonl"
+    with pytest.raises(BMADError) as caught:
+        told("export", "--scope", "shared:notes", "--scope", scope, file)
+    assert caught.value.message == said
+    assert not file.exists()
+
+
 def test_a_file_that_is_not_there_is_named(told: Told, tmp_path: Path) -> None:
     with pytest.raises(BMADError) as caught:
         told("import", tmp_path / "nope.jsonl")
     assert caught.value.message == f"{tmp_path / 'nope.jsonl'}: No such file or directory"
+
+
+@pytest.mark.parametrize("command", [["verify"], ["compact"], ["export", "all.jsonl"]])
+def test_a_data_folder_that_is_not_there_is_no_empty_one(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    away = tmp_path / "away"
+    monkeypatch.setenv("BMAD_DATA_DIR", str(away))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match=r"the data folder .*away is not there"):
+        told(*command)
+    with pytest.raises(StoreError, match=r"the data folder .*away is not there"):
+        backupcommand.main("backup", tmp_path, ["all.zip"])
+    assert not {"away", "all.jsonl", "all.zip"} & {path.name for path in tmp_path.iterdir()}
 
 
 def test_import_asks_before_it_replaces(told: Told, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scripts.runtime.context import FlowContext
-from scripts.runtime.errors import StoreUnavailable
+from scripts.runtime.errors import StoreError, StoreUnavailable
 from scripts.runtime.group import ParallelGroup
 from scripts.runtime.recall.indexes import Recall
 from scripts.runtime.services import Services
@@ -78,6 +78,32 @@ def test_what_stands_in_redis(server: RedisServer) -> None:
         stream = client.xrange("bmad_pf_history:analyst:S-1")
         assert [number for number, _ in stream] == [b"1-0", b"2-0", b"3-0"]
         assert stream[0][1][b"entry"] == fields[b"k"]
+
+
+@pytest.mark.parametrize("seq", ["x", "", "1.5"])
+def test_a_number_that_is_none_is_told_and_given_to_nobody(server: RedisServer, seq: str) -> None:
+    async def use(store: RedisMemory) -> None:
+        await store.put(SCOPE, "k", 1)
+        with server.client() as client:
+            key = f"{server.settings().key_prefix}memory:{SCOPE}"
+            client.hset(key, "#seq", seq)
+            before = client.hgetall(key)
+            for call in (
+                store.put(SCOPE, "k", 2),
+                store.delete(SCOPE, "k"),
+                store.entries(SCOPE),
+                store.dump(SCOPE),
+                store.state(SCOPE),
+                store.marks("analyst:"),
+            ):
+                with pytest.raises(StoreError, match=r"#seq of .* is no number") as caught:
+                    await call
+                assert caught.value.status == 500
+            assert client.hgetall(key) == before
+            client.hset(key, "#seq", 1)
+        assert (await store.put(SCOPE, "k", 2)).seq == 2
+
+    using(server.settings(), use)
 
 
 def test_what_is_asked_in_the_same_moment_is_one_pipeline(server: RedisServer) -> None:

@@ -161,7 +161,10 @@ class TestEdits:
             for reader in (store, FileDocuments(folder)):
                 with pytest.raises(StoreError, match="not UTF-8"):
                     do(reader.dump("prd"))
-        do(store.put("prd", "two"))
+        with pytest.raises(StoreError, match="not UTF-8"):
+            do(store.put("prd", "two"))
+        assert (folder / "prd.md").read_bytes() == b"\xff"
+        do(store.put("prd", "two", if_match="*"))
         assert texts(store) == ["one", "two"]
 
 

@@ -179,6 +179,8 @@ class TestExamples:
             {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
             {"type": "object", "properties": {"a": {"const": 3}, "b": {"enum": ["x", "y"]}}},
             {"properties": {"a": {"default": []}}, "required": ["a"]},
+            {"type": "array", "items": {"type": "object", "required": ["title"]}},
+            {"required": ["a", "b"], "properties": {"b": {"type": "integer"}}},
             {"type": "array", "maxItems": 0},
             {"allOf": [{"type": "object", "properties": {"a": {"type": "number"}}}]},
         ],

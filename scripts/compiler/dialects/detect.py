@@ -42,16 +42,23 @@ _FLOWS: Final = re.compile(rb"^flows:", re.MULTILINE)
 
 
 def of_agent(text: str) -> Decision:
-    """What the text of an `agents/*.md` is."""
+    """What the text of an `agents/*.md` is.
+
+    Native keys say so whatever the prompt shows: an agent that builds agents shows some.
+    """
+    matter = _MATTER.match(text.removeprefix(BYTE_ORDER_MARK))
+    has_name = matter is not None and _NAME_KEY.search(matter[1]) is not None
+    has_native = matter is not None and _NATIVE_KEY.search(matter[1]) is not None
+    if has_native and not has_name:
+        return Decision("native", "front-matter of the native form")
     fence = fenced_agent(text)
     if fence is not None:
         return Decision("v4", f"a YAML block with agent: on line {fence.line}")
     if _XML.search(text):
         return Decision("v6-xml", "an <agent> element")
-    matter = _MATTER.match(text.removeprefix(BYTE_ORDER_MARK))
     if matter is None:
         return Decision("prose", "neither front-matter nor a block with agent:")
-    if _NAME_KEY.search(matter[1]) and not _NATIVE_KEY.search(matter[1]):
+    if has_name and not has_native:
         return Decision("named", "front-matter with name: and no key of the native form")
     return Decision("native", "front-matter of the native form")
 

@@ -224,4 +224,4 @@ def _read_headers(info: DocumentInfo) -> dict[str, str]:
 
 
 def _entry(info: DocumentInfo) -> dict[str, Any]:
-    return {"id": info.id, **_headers(info), "size": info.size}
+    return {"id": info.id, **_headers(info), "etag": info.etag or None, "size": info.size}

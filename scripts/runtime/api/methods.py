@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .problems import CODE, respond
+from .problems import CODE, MAX_TEXT, respond
 
 _TOLD: Final = (CODE, "route")  # what the layers outside want to know
 
@@ -30,40 +31,41 @@ class Methods:
             await self.app(scope, receive, send)
             return
 
-        async def send_with_methods(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 405:
-                message = {**message, "headers": self._allowing(scope["path"], message["headers"])}
-            await send(message)
-
         # The server knows by its own scope that this was HEAD.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
-        own = self.own.get(scope["path"])
-        if own is not None and inner["method"] not in own:
-            headers = {"allow": _listed(own)}
-            refusal = respond(
-                scope, 405, "method_not_allowed", "Method Not Allowed", headers=headers
-            )
-            await refusal(scope, receive, send)
+        own = self.own.get(scope["path"], set())
+        if own and inner["method"] not in own:
+            await _refusal(scope, own)(scope, receive, send)
             return
+        others: set[str] = set()
+
+        async def send_but_refusals(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 405:
+                others.update(self._methods(scope["path"]))
+            if not others:  # none are known of a route of the framework's, which says so itself
+                await send(message)
+
         try:
-            await self.app(inner, receive, send_with_methods)
+            await self.app(inner, receive, send_but_refusals)
         finally:
             scope.update({key: inner[key] for key in _TOLD if key in inner})
+        if others:
+            await _refusal(scope, others)(scope, receive, send)
 
-    def _allowing(
-        self, path: str, headers: Sequence[tuple[bytes, bytes]]
-    ) -> list[tuple[bytes, bytes]]:
-        """The headers, with all methods of the path."""
-        found = {
+    def _methods(self, path: str) -> set[str]:
+        """All methods of a path, of whatever route."""
+        return {
             method
             for route in self.routes
             if route.path_regex.match(path)
             for method in route.methods or ()
         }
-        if not found:
-            return [*headers]  # a route of the framework's, which says so itself
-        kept = [(name, value) for name, value in headers if name.lower() != b"allow"]
-        return [*kept, (b"allow", _listed(found).encode("ascii"))]
+
+
+def _refusal(scope: Scope, methods: set[str]) -> Response:
+    allowed = _listed(methods)
+    detail = f"this path takes {allowed}, not {scope['method'][:MAX_TEXT]}"
+    return respond(scope, 405, "method_not_allowed", detail, headers={"allow": allowed})
 
 
 def _listed(methods: set[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from ..errors import RETRY_SECONDS, BMADError, SourcesChanged
+from ..near import aside, near
 from .jsontext import dump
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ _CODES: Final = {
 NO_ROUTE: Final = "there is no such route; /docs shows those there are"
 MAX_ERRORS: Final = 50
 MAX_TEXT: Final = 200
+_OF_THE_BODY: Final = 2  # parts of the place of a field that is in no other: body, name
 
 
 class Problem(HTTPException):
@@ -109,14 +111,27 @@ async def on_bmad_error(request: Request, exc: Exception) -> Response:
 async def on_invalid(request: Request, exc: Exception) -> Response:
     """Fields that do not fit; the values that were sent are not repeated."""
     assert isinstance(exc, RequestValidationError)  # noqa: S101  (registered for this class only)
-    errors = [_field(error) for error in exc.errors()[:MAX_ERRORS]]
+    known = _fields(request)
+    errors = [_field(error, known) for error in exc.errors()[:MAX_ERRORS]]
     detail = "; ".join(f"{error['field']}: {error['message']}" for error in errors[:3])
     return respond(request.scope, 422, "invalid", detail, errors=errors)
 
 
-def _field(error: Mapping[str, Any]) -> dict[str, str]:
-    place = ".".join(str(part) for part in error["loc"])
-    return {"field": place[:MAX_TEXT], "message": error["msg"], "code": error["type"]}
+def _fields(request: Request) -> frozenset[str]:
+    """The fields that the body of this route may have."""
+    parameters = request.scope["route"].dependant.body_params
+    models = [parameter.field_info.annotation for parameter in parameters]
+    return frozenset(name for model in models for name in getattr(model, "model_fields", ()))
+
+
+def _field(error: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
+    place, message = error["loc"], error["msg"]
+    if error["type"] == "extra_forbidden":
+        is_inner = len(place) > _OF_THE_BODY
+        hint = None if is_inner else near(str(place[-1])[:MAX_TEXT], known)
+        message = f"There is no such field{aside(hint)}"
+    name = ".".join(map(str, place))
+    return {"field": name[:MAX_TEXT], "message": message, "code": error["type"]}
 
 
 def install(app: FastAPI) -> None:

@@ -73,10 +73,10 @@ class RunAnswer(BaseModel):
 
 
 class DocumentEntry(BaseModel):
-    """A document without its text."""
+    """A document without its text; `etag` is null where the service may not read it."""
 
     id: str
-    etag: str
+    etag: str | None
     created_at: str
     updated_at: str
     size: int

@@ -31,13 +31,11 @@ def _value(node: Any, root: Mapping[str, Any], name: str, depth: int) -> Any:
 
 
 def _typed(node: Mapping[str, Any], root: Mapping[str, Any], name: str, depth: int) -> Any:
-    kind = node.get("type", "object" if "properties" in node else "string")
+    kind = node.get("type", "object" if {"properties", "required"} & node.keys() else "string")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
-        return {
-            key: _value(part, root, key, depth + 1)
-            for key, part in node.get("properties", {}).items()
-        }
+        parts = {key: {} for key in node.get("required", ())} | node.get("properties", {})
+        return {key: _value(part, root, key, depth + 1) for key, part in parts.items()}
     if kind == "array":
         count = max(1, int(node.get("minItems", 1))) if node.get("maxItems", 1) else 0
         inner = node.get("items", {})

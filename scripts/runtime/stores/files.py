@@ -6,9 +6,11 @@ import asyncio
 import errno
 import hashlib
 import os
+import resource
 import secrets
 import stat
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,6 +27,15 @@ MAX_INLINE: Final = 64 * 1024  # bytes that are moved at once, without the cost 
 # O_NONBLOCK: opening a pipe that someone put there must not wait for its other end.
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def keepable(most: int) -> int:
+    """How many files may be kept open: `most`, or a quarter of what this process may have open.
+
+    The rest is for clients, runs and documents, which can do nothing without.
+    """
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if allowed == resource.RLIM_INFINITY else max(min(most, allowed // 4), 1)
 
 
 def regular(path: Path) -> os.stat_result | None:
@@ -123,6 +134,34 @@ async def write_new(folder: Path, data: bytes, name: str, syncs: FileSyncs) -> P
     return path
 
 
+def inherit(path: Path, before: os.stat_result) -> None:
+    """Give a file of ours the mode and owner of the one whose place it is to take. Raises OSError.
+
+    So a document that its author has closed to others, or opened to a group, stays so.
+    """
+    status = os.lstat(path)
+    if _access(status) == _access(before):
+        return
+    descriptor = os.open(path, _READ)
+    try:
+        inherit_open(descriptor, before)
+    finally:
+        os.close(descriptor)
+
+
+def inherit_open(descriptor: int, before: os.stat_result) -> None:
+    """The same for a file that is open. Raises OSError."""
+    status = os.fstat(descriptor)
+    if (status.st_uid, status.st_gid) != (before.st_uid, before.st_gid):
+        with suppress(PermissionError):  # only root may
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode) & 0o777)
+
+
+def _access(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode) & 0o777
+
+
 async def in_thread(call: Callable[[], T]) -> T:
     """The call's result; it is finished even when nobody waits for it any more.
 
@@ -146,6 +185,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def store_fault(error: OSError, *, store: str, done: str) -> StoreError:
-    """`memory cannot be written: …`; 507 when there is no room."""
-    status = 507 if error.errno in NO_ROOM else 500
-    return StoreError(f"{store} cannot be {done}: {error.strerror}", store=store, status=status)
+    """`memory cannot be opened: x.jsonl: …`; 507 without room, which is no file's fault."""
+    if error.errno in NO_ROOM:
+        message = f"{store} cannot be {done}: {error.strerror}"
+        return StoreError(message, store=store, status=507)
+    file = f"{Path(os.fsdecode(error.filename)).name}: " if error.filename else ""
+    reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+    return StoreError(f"{store} cannot be {done}: {file}{reason}", store=store)

@@ -7,7 +7,7 @@ import errno
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,32 +16,56 @@ from ..errors import StoreError
 LOOK_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 1.0
 PROBE: Final = ".probe"
+_INNER: Final = {"memory": ("runs",), "documents": (".store/revisions", ".store/new")}
 _PAGE: Final = b"x" * 4096  # less may find room where nothing else does
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def try_folder(path: Path, *, store: str) -> None:
-    """Make `path` if need be, write a file and remove it. Raises StoreError, naming `path`."""
+def must_be_there(root: Path) -> None:
+    """Raises StoreError without the data folder: a wrong path is not a place without data."""
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir may raise
+        raise StoreError(gone(root), store="data")
+
+
+def gone(root: Path) -> str:
+    """The words for a data folder that is absent."""
+    return f"the data folder {root} is not there"
+
+
+def try_folder(path: Path, *, store: str, inner: Sequence[str] = ()) -> None:
+    """Make `path` if need be, write a file and remove it. Raises StoreError, naming the folder."""
     try:
         path.mkdir(mode=0o700 if store == "memory" else 0o777, parents=True, exist_ok=True)
-        _write_probe(path)
+        fault = folder_fault(path, store=store, inner=inner)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StoreError(f"the folder {path} cannot hold {store}: {reason}", store=store) from None
+        fault = f"the folder {path} cannot hold {store}: {error.strerror or error}"
+    if fault is not None:
+        raise StoreError(fault, store=store)
 
 
-def folder_fault(folder: Path, *, store: str) -> str | None:
-    """Why `folder`, or the first above it that is there, can hold nothing; None when it can."""
+def folder_fault(folder: Path, *, store: str, inner: Sequence[str] = ()) -> str | None:
+    """Why `folder`, or the first above it that is there, can hold nothing; None when it can.
+
+    What the store has inside it, and those of `inner`, are looked at where they are there.
+    """
     present = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-    if not os.path.isdir(present):  # noqa: PTH112 - Path.is_dir may raise
-        return f"{present} is in the way of {store}: it is no folder"
-    if not os.access(present, os.R_OK | os.W_OK | os.X_OK):
-        return f"the folder {present} cannot hold {store}: it cannot be written"
+    fault = _closed(present, store)
+    if fault is not None or present != folder:
+        return fault
     try:
-        if present == folder:
-            _write_probe(folder)
+        _write_probe(folder)
     except OSError as error:
         return f"the folder {folder} cannot hold {store}: {error.strerror}"
+    inside = (folder / name for name in (*_INNER[store], *inner))
+    faults = (_closed(path, store) for path in inside if os.path.lexists(path))
+    return next(filter(None, faults), None)
+
+
+def _closed(path: Path, store: str) -> str | None:
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir may raise
+        return f"{path} is in the way of {store}: it is no folder"
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        return f"the folder {path} cannot hold {store}: it cannot be written"
     return None
 
 
@@ -90,6 +114,6 @@ class Reach:
 
     def _look(self) -> str | None:
         if not os.path.isdir(self._root):  # noqa: PTH112 - Path.is_dir may raise
-            return f"the data folder {self._root} is not there"
+            return gone(self._root)
         faults = (folder_fault(folder, store=store) for store, folder in self._folders.items())
         return next(filter(None, faults), None)

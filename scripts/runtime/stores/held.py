@@ -138,7 +138,8 @@ class Held:
     ) -> tuple[DocumentInfo, bool]:
         """Put the file `written` in the document's place; the new state, and whether it is new.
 
-        Raises Conflict.
+        Raises Conflict, and StoreError for a file that cannot become a revision, unless
+        If-Match names it.
         """
         path = self._place.path
         try:
@@ -146,6 +147,8 @@ class Held:
             if before is None and files.is_there(path):
                 raise StoreError(f"{path.name} is not a regular file", store="documents")
             self.check(condition, before)
+            if before is not None and self._place.keep and condition.match is None:
+                self._refuse_loss()
         except BaseException:
             written.unlink(missing_ok=True)
             raise
@@ -154,6 +157,15 @@ class Held:
             return self._info(draft, before.st_mtime_ns), False
         self._take_place(draft, written, before)
         return self._info(draft, draft.stamp[1]), before is None
+
+    def _refuse_loss(self) -> None:
+        """What cannot be a revision is lost when it is written over: who does so has to name it."""
+        if not self.history.head.is_text:
+            raise StoreError(
+                f"{self._place.path.name} is not UTF-8, or too large, so it cannot be kept as a "
+                "revision and is not written over: save it as UTF-8, or delete it",
+                store="documents",
+            )
 
     def _info(self, draft: Draft, changed: int) -> DocumentInfo:
         made = min(self.history.head.created, changed) / 1e9
@@ -170,6 +182,8 @@ class Held:
                 history.append(draft, made)
                 if place.durable:
                     history.sync()
+            if before is not None:
+                files.inherit(written, before)
             written.replace(place.path)
         except BaseException:
             # In this order: as long as the file is there, the line counts as not written.
@@ -196,6 +210,9 @@ class Held:
                 for (revision, text), time in zip(revisions, times, strict=True)
             ]
             os.utime(written, ns=(updated, updated))
+            before = files.regular(place.path)
+            if before is not None:
+                files.inherit(written, before)
             if place.keep:
                 history.replace(b"".join(lines), place.new, durable=place.durable)
             written.replace(place.path)

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from ..errors import InvalidName, StoreError
 from .compacting import Compactor
 from .damage import Damage
-from .files import store_fault
+from .files import keepable, store_fault
 from .folder import folder_fault
 from .grouped import GroupSync
 from .index import HISTORY
@@ -52,15 +52,18 @@ class FileMemory:
         folder: Path,
         durability: Durability = "commit",
         *,
-        max_open: int = MAX_OPEN,
+        max_open: int | None = None,
         history: int = HISTORY,
         compactor: Compactor | None = None,
     ) -> None:
-        """A compaction keeps the newest value of each key and the last `history` writes."""
+        """A compaction keeps the newest value of each key and the last `history` writes.
+
+        `max_open` files are kept open: 1024, where the system allows four times as many.
+        """
         self._folder = folder
         self._folders = {name: Folder(str(folder / name)) for name in FOLDERS}
         self._durable = durability == "always"
-        self._max_open = max_open
+        self._max_open = max_open or keepable(MAX_OPEN)
         self._history = history
         self._compactor = compactor or Compactor()
         self._journals: OrderedDict[str, Journal] = OrderedDict()
@@ -194,7 +197,7 @@ class FileMemory:
 
     async def check(self) -> None:
         """Raises StoreError (503) when the folder can hold nothing."""
-        fault = await asyncio.to_thread(folder_fault, self._folder, store="memory")
+        fault = await asyncio.to_thread(folder_fault, self._folder, store="memory", inner=FOLDERS)
         if fault is not None:
             raise StoreError(fault, store="memory", status=503)
 

@@ -100,7 +100,10 @@ class Noticing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """`etag` is quoted, as HTTP has it; times are RFC 3339 in UTC; `size` in bytes."""
+    """`etag` is quoted, as HTTP has it; times are RFC 3339 in UTC; `size` in bytes.
+
+    In a list, `etag` is empty for a document that the service may not read.
+    """
 
     id: str
     etag: str

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final, NamedTuple
 
 from ..errors import InvalidName, StoreError
-from .jsonstring import json_string
+from .jsonstring import SHORT, json_string
 from .protocol import CATEGORIES, Entry
 
 MAX_VALUE: Final = 1_000_000  # bytes of a value as ASCII JSON
@@ -44,7 +45,8 @@ class Head(NamedTuple):
 def encode_value(value: Any) -> str:
     """`value` as ASCII JSON. Raises InvalidName when it is no JSON, StoreError (413) over 1 MB."""
     if type(value) is str:
-        text, is_plain = json_string(value), value.isascii()
+        text = json_string(value) if len(value) > SHORT else encode_basestring_ascii(value)
+        is_plain = value.isascii()
     else:
         text, is_plain = _json(value), False
         if _may_be_deep(text) and not _is_shallow(value):

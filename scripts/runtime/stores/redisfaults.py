@@ -31,9 +31,18 @@ def unreachable(why: str) -> StoreUnavailable:
     return StoreUnavailable(f"Redis {why}", store="memory")
 
 
+def damaged(scope: str) -> StoreError:
+    """Someone has written over the number of the last write."""
+    message = f"memory in Redis is damaged: #seq of {scope} is no number"
+    return StoreError(message, store="memory")
+
+
 def fault(error: BaseException) -> StoreError:
-    """The StoreError for what redis-py or the system raised: 507 without room, else 503."""
+    """The StoreError for what redis-py or the system raised: 507 without room, 500 for damage, else
+    503."""
     code = code_of(error)
+    if code == "DAMAGED":  # as our own script says
+        return damaged("this scope")
     if code == "OOM":
         return StoreError("Redis has no memory left for more", store="memory", status=507)
     if code in _REFUSALS:

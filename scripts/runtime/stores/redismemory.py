@@ -21,6 +21,7 @@ from .names import check_category, check_key
 from .protocol import Entry
 from .record import BadLine, check_entry, encode_value
 from .redisentry import body, parse, whole
+from .redisfaults import damaged
 from .rediskeys import LIFE_FIELD, SEQ_FIELD, Keys, Place
 from .redislink import SECONDS, Arguments, Link
 from .redisscripts import BUILD, PROBE, SWAP, WRITE
@@ -42,9 +43,10 @@ class RedisMemory:
     """The memory on one Redis server.
 
     All methods raise InvalidName for a scope, key or value that cannot be kept, and StoreError:
-    413 for a value over 1 MB, 507 when the server has no memory left, StoreUnavailable (503) in
-    every other case, after two seconds without an answer at the latest. `problems` counts by scope
-    what was found in the place of an entry and is none; each is told in the log and passed over.
+    413 for a value over 1 MB, 507 when the server has no memory left, 500 when someone has damaged
+    the number of a scope's last write, StoreUnavailable (503) in every other case, after two
+    seconds without an answer at the latest. `problems` counts by scope what was found in the place
+    of an entry and is none; each is told in the log and passed over.
     """
 
     backend = "redis"
@@ -147,7 +149,7 @@ class RedisMemory:
         length, seq = await asyncio.gather(
             self._link.ask(("HLEN", memory)), self._link.ask(("HGET", memory, SEQ_FIELD))
         )
-        return int(seq or b"0"), max(length - 2, 0)
+        return _number(seq, scope), max(length - 2, 0)
 
     async def newer(self, scope: str, after: int) -> AsyncIterator[list[Entry]]:
         """The values that were written after that `seq` and are the newest, oldest first."""
@@ -173,7 +175,11 @@ class RedisMemory:
             for scope in scopes
         )
         answers = zip(scopes, await asyncio.gather(*asked), strict=True)
-        return {scope: f"{life.hex()} {int(seq)}" for scope, (life, seq) in answers if life and seq}
+        return {
+            scope: f"{life.hex()} {_number(seq, scope)}"
+            for scope, (life, seq) in answers
+            if life and seq is not None
+        }
 
     async def check(self) -> None:
         """Whether the server takes writes now. Raises StoreError."""
@@ -196,7 +202,7 @@ class RedisMemory:
         self.problems.pop(scope, None)
         fields = dict(zip(answer[::2], answer[1::2], strict=True))
         fields.pop(LIFE_FIELD, None)
-        seq = int(fields.pop(SEQ_FIELD, b"0"))
+        seq = _number(fields.pop(SEQ_FIELD, None), scope)
         entries = []
         for number, (key, data) in enumerate(fields.items(), 1):
             entry = self._entry(data, scope, key.decode("utf-8", "replace"))
@@ -243,6 +249,15 @@ class RedisMemory:
             _log.warning("an entry of %s in Redis is skipped: %s", scope, reason)
             return None
         return entry
+
+
+def _number(data: bytes | None, scope: str) -> int:
+    """The number of the last write, 0 for none. Raises StoreError."""
+    if data is None:
+        return 0
+    if not data.isdigit():
+        raise damaged(scope)
+    return int(data)
 
 
 def _checked(scope: str, entries: Sequence[Entry]) -> Sequence[Entry]:

@@ -40,7 +40,11 @@ if ARGV[6] == '1' then
   end
 end
 if op == 'delete' and redis.call('HEXISTS', memory, key) == 0 then return 0 end
-local seq = redis.call('HINCRBY', memory, '#seq', 1)
+local seq = redis.pcall('HINCRBY', memory, '#seq', 1)
+if type(seq) == 'table' then
+  if string.find(seq.err, 'not an integer') then return redis.error_reply('DAMAGED #seq') end
+  return seq
+end
 if seq == 1 then
   redis.call('HSET', memory, '#life', token)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]

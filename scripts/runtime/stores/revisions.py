@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from ..clock import rfc3339
 from ..errors import StoreError
-from .files import sync_folder
+from .files import inherit_open, sync_folder
 from .jsonstring import json_string
 from .protocol import Revision
 from .record import BadLine, seal, unseal
@@ -251,6 +251,7 @@ class History:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(data)
+            inherit_open(descriptor, os.fstat(self._fd))
             os.fsync(descriptor)
             path.replace(self._path)
         except BaseException:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import StoreError
-from .files import open_regular, store_fault, sync_folder
+from .files import inherit_open, open_regular, store_fault, sync_folder
 from .record import BadLine, glance
 from .turn import PAUSE, Turn
 
@@ -114,7 +113,7 @@ def _locked(path: Path) -> int:
 def sweep(folder: Path) -> int:
     """Remove what writers that were killed left beside the files; how many."""
     removed = 0
-    for name in folder.glob("*.tmp"):
+    for name in folder.glob("*.jsonl.*-*.tmp"):
         descriptor = open_regular(name)
         if descriptor is None:
             continue  # gone, or none of ours
@@ -155,7 +154,7 @@ def _created(path: Path) -> tuple[int, Path]:
 
 
 def _take_place(name: Path, path: Path, new: int, old: int) -> None:
-    os.fchmod(new, stat.S_IMODE(os.fstat(old).st_mode))
+    inherit_open(new, os.fstat(old))
     os.fsync(new)
     # An empty line tells whoever has the old file open to look where its name leads now.
     os.write(old, b"\n")

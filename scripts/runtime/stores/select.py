@@ -10,7 +10,7 @@ from ..settings import BACKENDS, Settings
 from .compacting import Compactor
 from .documents import FileDocuments
 from .folder import try_folder
-from .memory import FileMemory
+from .memory import FOLDERS, FileMemory
 from .protocol import DocumentStore, MemoryStore
 from .runfile import FileRuns
 
@@ -36,7 +36,9 @@ def make_memory(settings: Settings, *, serving: bool = True) -> MemoryStore:
     """
     backend = settings.memory.backend
     if serving:
-        try_folder(settings.memory_dir, store="memory")  # runs are kept there in any case
+        inner = FOLDERS if backend == "file" else ()
+        # Runs are kept there in any case.
+        try_folder(settings.memory_dir, store="memory", inner=inner)
     if backend == "redis":
         return _redis(settings)
     if backend not in BACKENDS:

@@ -92,12 +92,22 @@ class Shelf:
                 break
             if document_id <= after or not document_id.startswith(prefix):
                 continue
-            descriptor = files.open_regular(self.path(document_id))
-            if descriptor is not None:
-                status = os.fstat(descriptor)
-                etag = f'"{files.digest(descriptor)[:32]}"'
-                found.append(self.info(document_id, status, etag))
+            info = self._listed(document_id)
+            if info is not None:
+                found.append(info)
         return found
+
+    def _listed(self, document_id: str) -> DocumentInfo | None:
+        """What is known of a document, without an etag where it may not be read."""
+        try:
+            descriptor = files.open_regular(self.path(document_id))
+        except PermissionError:
+            status = self.status(document_id)
+            return None if status is None else self.info(document_id, status, "")
+        if descriptor is None:
+            return None
+        status = os.fstat(descriptor)
+        return self.info(document_id, status, f'"{files.digest(descriptor)[:32]}"')
 
     async def written(self, document_id: str, data: bytes) -> Path:
         """The document's next file, on the disk but not yet in its place."""

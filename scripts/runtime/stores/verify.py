@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import BMADError, StoreError
 from . import quarantine
 from .damage import named
-from .files import store_fault
+from .files import is_there, regular, store_fault
 from .lines import Line
 from .names import check_key, parse_scope, scope_in
 from .protocol import Entry
@@ -33,7 +33,10 @@ class Bad:
 
 @dataclass(slots=True)
 class FileReport:
-    """What a memory file holds; `torn` is the bytes of an unfinished write at its end."""
+    """What a memory file holds; `torn` is the bytes of an unfinished write at its end.
+
+    `fault` says why there is nothing to be read, empty when there is.
+    """
 
     name: str
     records: int = 0
@@ -43,11 +46,12 @@ class FileReport:
     bad: list[Bad] = field(default_factory=list)
     torn: int = 0
     quarantined: int = 0
+    fault: str = ""
 
     @property
     def is_whole(self) -> bool:
         """An unfinished write at the end was never acknowledged, and is no damage."""
-        return not self.bad and not self.quarantined
+        return not (self.bad or self.quarantined or self.fault)
 
 
 class Reader:
@@ -90,6 +94,8 @@ def memory_files(folder: Path) -> list[Path]:
 def verify(path: Path) -> FileReport:
     """Read every line of a file. Raises OSError."""
     report, reader, end = FileReport(named(path)), Reader(path), 0
+    if is_there(path) and regular(path) is None:
+        report.fault = "it is a link, or no file: nothing of it can be used"
     report.size = size_of(path)
     for number, line in enumerate(each_line(path), 1):
         end = line.offset + line.length + 1
@@ -115,7 +121,7 @@ def refuse_damage(folder: Path) -> None:
 def _told(report: FileReport) -> str:
     places = ", ".join(f"line {bad.number}" for bad in report.bad[:5])
     quarantined = f"{report.quarantined} quarantined" if report.quarantined else ""
-    return f"{report.name}: " + "; ".join(filter(None, (places, quarantined)))
+    return f"{report.name}: " + "; ".join(filter(None, (report.fault, places, quarantined)))
 
 
 def reseal(path: Path) -> int:

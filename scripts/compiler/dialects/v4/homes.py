@@ -53,7 +53,7 @@ def _is_agent(tree: ForeignTree, path: str) -> bool:
     if b"agent:" not in data or is_utf_16(data):
         return False
     text = data.decode(errors="replace").removeprefix("\ufeff").replace("\r\n", "\n")
-    return detect.fenced_agent(text) is not None
+    return detect.of_agent(text).kind == "v4"
 
 
 def _folder(path: str) -> str:

@@ -1,20 +1,19 @@
 """Where an installation keeps its skills: since 6.1 in folders of editors, and not in `_bmad`.
 
 `.claude/skills/<skill>/`, `.agents/skills/<skill>/` and their like hold each skill once for
-every editor that was chosen. It is read once: from the project itself where that has it, else
-from the first of those folders.
+every editor that was chosen, `.claude/commands/bmad/<module>/agents/` held agents before. Each is
+read once: from the project itself where that has it, else from the first of those folders.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 from ..tree import ForeignTree
+from . import copies as doubles
 from . import helptable
 
 SKILL: Final = "SKILL.md"
@@ -27,15 +26,17 @@ _MARKS: Final = ("customize.toml", "bmad-skill-manifest.yaml")
 
 
 class Installed(NamedTuple):
-    """`files` are the project's own with the skills of editors that are read.
+    """`files` are the project's own with what is read of editors' folders.
 
-    `copies` are skills that stand a second time: by their `SKILL.md`, the one that is read.
-    `modules` are the modules' codes by the folders of installed skills.
+    `copies` are skills that stand a second time: by their `SKILL.md`, the one that is read;
+    `agents` the same of agents in XML. `modules` are the modules' codes by the folders of
+    installed skills.
     """
 
     files: dict[str, bytes]
     copies: dict[str, str]
     modules: dict[str, str]
+    agents: dict[str, str]
 
 
 def is_example(tree: ForeignTree, path: str) -> bool:
@@ -71,14 +72,13 @@ def read(tree: ForeignTree) -> Installed:
                 continue
             known[name] = path
             modules[folder] = listed.get(name, "")
-            files |= {each: tree.files[each] for each in below(paths, folder)}
-    return Installed(files, copies, modules)
-
-
-def below(paths: list[str], folder: str) -> list[str]:
-    """Those of sorted `paths` that lie below a folder."""
-    first = bisect_left(paths, f"{folder}/")
-    return list(takewhile(lambda path: path.startswith(f"{folder}/"), islice(paths, first, None)))
+            files |= {each: tree.files[each] for each in doubles.below(paths, folder)}
+    editors = (path for path in paths if is_of_editor(path) and path not in files)
+    agents = doubles.of_editors(tree, sorted(files), editors)
+    files |= {path: tree.files[path] for path, known in agents.items() if not known}
+    return Installed(
+        files, copies, modules, {path: known for path, known in agents.items() if known}
+    )
 
 
 def _name(path: str) -> str:

@@ -8,10 +8,9 @@ from typing import Final
 from ....runtime import spec
 from ...diagnostics import Diagnostics, quoted
 from ...summary import many
-from .. import detect
 from ..draft import Draft, Origin
 from ..tree import ForeignTree
-from . import agentxml, agentyaml, helptable, installed, manifest
+from . import agentxml, agentyaml, copies, helptable, installed, manifest
 from .agents import AgentWriter
 from .emit import Emitter
 from .flows import FlowWriter
@@ -26,8 +25,8 @@ from .workflow import Workflow
 from .workflowfiles import WorkflowFiles, is_configuration
 
 NAME: Final = "bmad-v6"
+_NAMED: Final = re.compile(r"\s*---[ \t]*\n(?:(?!---).*\n)*?name:[ \t]*\S")
 _CUSTOMISE: Final = ".customize.yaml"
-_XML: Final = re.compile(rb"<agent\b[^>]*\b(?:id|name)\s*=")
 
 
 def recognises(tree: ForeignTree) -> str:
@@ -44,7 +43,7 @@ def recognises(tree: ForeignTree) -> str:
             return f"{path} has the columns of a module's table"
         if name == manifest.NAME:
             return f"{path} lists installed agents"
-        if is_xml_agent(tree, path):
+        if copies.is_xml_agent(tree, path):
             return f"{path} has an <agent> element"
     return ""
 
@@ -54,26 +53,29 @@ def is_test(path: str) -> bool:
     return "/fixtures/" in f"/{path}" and "/test" in f"/{path}"
 
 
-def is_xml_agent(tree: ForeignTree, path: str) -> bool:
-    """Whether a Markdown file holds an agent in XML; what agents' folders hold, and no copy."""
-    if not path.endswith(".md") or not _XML.search(tree.files[path]):
-        return False
-    if "agents" not in path.split("/")[:-1]:
-        return False
-    return detect.of_agent(tree.text(path) or "").kind == "v6-xml"
-
-
 def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
     """The project's draft; findings go into `diagnostics`, which is the tree's."""
     found = installed.read(tree)
     tests = sorted(path for path in found.files if is_test(path))
     kept = {path: data for path, data in found.files.items() if not is_test(path)}
-    inner = ForeignTree(kept, tree.shown, tree.name, diagnostics)
-    project = _Project(inner, found)
+    doubled = copies.doubled(kept)
+    paths = sorted(kept)
+    for entry in doubled.workflows:
+        for path in copies.below(paths, folder_of(entry)):
+            del kept[path]
+    for path in doubled.agents:
+        kept.pop(path, None)
+    project = _Project(ForeignTree(kept, tree.shown, tree.name, diagnostics), found)
     if tests:
         project.tell_tests(tests)
-    if found.copies:
-        project.tell_copies(tree, found.copies)
+    for kind, twice in (
+        ("skill", found.copies),
+        ("agent", found.agents),
+        ("workflow", doubled.workflows),
+        ("agent", doubled.agents),
+    ):
+        if twice:
+            project.tell_copies(tree, kind, twice)
     return project.read()
 
 
@@ -90,6 +92,11 @@ class _Project:
         self.personas: list[Persona] = []
         self.compiled: set[str] = set()  # agents in XML beside the YAML that they were made from
         self.workflows: list[Workflow] = []
+        self.sources = {
+            copies.tail(path): path
+            for path in sorted(tree.files, reverse=True)
+            if path.endswith(agentyaml.SUFFIX)
+        }
 
     def tell_tests(self, paths: list[str]) -> None:
         message = f"{many(len(paths), 'file')} of test data: not read"
@@ -99,18 +106,18 @@ class _Project:
             self.draft.taken[path] = f"{path} is test data"
             self.draft.account(Origin(path), "test data", path, "left", "it tests BMAD itself")
 
-    def tell_copies(self, tree: ForeignTree, copies: dict[str, str]) -> None:
-        """Skills that stand once more in the folder of an editor."""
-        first, read = min(copies.items())
-        message = f"a second copy of {many(len(copies), 'skill')} is not read, but {read}"
+    def tell_copies(self, tree: ForeignTree, kind: str, twice: dict[str, str]) -> None:
+        """What stands once more, elsewhere or in the folder of an editor."""
+        first, read = min(twice.items())
+        message = f"a second copy of {many(len(twice), kind)} is not read, but {read}"
         hint = "the first is read: from the project, else from the first editor's folder"
         self.tree.diagnostics.add("BMAD611", self.tree.at(first), message, hint)
         paths = sorted(tree.files)
-        for path, other in copies.items():
+        for path, other in twice.items():
             same = tree.files[path] == tree.files[other]
             why = f"{other} is read" + ("" if same else ", which differs from it")
-            self.draft.account(Origin(path), "skill", path, "left", why)
-            for each in installed.below(paths, folder_of(path)):
+            self.draft.account(Origin(path), kind, path, "left", why)
+            for each in (path,) if kind == "agent" else copies.below(paths, folder_of(path)):
                 self.draft.taken[each] = f"{each} is a copy"
 
     def read(self) -> Draft:
@@ -142,18 +149,24 @@ class _Project:
             self._add(path, agentyaml.read_agent(self.tree, path))
         elif name == SKILL:
             self._read_skill(path)
-        elif is_xml_agent(self.tree, path):
+        elif copies.is_xml_agent(self.tree, path):
             self._read_xml(path)
         elif name.endswith((".yaml", ".yml")):
             self._read_yaml(path)
-        elif name == "workflow.md" or (name.startswith("workflow-") and name.endswith(".md")):
-            is_other = "creation-guide" in name or self._of_skill(path) is not None
-            if "/workflows/" in f"/{path}" and not is_other:
+        elif name == "workflow.md" or self._is_variant(path):
+            if "/workflows/" in f"/{path}" and self._of_skill(path) is None:
                 self.draft.taken[path] = f"{path} is a workflow"
                 self.workflows.append(self.files.read_page(path))
         elif name == "workflow.xml" and "/workflows/" in f"/{path}" and not self._of_skill(path):
             self.draft.taken[path] = f"{path} is a workflow"
             self.workflows.append(self.files.start("", path, Origin(path)))
+
+    def _is_variant(self, path: str) -> bool:
+        """Whether it is a `workflow-create.md`: plans, guides and templates have no name."""
+        name = path.rpartition("/")[2]
+        if not (name.startswith("workflow-") and name.endswith(".md")) or "template" in name:
+            return False
+        return _NAMED.match(self.tree.text(path) or "") is not None
 
     def _read_skill(self, path: str) -> None:
         if installed.is_example(self.tree, path):
@@ -168,8 +181,8 @@ class _Project:
             self.workflows.append(found)
 
     def _read_xml(self, path: str) -> None:
-        source = f"{path.removesuffix('.md')}{agentyaml.SUFFIX}"
-        if source in self.tree.files:
+        source = copies.source(path, self.sources, self.tree.files)
+        if source:
             self.compiled.add(path)
             self.draft.taken[path] = f"{path}: BMAD made it from {source}"
             why = f"BMAD made it from {source}"
