@@ -15,6 +15,7 @@ from .backup import Stores, back_up, check, restore
 from .configuration import load_settings
 from .restoring import unfinished
 from .settings import Settings
+from .stores.folder import must_be_there
 from .stores.select import make_documents, make_memory, place
 
 _BACKUP: Final = """\
@@ -69,6 +70,7 @@ def _parser(prog: str, *, restores: bool) -> argparse.ArgumentParser:
 
 
 async def _back_up(settings: Settings, file: Path) -> None:
+    must_be_there(settings.data_dir)
     left = unfinished(settings.memory_dir)
     if left is not None:
         _say(f"warning: {left}")

@@ -16,6 +16,7 @@ from .near import aside, near
 from .settings import Settings
 from .stores.compacting import compact_now
 from .stores.files import regular, store_fault
+from .stores.folder import must_be_there
 from .stores.protocol import MemoryStore
 from .stores.select import make_memory
 from .stores.transfer import export_lines, import_file
@@ -40,6 +41,8 @@ def main(prog: str, root: Path, arguments: Sequence[str]) -> int:
     """The exit code. `root` is the folder that holds `generated/`. Raises BMADError."""
     asked = _parser(prog).parse_args(arguments)
     settings = load_settings(root, os.environ)
+    if asked.command != "import" and settings.memory.backend == "file":
+        must_be_there(settings.data_dir)
     try:
         if asked.command == "verify":
             return _verify(settings, asked.reseal)

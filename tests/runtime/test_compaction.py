@@ -222,11 +222,14 @@ def test_leftovers_are_swept_but_not_from_under_a_compaction(tmp_path: Path) -> 
 
 
 def test_what_is_no_file_is_not_swept(tmp_path: Path) -> None:
-    (tmp_path / "link.tmp").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "folder.tmp").mkdir()
-    (tmp_path / "left.tmp").write_bytes(b"half")
+    left = "a.jsonl.1-ab.tmp"
+    link, folder, theirs = tmp_path / f"l{left}", tmp_path / f"f{left}", tmp_path / "notes.tmp"
+    link.symlink_to(tmp_path / "elsewhere")
+    folder.mkdir()
+    theirs.write_bytes(b"someone else's")
+    (tmp_path / left).write_bytes(b"half")
     assert sweep(tmp_path) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.tmp", "link.tmp"]
+    assert {*tmp_path.iterdir()} == {link, folder, theirs}
 
 
 def test_a_file_that_is_swept_before_it_is_locked_is_made_again(

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from scripts.runtime import memorycommand
+from scripts.runtime import backupcommand, memorycommand
 from scripts.runtime.errors import BMADError, StoreError
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry
@@ -184,6 +184,20 @@ def test_a_file_that_is_not_there_is_named(told: Told, tmp_path: Path) -> None:
     with pytest.raises(BMADError) as caught:
         told("import", tmp_path / "nope.jsonl")
     assert caught.value.message == f"{tmp_path / 'nope.jsonl'}: No such file or directory"
+
+
+@pytest.mark.parametrize("command", [["verify"], ["compact"], ["export", "all.jsonl"]])
+def test_a_data_folder_that_is_not_there_is_no_empty_one(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    away = tmp_path / "away"
+    monkeypatch.setenv("BMAD_DATA_DIR", str(away))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match=r"the data folder .*away is not there"):
+        told(*command)
+    with pytest.raises(StoreError, match=r"the data folder .*away is not there"):
+        backupcommand.main("backup", tmp_path, ["all.zip"])
+    assert not {"away", "all.jsonl", "all.zip"} & {path.name for path in tmp_path.iterdir()}
 
 
 def test_import_asks_before_it_replaces(told: Told, tmp_path: Path) -> None:

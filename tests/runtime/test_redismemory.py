@@ -80,6 +80,37 @@ def test_what_stands_in_redis(server: RedisServer) -> None:
         assert stream[0][1][b"entry"] == fields[b"k"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "may_ask", "told"),
+    [("volatile-lru", True, 1), ("noeviction", True, 0), ("allkeys-lru", False, 0)],
+)
+def test_a_server_that_throws_away_is_told_once(
+    server: RedisServer,
+    caplog: pytest.LogCaptureFixture,
+    policy: str,
+    may_ask: bool,
+    told: int,
+) -> None:
+    async def use(store: RedisMemory) -> None:
+        for _ in range(3):
+            await store.check()
+
+    rights = ["~*", "+@write", "+@read", "+@scripting", "+@connection"]
+    with server.client() as client:
+        client.config_set("maxmemory-policy", policy)
+        client.execute_command(
+            "ACL", "SETUSER", "ops", "reset", "on", ">pw", *rights, *["+info"] * may_ask
+        )
+        url = server.url.replace("redis://", "redis://ops:pw@")
+        try:
+            using(RedisSettings.model_validate({"url": url}), use)
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.execute_command("ACL", "DELUSER", "ops")
+    assert len(caplog.messages) == told
+    assert all(policy in message and "pw" not in message for message in caplog.messages)
+
+
 @pytest.mark.parametrize("seq", ["x", "", "1.5"])
 def test_a_number_that_is_none_is_told_and_given_to_nobody(server: RedisServer, seq: str) -> None:
     async def use(store: RedisMemory) -> None:

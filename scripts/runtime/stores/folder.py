@@ -21,6 +21,17 @@ _PAGE: Final = b"x" * 4096  # less may find room where nothing else does
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
+def must_be_there(root: Path) -> None:
+    """Raises StoreError without the data folder: a wrong path is not a place without data."""
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir may raise
+        raise StoreError(gone(root), store="data")
+
+
+def gone(root: Path) -> str:
+    """The words for a data folder that is absent."""
+    return f"the data folder {root} is not there"
+
+
 def try_folder(path: Path, *, store: str, inner: Sequence[str] = ()) -> None:
     """Make `path` if need be, write a file and remove it. Raises StoreError, naming the folder."""
     try:
@@ -103,6 +114,6 @@ class Reach:
 
     def _look(self) -> str | None:
         if not os.path.isdir(self._root):  # noqa: PTH112 - Path.is_dir may raise
-            return f"the data folder {self._root} is not there"
+            return gone(self._root)
         faults = (folder_fault(folder, store=store) for store, folder in self._folders.items())
         return next(filter(None, faults), None)

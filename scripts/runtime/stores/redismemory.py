@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
@@ -15,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from ..clock import now
-from ..errors import InvalidName
+from ..errors import InvalidName, StoreError
 from ..settings import RedisSettings
 from .names import check_category, check_key
 from .protocol import Entry
@@ -36,6 +37,7 @@ PROBE_SECONDS: Final = 60
 KNOWN_SCOPES: Final = 4096
 MAX_SEQ: Final = 2**53  # numbers of scripts are exact up to here
 
+_POLICY: Final = re.compile(rb"^maxmemory_policy:([a-z-]+)", re.MULTILINE)
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +64,7 @@ class RedisMemory:
         self._keys = Keys(settings.key_prefix)
         self._place = lru_cache(KNOWN_SCOPES)(self._keys.of)
         self._ttl = settings.ttl or 0
+        self._looked = False
         self.problems: dict[str, int] = {}
 
     @property
@@ -184,6 +187,24 @@ class RedisMemory:
     async def check(self) -> None:
         """Whether the server takes writes now. Raises StoreError."""
         await self._link.ask((2, *self._keys.probes, PROBE_SECONDS), script=PROBE)
+        if not self._looked:
+            self._looked = True
+            await self._tell_of_eviction()
+
+    async def _tell_of_eviction(self) -> None:
+        """Once: nothing else tells that a full server forgets what was acknowledged."""
+        try:
+            told = await self._link.ask(("INFO", "memory"))
+        except StoreError:
+            return  # a user that may not ask is what the guide recommends
+        policy = _POLICY.search(told)
+        if policy is not None and policy[1] != b"noeviction":
+            _log.warning(
+                "memory at %s: when the server is full it throws away what was acknowledged: "
+                "its maxmemory-policy is %s, and noeviction is what keeps it",
+                self.address,
+                policy[1].decode("ascii"),
+            )
 
     async def close(self) -> None:
         """Give back all connections."""

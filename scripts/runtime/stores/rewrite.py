@@ -113,7 +113,7 @@ def _locked(path: Path) -> int:
 def sweep(folder: Path) -> int:
     """Remove what writers that were killed left beside the files; how many."""
     removed = 0
-    for name in folder.glob("*.tmp"):
+    for name in folder.glob("*.jsonl.*-*.tmp"):
         descriptor = open_regular(name)
         if descriptor is None:
             continue  # gone, or none of ours

@@ -51,6 +51,7 @@ _PLACES: Final = {
     "checklists": "checklist",
     "data": "data",
 }
+_NUMBER: Final = re.compile(r"^\d+(?:[-_. ]+|$)")
 _LOADS: Final = re.compile(r"devLoadAlwaysFiles")
 SERVICE: Final = (
     "## In service\n\nNobody can be asked while you work. Where a text tells you to ask, to offer "
@@ -78,10 +79,24 @@ class Found:
         """What its own id is told apart by."""
         return spec.id_key(commands.fitted(self.own_id))
 
+    @property
+    def plain(self) -> str:
+        """Its own id without a number in front, by which a folder puts its agents in order."""
+        return unnumbered(self.own_id)
+
+    def plain_key(self) -> str:
+        """What it is told apart by without that number."""
+        return spec.id_key(commands.fitted(self.plain))
+
     def stem_key(self) -> str:
         """What its file's name is told apart by; workflows use that as well."""
         stem = self.draft.at.path.rpartition("/")[2].rpartition(".")[0]
         return spec.id_key(commands.fitted(stem))
+
+
+def unnumbered(own: str) -> str:
+    """An id without a number in front; the id itself where nothing else is left."""
+    return _NUMBER.sub("", own) or own
 
 
 class AgentReader:
@@ -91,6 +106,7 @@ class AgentReader:
         self.assets = assets
         self.tree = assets.tree
         self.draft = assets.draft
+        self.given: set[tuple[str, str]] = set()  # ids of each home
 
     def read(self, home: Home, path: str) -> Found | None:
         """The agent in a file; None when it cannot be understood, which was reported."""
@@ -149,7 +165,10 @@ class AgentReader:
         own = found.own_id
         fit = own if spec.is_id(own) and spec.id_key(own) not in spec.RESERVED_AGENT_IDS else ""
         if not fit:
-            fit = commands.fitted(own) or commands.fitted(stem) or "agent"
+            fit = commands.fitted(found.plain)
+            if (found.home.folder, spec.id_key(fit)) in self.given:
+                fit = commands.fitted(own)
+            fit = fit or commands.fitted(stem) or "agent"
             if spec.id_key(fit) in spec.RESERVED_AGENT_IDS:
                 fit = f"{fit}-agent"
             message = f"the id {quoted(own)} is written {quoted(fit)}"
@@ -157,6 +176,7 @@ class AgentReader:
             hint = "give it an id of letters, digits and single -"
             self.tree.diagnostics.add("BMAD606", self.tree.at(path, line), message, hint)
         found.draft.id = fit
+        self.given.add((found.home.folder, spec.id_key(fit)))
 
     def _fill(
         self, found: Found, path: str, root: Mapping, keys: dict[str, Node], about: dict[str, Node]

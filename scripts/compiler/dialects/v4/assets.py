@@ -30,6 +30,7 @@ class Assets:
     homes: list[Home]
     draft: Draft
     _known: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _names: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
 
     def find(self, home: Home, kind: str, name: str) -> str | None:
         """The native path (`tasks/x.md`) of the file that an agent of `home` calls `name`."""
@@ -58,8 +59,10 @@ class Assets:
 
     def _near(self, home: Home, kind: str, name: str) -> str:
         folders = tuple(homes.candidates(home, self.homes, kind))
-        names = [path.rpartition("/")[2] for path in self.tree.files if path.startswith(folders)]
-        return near_match(name, names)
+        if folders not in self._names:
+            found = (path for path in self.tree.files if path.startswith(folders))
+            self._names[folders] = [path.rpartition("/")[2] for path in found]
+        return near_match(name, self._names[folders])
 
     def _take(self, home: Home, kind: str, path: str, name: str) -> str | None:
         known = self._known.get((kind, path))

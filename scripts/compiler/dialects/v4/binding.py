@@ -14,8 +14,10 @@ from .steps import Source
 
 Files = dict[str, list[str]]  # native paths, by the key that binds them
 
+_JOINS: Final = frozenset({"", "OR", "AND", "or", "and"})
 _TEMPLATE: Final = re.compile(r"[\w-]+-tmpl(?:v\d)?\b")
 _TASK: Final = re.compile(r"\b(?:task|uses?|using)\s+`?([\w-]+)", re.IGNORECASE)
+_TASK_FILE: Final = re.compile(r"([\w-]+)\.md\s+task\b", re.IGNORECASE)
 _FILENAME: Final = re.compile(r"^\s{2,}filename:\s*[\"']?([^\"'\n]+)", re.MULTILINE)
 
 
@@ -36,13 +38,25 @@ class Binding:
         if creates and source.creates and "template" not in found:
             found |= self._template_of(agent, creates)
         if "template" in found:
-            found["template"] = found["template"][:1]
+            self._keep_one(source, creates, found)
         if "task" not in found:
             found |= self._task_of(source, agent, found)
         for key in ("task", "template", "checklist", "data"):
             names = [path.partition("/")[2] for path in dict.fromkeys(found.get(key, ()))]
             if names:
                 keys[key] = names[0] if len(names) == 1 else names
+
+    def _keep_one(self, source: Source, creates: str | None, found: Files) -> None:
+        """One document has one template: the one that is named like it, else the first."""
+        stem = (creates or "").removesuffix(".md")
+        paths = list(dict.fromkeys(found["template"]))
+        like = (p for p in paths if stem and p.rpartition("/")[2].startswith(f"{stem}-"))
+        kept = next(like, paths[0])
+        found["template"] = [kept]
+        for path in paths:
+            if path != kept:
+                why = f"a step has one template: {kept} is it, the agent can read this one"
+                self.crew.draft.account(source.at, "uses", path, "approximated", why)
 
     def _mentioned(self, source: Source, agent: Found, found: Files) -> None:
         """Templates and tasks that the step's own words name."""
@@ -52,14 +66,17 @@ class Binding:
         ):
             if key in found:
                 continue
-            for name in pattern.findall(text):
+            names = pattern.findall(text)
+            if key == "task":
+                names += _TASK_FILE.findall(text)
+            for name in names:
                 path = self._lookup(agent, f"{key}s", name)
                 if path is not None and path not in found.get(key, ()):
                     found.setdefault(key, []).append(path)
 
     def _used(self, text: str, agent: Found, source: Source, found: Files) -> None:
         """What `uses` names: of several in one text all that are there."""
-        names = [word for word in re.split(r"\s+OR\s+|\s+", text) if word]
+        names = [word for word in re.split(r"[\s,]+", text) if word not in _JOINS]
         taken, left = False, []
         for name in names:
             folder, _, bare = name.rpartition("/")
@@ -69,7 +86,7 @@ class Binding:
             if path and key:
                 found.setdefault(key, []).append(path)
                 taken = True
-            elif name != "OR":
+            else:
                 left.append(name)
         if taken and left:
             why = "there is no such file"

@@ -98,7 +98,7 @@ def bind(command: Command, files: dict[str, list[tuple[str, str]]]) -> None:
         for name, path in named:
             stem = re.sub(r"\.\w+$", "", name)
             stems.add(stem)
-            if mentions(said, stem):
+            if stem in said and mentions(said, stem):
                 command.files.setdefault(key, []).append(path)
     command.unknown = sorted(
         {name for name in _FILE.findall(command.text) if name.rpartition(".")[0] not in stems}

@@ -37,6 +37,7 @@ class Crew:
         for among, names in (
             (own, Found.own_key),
             (own, Found.stem_key),
+            (own, Found.plain_key),
             (self.agents, Found.own_key),
         ):
             found = next((each for each in among if names(each) == key), None)

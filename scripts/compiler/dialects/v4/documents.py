@@ -13,6 +13,8 @@ _OR: Final = re.compile(r"\s+(?:OR|or)\s+")
 _ALL: Final = re.compile(r"^all_|^all ")
 _FLAGGED: Final = re.compile(r"flagged")
 _SUFFIX: Final = re.compile(r"\.(?:md|ya?ml|txt|json|csv)$")
+_FILE: Final = re.compile(r"[\w./{}-]+\.(?:md|ya?ml|txt|json|csv)(?![\w-])")
+_DOUBLED: Final = re.compile(r"([-_])[-_]+")
 _MANY: Final = 3  # words: then it is no name
 _NOT_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -58,12 +60,20 @@ def _take(found: Named, text: str) -> None:
 
 
 def _add(found: Named, text: str) -> None:
+    first, *more = text.split()
+    if more and _FILE.fullmatch(first):
+        # "prd.md with the answers", "prd.md and ui.md": the files, whatever is said of them.
+        files = list(dict.fromkeys(_FILE.findall(text)))
+        found.remarks.append(f"{text!r} is taken for {' and '.join(files)!r}")
+        for file in files:
+            _add(found, file)
+        return
     is_document = _SUFFIX.search(text) is not None
     if not is_document and len(words := text.split()) > _MANY:
         found.remarks.append(f"{text!r} is taken for {' '.join(words[:2])!r}")
         text = "-".join(words[:2])
     name = _SUFFIX.sub("", text.rstrip("/").rpartition("/")[2] if is_document else text.rstrip("/"))
-    fit = re.sub(r"_{2,}", "_", _NOT_NAME.sub("-", name)).strip("-._")[: spec.MAX_DOCUMENT_ID // 4]
+    fit = _DOUBLED.sub(r"\1", _NOT_NAME.sub("-", name)).strip("-._")[: spec.MAX_DOCUMENT_ID // 4]
     if not fit:
         return
     if fit != text.removesuffix(".md"):

@@ -33,12 +33,15 @@ class Home:
 def find(tree: ForeignTree) -> list[Home]:
     """The homes, the core's first, then the packs by name, copies last."""
     found: dict[str, list[str]] = {}
+    at_top: list[str] = []
     for path in sorted(tree.files):
         if path.endswith(_AGENT_SUFFIXES) and "agents" in path.split("/")[:-1]:
             if _is_agent(tree, path):
                 found.setdefault(_folder(path), []).append(path)
-        elif "/" not in path and path.endswith(".md") and _is_agent(tree, path):
-            found.setdefault("", []).append(path)
+        elif _is_at_top(path) and _is_agent(tree, path):
+            at_top.append(path)
+    if at_top and not found:
+        found[""] = at_top  # beside folders of agents, such a page shows what one looks like
     homes = [_home(folder, agents) for folder, agents in found.items()]
     core = _core(tree, homes)
     homes = [
@@ -46,6 +49,11 @@ def find(tree: ForeignTree) -> list[Home]:
         for home in homes
     ]
     return sorted(homes, key=lambda home: (home.is_copy, home.pack != "", home.pack, home.folder))
+
+
+def _is_at_top(path: str) -> bool:
+    """Whether a file may be an agent beside no others; README and its like only show some."""
+    return "/" not in path and path.endswith(".md") and not path.removesuffix(".md").isupper()
 
 
 def _is_agent(tree: ForeignTree, path: str) -> bool:

@@ -27,20 +27,23 @@ class Ledger:
 
     crew: Crew
     made: list[Made] = field(default_factory=list)
+    within: dict[str, str] = field(default_factory=dict)  # what is kept as part of another
     makers: dict[str, set[str]] = field(default_factory=dict)  # all who wrote a document
 
-    def enter(self, source: Source, keys: dict[str, Any], agent: Found, *, sure: bool) -> None:
+    def enter(self, source: Source, keys: dict[str, Any], agent: Found, *, sure: bool) -> list[str]:
+        """Write a step's documents into its keys; what it makes beside the one is returned."""
         needs, makes = documents.read(source.requires), documents.read(source.creates)
         changes, looks = documents.read(source.updates), documents.read([source.validates])
-        requires = list(needs.names)
         reads: list[str] = []
         made = {each.name for each in self.made}
-        for symbol in [*needs.symbols, *changes.symbols]:
+        requires = [self._holder(source, name, made) for name in needs.names]
+        for name in [*needs.symbols, *changes.symbols]:
+            symbol = self._holder(source, name, made)
             (requires if symbol in made else reads).append(symbol)
         if needs.everything or looks.everything or source.validates:
             requires += [each.name for each in self.made if each.is_sure]
             reads += [each.name for each in self.made if not each.is_sure]
-        requires += changes.names
+        requires += [self._holder(source, name, made) for name in changes.names]
         created = next(iter([*makes.names, *changes.names, *makes.symbols, *changes.symbols]), None)
         if created in reads:
             reads.remove(created)
@@ -63,17 +66,34 @@ class Ledger:
                 self.made.append(Made(created, agent.draft.id, sure and not makes.is_perhaps))
         self._tell_documents(source, [*needs.remarks, *makes.remarks, *changes.remarks], reads)
         others = [*makes.names, *changes.names, *makes.symbols, *changes.symbols][1:]
-        self._tell_rest(source, others, needs)
+        others = [name for name in dict.fromkeys(others) if name != created]
+        if created is not None:
+            self.within |= dict.fromkeys(others, created)
+        self._tell_rest(source, others, created, needs)
+        return others
 
-    def _tell_rest(self, source: Source, others: list[str], needs: documents.Named) -> None:
+    def _holder(self, source: Source, name: str, made: set[str]) -> str:
+        """The document that holds one, where a step before has made both as one."""
+        whole = self.within.get(name)
+        if whole is None or name in made:
+            return name
+        why = f"it is part of {whole}.md"
+        self.crew.draft.account(source.at, "document", name, "approximated", why)
+        return whole
+
+    def _tell_rest(
+        self, source: Source, others: list[str], created: str | None, needs: documents.Named
+    ) -> None:
         """What a step says of documents beside those that it is shown and makes."""
         if needs.everything:
             why = "every document that was made so far"
             self.crew.draft.account(source.at, "document", "all", "carried", why)
         if others:
-            message = f"a step makes one document: not kept as documents: {', '.join(others)}"
+            held = ", ".join(quoted(name) for name in others)
+            message = f"a step makes one document: {quoted(created or '')} also holds {held}"
             self.crew.find("BMAD610", source.at, message)
-            self.crew.draft.account(source.at, "document", others[0], "approximated", message)
+            for name in others:
+                self.crew.draft.account(source.at, "document", name, "approximated", message)
 
     def _is_anothers(self, name: str, agent: Found) -> bool:
         return bool(self.makers.get(name, set()) - {agent.draft.id})

@@ -72,7 +72,7 @@ class Placing:
         found = self.crew.agent(self.home, name)
         if found is not None:
             if found.own_id != name:
-                why = f"its file's name means the agent {found.own_id}"
+                why = f"it means the agent {found.own_id}"
                 self.crew.draft.account(source.at, "agent of a step", name, "carried", why)
             return found
         names = [part for part in _ALTERNATIVES.split(name) if part]
@@ -115,12 +115,15 @@ class Placing:
 
     def add(self, source: Source, agent: Found, name: str = "") -> DraftStep:
         """A step of an agent, with all that it says."""
-        step_id = name or self._id(source, agent.own_id)
+        step_id = name or self._id(source, agent.plain)
         keys: dict[str, Any] = {"agent": agent.draft.id, "id": step_id}
         draft = DraftStep(keys, source.at)
         sure = not (source.condition or source.optional)
-        self.ledger.enter(source, keys, agent, sure=sure)
+        others = self.ledger.enter(source, keys, agent, sure=sure)
         note = self._note(source, agent)
+        if others:
+            more = ", ".join(f"{name}.md" for name in others)
+            note = joined(note, f"The document also holds what belongs into {more}.")
         if note:
             keys["note"] = note
         self.binding.bind(source, agent, keys)

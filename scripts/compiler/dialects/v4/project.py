@@ -91,7 +91,9 @@ class _Project:
 
     def _is_agent(self, name: str) -> bool:
         key = spec.id_key(fitted(name))
-        return any(key in (found.own_key(), found.stem_key()) for found in self.agents)
+        return any(
+            key in (found.own_key(), found.stem_key(), found.plain_key()) for found in self.agents
+        )
 
     def _take(self, home: Home, found: Found, own: dict[str, Found]) -> None:
         draft, key = found.draft, spec.id_key(found.draft.id)
@@ -128,6 +130,8 @@ class _Project:
         for path in sorted(self.tree.files):
             if not path.startswith(start) or not path.endswith(".md") or path in home.agents:
                 continue
+            if ".claude/agents/" in f"/{path}":
+                continue  # those of Claude Code, which are read or refused as that
             text = self.tree.text(path)
             if text is None:
                 self.draft.account(Origin(path), "file", path, "left", "it cannot be read")

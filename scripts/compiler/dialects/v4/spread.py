@@ -78,7 +78,7 @@ def _fixes(flow: Placing, source: Source) -> None:
             updates=[f"{made.name}.md"],
         )
         verdict = flow.verdict_before()
-        step_id = flow.unique(commands.fitted(f"{agent.own_id}-mends-{made.name}").lower())
+        step_id = flow.unique(commands.fitted(f"{agent.plain}-mends-{made.name}").lower())
         step = flow.add(one, agent, step_id)
         if verdict:
             step.keys["note"] = joined(step.keys["note"], "The findings are among the results.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,6 +23,8 @@ _MEANT: Final = {
 }
 _WORDS: Final = {same: key for key, names in _MEANT.items() for same in names}
 _SAID: Final = frozenset({"notes", "description", "action", "title", "name", "goal", "duration"})
+_DOES: Final = frozenset({"action", "creates", "requires", "updates", "uses"})
+_SAVED: Final = re.compile(r"SAVE OUTPUT: *(?:Create|Write|Save) +`?([\w./-]+\.md)\b")
 _LABELS: Final = ("step", "id")
 _KNOWN: Final = frozenset(
     {"agent", "condition", "optional", "optional_steps", "validates", "routes", *_SAID, *_LABELS}
@@ -87,9 +90,23 @@ def sequences(tree: ForeignTree, path: str, root: Mapping) -> dict[str, list[Sou
             found.setdefault("", []).extend(_steps(tree, path, value, ""))
         elif key.text == "phases":
             found.setdefault("", []).extend(_phases(tree, path, value))
-        elif key.text.endswith(SUFFIX) and isinstance(value, Sequence):
+        elif isinstance(value, Sequence) and (key.text.endswith(SUFFIX) or are_steps(value)):
             found[key.text.removesuffix(SUFFIX)] = list(_steps(tree, path, value, ""))
     return found
+
+
+def are_steps(value: Node) -> bool:
+    """Whether it is a list of steps, whatever its name: each has an agent, and what it does."""
+    return (
+        isinstance(value, Sequence)
+        and bool(value.items)
+        and all(
+            isinstance(item, Mapping)
+            and "agent" in (keys := {key.text for key, _ in item.entries})
+            and bool(keys & _DOES)
+            for item in value.items
+        )
+    )
 
 
 def _phases(tree: ForeignTree, path: str, value: Node) -> Iterator[Source]:
@@ -128,11 +145,23 @@ def _step(tree: ForeignTree, path: str, node: Mapping, phase: str) -> Source:
     source = Source(Origin(path, node.line, node.column), phase=phase)
     for key, value in _opened(node, source):
         _take(source, key, value, path)
+    _take_saved(tree, source)
     for name, at in source.further:
         message = f"the key {quoted(name)} of a step has no meaning here and is told in its note"
         place = tree.at(at.path, at.line, at.column)
         tree.diagnostics.add("BMAD611", place, message, "")
     return source
+
+
+def _take_saved(tree: ForeignTree, source: Source) -> None:
+    """The document of a step that names it in its note alone: `SAVE OUTPUT: Create plan.md`."""
+    saved = _SAVED.search(source.note)
+    if saved is None or not source.agent or source.creates or source.updates or source.uses:
+        return
+    source.creates.append(saved[1])
+    place = tree.at(source.at.path, source.at.line, source.at.column)
+    message = f"the step creates {quoted(saved[1])}, as its note says"
+    tree.diagnostics.add("BMAD610", place, message, "write creates: to name another document")
 
 
 def _opened(node: Mapping, source: Source) -> Iterator[tuple[Scalar, Node]]:

@@ -111,7 +111,9 @@ def _gives_list(flow: Placing, first: Source) -> bool:
         if agent is None:
             return False
         source = Source(first.at, agent=agent.own_id, requires=first.requires)
-        draft = flow.add(source, agent, flow.unique(f"{agent.own_id}-lists-stories".lower()))
+        draft = flow.add(
+            source, agent, flow.unique(commands.fitted(f"{agent.plain}-lists-stories").lower())
+        )
         keys = draft.keys
         why = "somebody has to say which stories there are"
         flow.crew.draft.account(first.at, "step", keys["id"], "approximated", why)

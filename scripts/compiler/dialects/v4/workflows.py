@@ -91,9 +91,10 @@ class WorkflowReader:
     def _leftovers(self, path: str, root: Mapping) -> None:
         left = []
         keys = {key.text for key, _ in root.entries}
-        for key, _ in root.entries:
+        for key, value in root.entries:
             name = key.text
             is_list = name in (*steps.SEQUENCES, "phases") or name.endswith(steps.SUFFIX)
+            is_list = is_list or steps.are_steps(value)
             if name in _ABOUT or is_list:
                 continue
             if name in _NAMES:
