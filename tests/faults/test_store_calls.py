@@ -31,11 +31,15 @@ CALLS = ("write", "ftruncate", "replace", "utime", "fsync", "fdatasync")
 
 
 class Full(NamedTuple):
-    """No room from the call `place` on, or only then; a write fails, or half of it is done."""
+    """No room from the call `place` on, or only then; a write fails, or half of it is done.
+
+    `before` is what was written when there was room.
+    """
 
     place: int
     once: bool
     half: bool
+    before: tuple[str, ...] = ("old",)
 
     @contextmanager
     def disk(self, patch: Patch) -> Iterator[list[str]]:
@@ -79,24 +83,25 @@ def unlike(given: Any) -> list[str]:
     return [] if is_fine else [f"answered by {given!r}"]
 
 
-def untrue(texts: Sequence[Any], *, made: bool) -> list[str]:
-    """What is wrong with a history behind a write of `new` over `old`."""
-    if list(texts) == ["old", "new"] or (not made and list(texts) == ["old"]):
+def untrue(texts: Sequence[Any], before: tuple[str, ...], *, made: bool) -> list[str]:
+    """What is wrong with a history behind a write of `new`."""
+    if tuple(texts) == (*before, "new") or (not made and tuple(texts) == before):
         return []
     return [f"{'made' if made else 'refused'}, but there is {texts}"]
 
 
 async def memory_faults(store: FileMemory, folder: Path, full: Full, patch: Patch) -> list[str]:
     """What is wrong behind a write of memory that found no room."""
-    await store.put(SCOPE, "k", "old")
+    for text in full.before:
+        await store.put(SCOPE, "k", text)
     with full.disk(patch) as failed:
         given = await answer(store.put(SCOPE, "k", "new"))
     told = unlike(given)
     for reader in (store, FileMemory(folder)):
         texts = [entry.value for entry in await reader.history(SCOPE, "k")]
         newest = await reader.get(SCOPE, "k")
-        told += untrue(texts, made=not isinstance(given, Exception))
-        if newest is None or newest.value != texts[-1] or reader.problems:
+        told += untrue(texts, full.before, made=not isinstance(given, Exception))
+        if (newest and newest.value) != (texts[-1] if texts else None) or reader.problems:
             told.append(f"{newest} stands before {texts}, {reader.problems}")
         if reader is not store:
             await reader.close()
@@ -123,7 +128,8 @@ async def document_faults(
     store: FileDocuments, folder: Path, full: Full, patch: Patch
 ) -> list[str]:
     """What is wrong behind a write of a document that found no room."""
-    await store.put("prd", "old", author=AUTHOR)
+    for text in full.before:
+        await store.put("prd", text, author=AUTHOR)
     with full.disk(patch) as failed:
         given = await answer(store.put("prd", "new", author=AUTHOR))
     told = unlike(given)
@@ -131,8 +137,8 @@ async def document_faults(
         found = await reader.dump("prd")
         texts = [text for _, text in found]
         document = await reader.get("prd")
-        told += untrue(texts, made=not isinstance(given, Exception))
-        if document is None or document.text != texts[-1]:
+        told += untrue(texts, full.before, made=not isinstance(given, Exception))
+        if (document and document.text) != (texts[-1] if texts else None):
             told.append(f"{document} stands before {texts}")
         told += [f"{revision} is by another" for revision, _ in found if revision.author != AUTHOR]
     later = await answer(store.put("prd", "newer"))
@@ -147,11 +153,13 @@ async def document_faults(
 Try = Callable[[Path, Full], list[str]]
 
 
-def everywhere(attempt: Try, folder: Path, *, once: bool, half: bool) -> tuple[list[str], int]:
+def everywhere(
+    attempt: Try, folder: Path, *, once: bool, half: bool, before: tuple[str, ...] = ("old",)
+) -> tuple[list[str], int]:
     """What is wrong behind all of the calls that a write makes, and how many those are."""
     told: list[str] = []
     for place in itertools.count():
-        found = attempt(folder / str(place), Full(place, once, half))
+        found = attempt(folder / str(place), Full(place, once, half, before))
         if found[-1:] != ["reached"]:
             return told + found, place
         told += found[:-1]
@@ -204,6 +212,19 @@ def test_a_write_of_a_document_without_room(
     told, reached = everywhere(attempt, tmp_path, once=once, half=half)
     assert told == []
     assert reached >= calls
+
+
+@pytest.mark.parametrize(("once", "half"), KINDS)
+@pytest.mark.parametrize("durability", ["commit", "always"])
+@pytest.mark.parametrize("of", [of_memory, of_documents])
+def test_the_first_write_of_all_without_room(
+    tmp_path: Path, durability: Durability, of: Any, monkeypatch: Patch, *, once: bool, half: bool
+) -> None:
+    """Folders and files are made on the way, and synced with `always`."""
+    attempt = of(durability, monkeypatch)
+    told, reached = everywhere(attempt, tmp_path, once=once, half=half, before=())
+    assert told == []
+    assert reached >= (1 if durability == "commit" else 5)
 
 
 class TestFoundOut:
