@@ -8,6 +8,7 @@ from typing import Any
 from .agent import Agent
 from .ask import Conversation
 from .context import FlowContext
+from .errors import RunError
 from .items import conversations, visit_each
 from .output import as_document, keep
 from .recall.recalled import recall_scopes
@@ -34,9 +35,11 @@ class AgentNode(Agent):
         talk = Conversation(context, ticket)
         if self.when is not None and not self.applies(context):
             talk.skipped = True
-        elif self.for_each:
-            talk.items = await conversations(self, talk, self._judge)
-        else:
+            return talk
+        try:
+            if self.for_each:
+                talk.items = await conversations(self, talk, self._judge)
+                return talk
             if context.rework is not None:
                 self._judge(talk)
             if talk.ticket.record is None:
@@ -44,6 +47,9 @@ class AgentNode(Agent):
                 if self.required or self.reads or context.services.memory is not None:
                     await look_up(self, sight, context)
                 prepare(self, talk, sight)
+        except RunError as fault:  # such as a store that cannot be read
+            fault.step = fault.step or ticket.step
+            raise
         return talk
 
     async def waited(self, context: FlowContext, seconds: float) -> None:

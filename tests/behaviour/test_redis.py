@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -162,78 +161,6 @@ def test_a_run_with_redis_down_fails_and_goes_on_later(
     assert done.json()["run_id"] == told["run_id"]
     assert done.json()["results"]["first"] == told["results"]["first"]
     assert [entry["key"] for entry in memory(service, "shared:notes")] == ["second"]
-
-
-def test_down_at_the_start(with_gate: Path, start: Start, server: RedisServer) -> None:
-    server.kill()
-    service = start(with_gate, **server.environment)
-    assert ready(service) == 503
-    answer = service.client.get("/memory/shared:notes")
-    assert answer.status_code == 503
-    assert answer.json()["code"] == "store_unavailable"
-    assert "retry-after" in answer.headers
-    server.start()
-    service.wait_until(lambda: ready(service) == 200)
-    assert service.run("an idea").json()["status"] == "pending"
-
-
-def test_frozen_under_load(pair: tuple[Service, Service, RedisServer]) -> None:
-    """Everyone gets an answer, and what was acknowledged is there afterwards."""
-    one, _, server = pair
-
-    def write(number: int) -> int:
-        path = f"/memory/shared:load/k{number}"
-        return pair[number % 2].client.put(path, json=number).status_code
-
-    with ThreadPoolExecutor(8) as pool:
-        before = list(pool.map(write, range(40)))
-        server.freeze()
-        try:
-            during = list(pool.map(write, range(40, 48)))
-            assert one.client.get("/health/live").status_code == 200
-            one.wait_until(lambda: ready(one) == 503)
-        finally:
-            server.thaw()
-        one.wait_until(lambda: ready(one) == 200)
-        after = list(pool.map(write, range(60, 100)))
-    assert set(before) | set(after) <= {200, 201}
-    assert set(during) == {503}
-    found = {entry["key"]: entry["value"] for entry in memory(one, "shared:load")}
-    acknowledged = [*range(40), *range(60, 100)]
-    assert {f"k{number}": number for number in acknowledged}.items() <= found.items()
-
-
-def test_killed_under_load(with_gate: Path, start: Start, tmp_path: Path) -> None:
-    """A server that keeps what it acknowledges: nothing is lost by its death or ours."""
-    options = ("--appendonly", "yes", "--appendfsync", "always")
-    with redis_server(tmp_path / "durable", *options) as server:
-        services = [start(with_gate, **server.environment) for _ in range(2)]
-        numbers = itertools.count()
-        kept: list[int] = []
-        statuses: set[int] = set()
-
-        def write(_: int) -> None:
-            number = next(numbers)
-            service = services[number % 2]
-            answer = service.client.put(f"/memory/shared:load/k{number}", json=number)
-            statuses.add(answer.status_code)
-            if answer.is_success:
-                kept.append(number)
-
-        with ThreadPoolExecutor(8) as pool:
-            for _ in range(2):
-                list(pool.map(write, range(40)))
-                doomed = [pool.submit(write, 0) for _ in range(16)]
-                server.kill()
-                for each in doomed:
-                    each.result()
-                server.start()
-            list(pool.map(write, range(40)))
-        assert len(kept) >= 120
-        assert statuses <= {200, 201, 503}
-        services[0].signal(signal.SIGKILL)
-        found = {entry["key"]: entry["value"] for entry in memory(services[1], "shared:load")}
-        assert {f"k{number}": number for number in kept}.items() <= found.items()
 
 
 def test_the_sample_on_files_and_on_redis_with_two_processes(

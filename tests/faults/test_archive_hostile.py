@@ -7,18 +7,21 @@ import hashlib
 import json
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scripts.runtime import archive as archive_module
 from scripts.runtime.archive import FORMAT, MANIFEST
-from scripts.runtime.backup import check, restore
+from scripts.runtime.backup import Stores, check, restore
 from scripts.runtime.errors import ArchiveError
 from scripts.runtime.restoring import unfinished
-from scripts.runtime.stores.record import seal
-from tests.faults.test_backup import contents, silent, using
+from scripts.runtime.stores.protocol import Revision
+from scripts.runtime.stores.record import decode, seal, unseal
+from tests.faults.saved import contents, silent, using
 
 TIME = "2026-01-01T00:00:00.000Z"
 MEMORY = "memory/shared/a.jsonl"
@@ -131,13 +134,66 @@ MANIFESTS: dict[str, Callable[[Manifest], Any]] = {
 }
 
 
-def refused(root: Path, path: Path) -> None:
-    """Checking and restoring both refuse it, with a reason; nothing was written."""
-    with pytest.raises(ArchiveError):
-        asyncio.run(check(path, silent))
-    with pytest.raises(ArchiveError):
-        using(root, lambda stores: restore(stores, path, silent))
-    assert not root.exists()
+Restore = Callable[[Stores, Path, Any], Awaitable[Any]]
+
+
+def bare(root: Path, restore: Restore, path: Path) -> None:
+    """Restore into folders that are not there yet."""
+    using(root, lambda stores: restore(stores, path, silent))
+
+
+def taken(root: Path, path: Path, check: Any = check, restore: Restore = restore) -> list[str]:
+    """What is wrong with how it is checked and restored: both refuse it, and write nothing."""
+    told = []
+    before = {each for each in root.parent.rglob("*") if each != root}
+    for name, call in (
+        ("check", lambda: asyncio.run(check(path, silent))),
+        ("restore", lambda: bare(root, restore, path)),
+    ):
+        try:
+            call()
+        except ArchiveError:
+            continue
+        except Exception as fault:  # noqa: BLE001 - which it is, is what is looked at
+            told.append(f"{name}: {fault!r:.200}")
+        else:
+            told.append(f"{name}: it is taken")
+    if root.exists():
+        told.append("something was written")
+    if {each for each in root.parent.rglob("*") if root not in (each, *each.parents)} != before:
+        told.append("something was written elsewhere")
+    return told
+
+
+def link(path: Path) -> Path:
+    archive(path)
+    info = zipfile.ZipInfo("memory/shared/link.jsonl")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as target:
+        target.writestr(info, "../../../etc/passwd")
+    return path
+
+
+def leading_out(path: Path) -> Path:
+    """A file besides, whose own name leads out of any folder that it is unpacked in."""
+    archive(path)
+    with zipfile.ZipFile(path, "a") as target:
+        target.writestr("../outside", "x")
+    return path
+
+
+# Each makes an archive at a path.
+HOSTILE: dict[str, Callable[[Path], Path]] = {
+    **{f"a write: {name}": partial(archive, lines=[line]) for name, line in LINES.items()},
+    **{f"a revision: {name}": partial(archive, revisions=[r]) for name, r in REVISIONS.items()},
+    **{f"a manifest: {name}": partial(archive, change=c) for name, c in MANIFESTS.items()},
+    "writes whose numbers do not rise": partial(archive, lines=[write(), write()]),
+    "revisions whose numbers do not rise": partial(archive, revisions=[revision(), revision()]),
+    "bzip2": partial(archive, compression=zipfile.ZIP_BZIP2),
+    "lzma": partial(archive, compression=zipfile.ZIP_LZMA),
+    "a link": link,
+    "a name that leads out": leading_out,
+}
 
 
 def test_the_same_without_harm_is_restored(tmp_path: Path) -> None:
@@ -147,48 +203,97 @@ def test_the_same_without_harm_is_restored(tmp_path: Path) -> None:
     assert unfinished(tmp_path / "in" / "memory") is None
 
 
-@pytest.mark.parametrize("name", LINES)
-def test_a_write_that_no_store_would_take(tmp_path: Path, name: str) -> None:
-    refused(tmp_path / "in", archive(tmp_path / "a.zip", lines=[LINES[name]]))
+@pytest.mark.parametrize("name", HOSTILE)
+def test_it_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    assert taken(tmp_path / "in", HOSTILE[name](tmp_path / "a.zip")) == []
 
 
-@pytest.mark.parametrize("name", REVISIONS)
-def test_a_revision_that_no_store_would_take(tmp_path: Path, name: str) -> None:
-    refused(tmp_path / "in", archive(tmp_path / "a.zip", revisions=[REVISIONS[name]]))
+def most_of(path: Path) -> int:
+    """The most memory that was taken to refuse it, in bytes."""
+    tracemalloc.start()
+    try:
+        assert taken(path.parent / "in", path) == []
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
-def test_numbers_that_do_not_rise(tmp_path: Path) -> None:
-    for number, (lines, revisions) in enumerate(
-        [([write(), write()], [revision()]), ([write()], [revision(), revision()])]
-    ):
-        refused(tmp_path / "in", archive(tmp_path / f"{number}.zip", lines, revisions))
-
-
-@pytest.mark.parametrize("name", MANIFESTS)
-def test_a_manifest_that_is_none(tmp_path: Path, name: str) -> None:
-    refused(tmp_path / "in", archive(tmp_path / "a.zip", change=MANIFESTS[name]))
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_what_unpacks_in_another_way(tmp_path: Path, method: int) -> None:
-    refused(tmp_path / "in", archive(tmp_path / "a.zip", compression=method))
-
-
-def test_a_link_in_the_zip_is_no_file_of_a_backup(tmp_path: Path) -> None:
-    path = archive(tmp_path / "a.zip")
-    link = zipfile.ZipInfo("memory/shared/link.jsonl")
-    link.external_attr = 0o120777 << 16
-    with zipfile.ZipFile(path, "a") as target:
-        target.writestr(link, "../../../etc/passwd")
-    refused(tmp_path / "in", path)
+def endless(path: Path) -> Path:
+    """A line that takes 64 KiB in the file and 64 MiB out of it."""
+    return archive(path, lines=[b"x" * 2**26])
 
 
 def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
-    """It takes 64 KiB in the file and 64 MiB out of it."""
-    path = archive(tmp_path / "a.zip", lines=[b"x" * 2**26])
-    tracemalloc.start()
-    try:
-        refused(tmp_path / "in", path)
-        assert tracemalloc.get_traced_memory()[1] < 2**24
-    finally:
-        tracemalloc.stop()
+    assert most_of(endless(tmp_path / "a.zip")) < 2**24
+
+
+class TestFoundOut:
+    """The same with what is wrong on purpose."""
+
+    @pytest.mark.parametrize("name", HOSTILE)
+    def test_one_that_unpacks_what_there_is(self, tmp_path: Path, name: str) -> None:
+        async def trusting(path: Path, _: Any) -> None:
+            return
+
+        async def unpack(stores: Stores, path: Path, _: Any) -> None:
+            with zipfile.ZipFile(path) as source:
+                for info in source.infolist():
+                    target = stores.folder.parent / info.filename
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(source.read(info))
+
+        told = taken(tmp_path / "in", HOSTILE[name](tmp_path / "a.zip"), trusting, unpack)
+        assert told[:3] == ["check: it is taken", "restore: it is taken", "something was written"]
+        assert ("something was written elsewhere" in told) is (name == "a name that leads out")
+
+    def test_one_that_does_not_judge_writes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(archive_module, "read_write", lambda line, scope: decode(line))
+        assert self.found(tmp_path, "a write: ") >= {
+            "half a character", "no time", "a key that leads out", "another's",
+        }  # fmt: skip
+
+    def test_one_that_does_not_judge_revisions(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def read(line: bytes) -> tuple[Revision, Any]:
+            fields = unseal(line)
+            names = ("rev", "etag", "time", "size", "author")
+            return Revision(*(fields[name] for name in names)), fields["text"]
+
+        monkeypatch.setattr(archive_module, "read_revision", read)
+        assert self.found(tmp_path, "a revision: ") >= {
+            "no time", "a thirteenth month", "a time of nowhere", "too large", "no author",
+            "half a character", "a text that is a number", "a field more",
+        }  # fmt: skip
+
+    def test_one_that_reads_any_compression(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        every = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
+        monkeypatch.setattr(archive_module, "_COMPRESSIONS", every)
+        assert self.found(tmp_path, "") == {"bzip2", "lzma"}
+
+    def test_one_that_takes_manifests_at_their_word(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(archive_module.Reader, "check", lambda reader, item: None)
+        assert self.found(tmp_path, "a manifest: ") >= {"another count", "another sum"}
+
+    def test_one_that_reads_a_line_to_its_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(archive_module, "MAX_LINES", {"memory": -1, "document": -1})
+        assert most_of(endless(tmp_path / "a.zip")) > 2**26
+
+    def found(self, folder: Path, kind: str) -> set[str]:
+        """Those of a kind that are not refused as they should be."""
+        names = [name for name in HOSTILE if name.startswith(kind)]
+        wrong = set()
+        for number, name in enumerate(names):
+            place = folder / str(number)
+            place.mkdir()
+            if taken(place / "in", HOSTILE[name](place / "a.zip")):
+                wrong.add(name.removeprefix(kind))
+        return wrong

@@ -1,112 +1,56 @@
-"""Backups: damage is refused, a full disk leaves nothing, a kill leaves the old or the new."""
+"""Backups: all comes back, and a restore that is killed leaves the old or the new."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.runtime.archive import Archive, read_archive
-from scripts.runtime.backup import Stores, back_up, check, restore
+from scripts.runtime.archive import read_archive
+from scripts.runtime.backup import Stores, check, restore
 from scripts.runtime.errors import ArchiveError, StoreError
 from scripts.runtime.restoring import MARK, begin, unfinished
 from scripts.runtime.settings import RedisSettings
 from scripts.runtime.stores.documents import FileDocuments
-from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.record import seal
 from scripts.runtime.stores.redismemory import RedisMemory
 from tests.faults.disk import file_size_limit
-from tests.faults.rounds import ROUNDS
+from tests.faults.saved import (
+    SCOPES,
+    Saved,
+    backed_up,
+    contents,
+    fill,
+    restored,
+    saved_in,
+    silent,
+    using,
+)
 from tests.faults.writers import ROOT
 from tests.process import free_port
 
-SCOPES = ("analyst:S-1", "analyst:S_1", "critic:S-1", "shared:product", "analyst:" + "x" * 100)
-FLIPS = 150 * ROUNDS
-AUTHOR = {"kind": "agent", "agent": "writer", "step": "writer", "run_id": "r", "prompt": "0" * 64}
-
-
-def silent(what: str, done: int, of: int) -> None:
-    return
-
-
-def using(root: Path, use: Callable[[Stores], Any]) -> Any:
-    async def main() -> Any:
-        memory = FileMemory(root / "memory")
-        try:
-            return await use(Stores(memory, FileDocuments(root / "docs"), root / "memory"))
-        finally:
-            await memory.close()
-
-    return asyncio.run(main())
-
-
-def fill(root: Path, word: str, writes: int = 12) -> None:
-    async def write(stores: Stores) -> None:
-        for scope in SCOPES:
-            for number in range(writes):
-                await stores.memory.put(scope, f"k{number % 5}", f"{word} \u2028 {number}")
-            await stores.memory.put(scope, "o", {"a": [number]}, category="quality_insight")
-            await stores.memory.delete(scope, "k0")
-        for number in range(3):
-            await stores.documents.put("S-1__prd", f"# {word} {number}\r\n", author=AUTHOR)
-            await stores.documents.put(f"note.{number}", f"{word} – Größe", author=None)
-
-    using(root, write)
-
-
-def contents(root: Path) -> dict[str, Any]:
-    """All of both stores: writes with numbers, times and categories, revisions with authors."""
-
-    async def read(stores: Stores) -> dict[str, Any]:
-        memory, documents = stores.memory, stores.documents
-        found: dict[str, Any] = {each: await memory.dump(each) for each in await memory.scopes()}
-        for info in await documents.list():
-            kept = await documents.dump(info.id)
-            found[info.id] = [(*map(str, (r.rev, r.etag, r.time, r.author)), t) for r, t in kept]
-        return found
-
-    found: dict[str, Any] = using(root, read)
-    return found
-
-
-def backed_up(root: Path, path: Path) -> Archive:
-    archive: Archive = using(root, lambda stores: back_up(stores, path, silent))
-    return archive
-
-
-def restored(root: Path, path: Path) -> None:
-    using(root, lambda stores: restore(stores, path, silent))
-
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """An archive, and what it was made of."""
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     root = tmp_path_factory.mktemp("saved")
     fill(root, "old")
-    backed_up(root, root / "a.zip")
-    return root / "a.zip", contents(root)
+    return saved_in(root)
 
 
-def test_all_comes_back_with_numbers_times_and_authors(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
-) -> None:
+def test_all_comes_back_with_numbers_times_and_authors(tmp_path: Path, saved: Saved) -> None:
     archive, there = saved
     restored(tmp_path, archive)
     assert contents(tmp_path) == there
     assert len(there) == len(SCOPES) + 4
 
 
-def test_what_is_there_is_replaced_and_the_rest_stays(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
-) -> None:
+def test_what_is_there_is_replaced_and_the_rest_stays(tmp_path: Path, saved: Saved) -> None:
     archive, there = saved
     fill(tmp_path, "new", writes=30)
     using(tmp_path, lambda stores: stores.memory.put("shared:other", "k", 1))
@@ -117,7 +61,7 @@ def test_what_is_there_is_replaced_and_the_rest_stays(
     assert unfinished(tmp_path / "memory") is None
 
 
-def test_tools_that_know_zip_and_json_read_it(saved: tuple[Path, dict[str, Any]]) -> None:
+def test_tools_that_know_zip_and_json_read_it(saved: Saved) -> None:
     with zipfile.ZipFile(saved[0]) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
@@ -134,40 +78,8 @@ def test_an_archive_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert path.read_bytes() == b"mine"
 
 
-def damages(whole: bytes) -> Iterator[bytes]:
-    """Flips of a bit anywhere, and files that end early or are something else."""
-    chance = random.Random(7)
-    for _ in range(FLIPS):
-        place = chance.randrange(len(whole))
-        flipped = bytes([whole[place] ^ 1 << chance.randrange(8)])
-        yield whole[:place] + flipped + whole[place + 1 :]
-    for part in range(1, 6):
-        yield whole[: len(whole) * part // 6]
-    yield from (b"", b"no zip", b"PK\x03\x04" + whole[4:200])
-
-
-def test_a_damaged_archive_is_refused_before_anything_is_written(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
-) -> None:
-    """A flip that is let through is one of what nobody reads, such as a time in the zip."""
-    archive, there = saved
-    path = tmp_path / "damaged.zip"
-    refused = 0
-    for number, damage in enumerate(damages(archive.read_bytes())):
-        path.write_bytes(damage)
-        root = tmp_path / str(number)
-        try:
-            restored(root, path)
-        except ArchiveError:
-            refused += 1
-            assert not (root / "memory").exists() or not any((root / "memory").iterdir())
-        else:
-            assert contents(root) == there
-    assert refused > FLIPS * 0.8
-
-
 def test_a_file_that_was_written_anew_is_not_what_the_manifest_names(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+    tmp_path: Path, saved: Saved
 ) -> None:
     """A whole zip of whole lines, each with its own checksum, but not those of the backup."""
     edited = "memory/shared/product.jsonl"
@@ -200,31 +112,7 @@ def test_a_zip_of_something_else_is_named(tmp_path: Path) -> None:
         asyncio.run(check(path, silent))
 
 
-@pytest.mark.parametrize("size", [0, 300, 2000])
-def test_a_full_disk_leaves_no_archive(tmp_path: Path, size: int) -> None:
-    fill(tmp_path, "word", writes=60)
-    with file_size_limit(size), pytest.raises(StoreError) as caught:
-        backed_up(tmp_path, tmp_path / "a.zip")
-    assert caught.value.status == 507
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["docs", "memory"]
-
-
-def test_a_restore_without_room_says_so_and_can_be_done_again(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
-) -> None:
-    archive, there = saved
-    with file_size_limit(500), pytest.raises(StoreError) as caught:
-        restored(tmp_path, archive)
-    assert caught.value.status == 507
-    assert "did not end" in (unfinished(tmp_path / "memory") or "")
-    restored(tmp_path, archive)
-    assert contents(tmp_path) == there
-    assert unfinished(tmp_path / "memory") is None
-
-
-def test_where_there_is_no_room_for_a_mark_nothing_has_begun(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
-) -> None:
+def test_where_there_is_no_room_for_a_mark_nothing_has_begun(tmp_path: Path, saved: Saved) -> None:
     folder = tmp_path / "memory"
     for earlier in (None, "the restore of old.zip"):
         if earlier:
@@ -242,7 +130,7 @@ def test_where_there_is_no_room_for_a_mark_nothing_has_begun(
 
 
 def test_a_restore_into_a_store_that_is_not_there_has_not_begun(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
+    tmp_path: Path, saved: Saved
 ) -> None:
     async def run() -> None:
         memory = RedisMemory(
@@ -261,7 +149,7 @@ def test_a_restore_into_a_store_that_is_not_there_has_not_begun(
 RESTORE = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from tests.faults.test_backup import restore, using
+from tests.faults.saved import restore, using
 left = int(sys.argv[3])
 def tell(what, done, of):
     if what == "restoring" and done > left:
@@ -279,9 +167,7 @@ def neither(
     return wrong if len(new) == after else [*wrong, f"{len(new)} instead of {after} are restored"]
 
 
-def test_a_restore_that_mixes_old_and_new_is_found_out(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]]
-) -> None:
+def test_a_restore_that_mixes_old_and_new_is_found_out(tmp_path: Path, saved: Saved) -> None:
     """The planted fault: it adds to what is there, one write after another."""
     archive, there = saved
     fill(tmp_path, "new", writes=20)
@@ -299,7 +185,7 @@ def test_a_restore_that_mixes_old_and_new_is_found_out(
 
 @pytest.mark.parametrize("after", [0, 3, 7])
 def test_a_killed_restore_leaves_the_old_or_the_new_and_says_so(
-    tmp_path: Path, saved: tuple[Path, dict[str, Any]], after: int
+    tmp_path: Path, saved: Saved, after: int
 ) -> None:
     archive, there = saved
     fill(tmp_path, "new", writes=20)

@@ -16,7 +16,7 @@ from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.protocol import Entry, MemoryStore, Revision
 from scripts.runtime.stores.redismemory import RedisMemory
 from tests.faults.rounds import ROUNDS
-from tests.faults.test_backup import silent
+from tests.faults.saved import silent
 from tests.faults.writer import HISTORY, SCOPE, compacted, path_of, value
 from tests.faults.writers import Writer, listened_to, writers
 from tests.redis_server import redis_server

@@ -19,7 +19,7 @@ import pytest
 from scripts.runtime import archive
 from scripts.runtime.backup import Stores, back_up
 from scripts.runtime.errors import ArchiveError
-from scripts.runtime.stores import newfile, transfer
+from scripts.runtime.stores import transfer
 from scripts.runtime.stores.documents import FileDocuments
 from scripts.runtime.stores.memory import FileMemory
 from scripts.runtime.stores.newfile import new_file
@@ -205,7 +205,7 @@ def test_where_files_have_one_name_only(
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
     if not links:
-        monkeypatch.setattr(newfile.Path, "hardlink_to", refuse)
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
     path = tmp_path / "file"
 
     def both() -> None:

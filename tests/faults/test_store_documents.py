@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import itertools
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -103,45 +100,8 @@ class TestDetectors:
         assert faults(tmp_path, told, 100) != []
 
 
-def full_at(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the `place`-th of what a write asks of the disk fail."""
-    asked = itertools.count()
-    for name in ("write", "replace", "utime", "fsync", "fdatasync"):
-        real = getattr(os, name)
-
-        def call(*arguments: Any, real: Any = real, **options: Any) -> Any:
-            if next(asked) == place:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return real(*arguments, **options)
-
-        monkeypatch.setattr(os, name, call)
-
-
 async def _answers(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
     return await asyncio.gather(*calls, return_exceptions=True)
-
-
-@pytest.mark.parametrize("durability", ["commit", "always"])
-@pytest.mark.parametrize("place", range(6))
-def test_a_full_disk_at_any_moment(
-    tmp_path: Path, place: int, durability: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The write is made or it is not, and is answered so; the document agrees with its history."""
-    store = FileDocuments(tmp_path, durability)
-    asyncio.run(store.put("prd", "old"))
-    with monkeypatch.context() as patched:
-        full_at(place, patched)
-        (answer,) = asyncio.run(_answers(store.put("prd", "new")))
-    made = not isinstance(answer, StoreError)
-    assert made or answer.status == 507
-    for reader in (store, FileDocuments(tmp_path)):
-        texts = [text for _, text in asyncio.run(reader.dump("prd"))]
-        document = asyncio.run(reader.get("prd"))
-        assert document is not None
-        assert document.text == texts[-1]
-        assert texts == ["old", "new"] if made else texts in (["old"], ["old", "new"])
-    asyncio.run(store.put("prd", "newer"))
-    assert list((tmp_path / ".store" / "new").iterdir()) == []
 
 
 @pytest.mark.parametrize("size", [2_000, 200_000])

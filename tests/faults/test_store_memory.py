@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import logging
-import os
 import random
 import subprocess
 import sys
@@ -292,30 +290,6 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
             await memory.get(SCOPE, "k")
 
     asyncio.run(run())
-
-
-def test_a_failed_sync_is_no_acknowledgement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(descriptor: int) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    async def run() -> None:
-        memory = FileMemory(tmp_path, "always")
-        await memory.put(SCOPE, "k", 1)
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "fdatasync", broken)
-            writes = [memory.put(SCOPE, f"k{number}", number) for number in range(3)]
-            results = await asyncio.gather(*writes, return_exceptions=True)
-            assert all(isinstance(result, StoreError) for result in results)
-        entry = await memory.get(SCOPE, "k")
-        assert entry is not None
-        assert entry.value == 1
-        assert (await memory.put(SCOPE, "k", 2)).seq == 5
-        await memory.close()
-
-    asyncio.run(run())
-    assert newest(tmp_path)[0]["k"].value == 2
 
 
 def test_a_damaged_line_on_a_full_disk_is_not_compacted_away(tmp_path: Path) -> None:

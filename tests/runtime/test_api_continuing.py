@@ -209,6 +209,16 @@ def test_readers_of_a_changed_document_run_again(tmp_path: Path) -> None:
     assert "new text" in model.asked[3].messages[0].content
 
 
+def test_a_document_that_cannot_be_read_names_the_step_that_wanted_it(served: Served) -> None:
+    served.run(flow="readers", documents={"prd": "text"})
+    (served.service.settings.data_dir / "docs" / "S-1__prd.md").write_bytes(b"caf\xe9")
+    answer = served.run(flow="readers", changed=["prd"])
+    assert answer.status_code == 500
+    error = answer.json()["error"]
+    assert (error["code"], error["step"]) == ("store_failed", "writer")
+    assert error["message"] == "S-1__prd.md is not UTF-8"
+
+
 @pytest.mark.parametrize(
     ("name", "told"), [("prx", "prx"), ("S-1__prx.md", "prx"), ("PRD.md", "PRD")]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import math
 import os
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 from scripts.runtime.events import Event
 from scripts.runtime.stores import finished as finished_module
 from scripts.runtime.stores.finished import FinishedRuns
+from scripts.runtime.stores.order import Order
 from scripts.runtime.stores.runs import Done
 
 from .agents import heard
@@ -241,12 +243,40 @@ class TestClock:
             for reader in (runs, FinishedRuns(folder)):
                 assert outputs(reader, "a") == [f"{number}", {"ß": [1]}]
 
-    def test_set_back_under_several_processes(self, folder: Path) -> None:
+    def stale(self, folder: Path) -> list[str]:
+        """What is wrong while the clock goes back and several processes write."""
         writers = [FinishedRuns(folder) for _ in range(3)]
+        told = []
         for number in range(12):
             writers[number % 3].write(identity("a"), done(f"{number}", 100.0 - number))
             writers[1].write(identity("b"), done("another", 300.0))
-            assert [outputs(each, "a") for each in writers] == [[f"{number}", {"ß": [1]}]] * 3
+            for reader in (*writers, FinishedRuns(folder)):
+                found = outputs(reader, "a")
+                if found != [f"{number}", {"ß": [1]}]:
+                    told.append(f"{found} instead of {number}")
+        return told
+
+    def test_set_back_under_several_processes(self, folder: Path) -> None:
+        assert self.stale(folder) == []
+
+    def test_an_order_by_the_clock_is_found_out(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Order, "next", lambda order, time: time)
+        assert self.stale(folder) != []
+
+    def test_an_order_of_each_process_is_found_out(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Planted: the last time is remembered, and not shared."""
+        last: dict[int, float] = {}
+
+        def own(order: Order, time: float) -> float:
+            last[id(order)] = max(time, math.nextafter(last.get(id(order), 1.0), math.inf))
+            return last[id(order)]
+
+        monkeypatch.setattr(Order, "next", own)
+        assert self.stale(folder) != []
 
     @pytest.mark.parametrize("order", [None, b"", b"\xff" * 8, b"torn", b"\0" * 8])
     def test_set_back_between_two_starts(self, folder: Path, order: bytes | None) -> None:

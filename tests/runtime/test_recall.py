@@ -6,7 +6,8 @@ import asyncio
 import math
 import random
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.runtime.errors import StoreError
 from scripts.runtime.recall.indexes import Found, Recall
 from scripts.runtime.recall.words import words_of
 from scripts.runtime.stores.memory import FileMemory
@@ -32,12 +34,14 @@ TEXTS = {
 }
 
 
-def with_recall(folder: Path, use: Callable[[Recall, FileMemory], Awaitable[T]]) -> T:
+def with_recall(
+    folder: Path, use: Callable[[Recall, FileMemory], Awaitable[T]], make: type[Recall] = Recall
+) -> T:
     """What `use` gives, with a memory of its own and an index that may be there already."""
 
     async def main() -> T:
         memory = FileMemory(folder)
-        recall = Recall(memory, folder / ".index")
+        recall = make(memory, folder / ".index")
         try:
             return await use(recall, memory)
         finally:
@@ -187,29 +191,102 @@ def test_categories_narrow_the_answer(tmp_path: Path) -> None:
     assert with_recall(tmp_path, use) == [["a"], ["a", "b"], ["a", "b", "c"]]
 
 
-def index_file(folder: Path) -> Path:
-    (path,) = (folder / ".index").glob("*.sqlite")
-    return path
+NOTES = {f"k{n}": f"a long note on foxes number {n} " * 20 for n in range(80)}
+QUESTION = "red fox number 7"
+PARTS = 12  # of a file, each of which is written over once
 
 
-def test_an_index_that_is_deleted_or_damaged_is_made_again(tmp_path: Path) -> None:
-    fill(
-        tmp_path,
-        {**TEXTS, **{f"k{n}": f"a long note on foxes number {n} " * 20 for n in range(80)}},
-    )
-    wanted = ask(tmp_path, "red fox number 7")
-    shutil.rmtree(tmp_path / ".index")
-    assert ask(tmp_path, "red fox number 7") == wanted
-    path = index_file(tmp_path)
-    whole = path.read_bytes()
-    step = len(whole) // 12
-    damages = [b"", b"no database at all", whole[: len(whole) // 2]]
-    damages += [
-        whole[:at] + b"\xff" * step + whole[at + step :] for at in range(0, len(whole), step)
-    ]
-    for damage in damages:
+def asked(folder: Path, make: type[Recall]) -> list[str] | Exception:
+    """The keys that are found, or the fault."""
+
+    async def find(recall: Recall, _: MemoryStore) -> list[Found]:
+        return await recall.find([STORY], QUESTION, limit=10)
+
+    try:
+        return keys(with_recall(folder, find, make))
+    except Exception as fault:  # noqa: BLE001 - no fault may cost the answer
+        return fault
+
+
+def damages(whole: bytes) -> Iterator[bytes]:
+    """What may become of an index's file."""
+    yield from (b"", b"no database at all", whole[: len(whole) // 2])
+    step = len(whole) // PARTS
+    for at in range(0, len(whole), step):
+        yield whole[:at] + b"\xff" * step + whole[at + step :]
+
+
+def costs(folder: Path, make: type[Recall]) -> list[str]:
+    """Which faults of the index, and of the disk that it is on, have cost an answer."""
+    fill(folder, {**TEXTS, **NOTES})
+    index = folder / ".index"
+    wanted = asked(folder, Recall)
+    (path,) = index.glob("*.sqlite")
+    whole, told = path.read_bytes(), []
+
+    def judge(fault: str, size: int | None = None) -> None:
+        with nullcontext() if size is None else file_size_limit(size):
+            found = asked(folder, make)
+        if found != wanted:
+            told.append(f"{fault}: {found!r:.200}")
+
+    for number, damage in enumerate(damages(whole)):
+        shutil.rmtree(index, ignore_errors=True)
+        index.mkdir()
         path.write_bytes(damage)
-        assert keys(ask(tmp_path, "red fox number 7")) == keys(wanted)
+        judge(f"damage {number}")
+    for size in (0, 5_000, 40_000):
+        shutil.rmtree(index)
+        judge(f"a disk with room for {size} bytes", size)
+        judge("what that has left behind")
+    shutil.rmtree(index)
+    judge("it was deleted")
+    shutil.rmtree(index)
+    index.write_text("in the way")
+    judge("no folder")
+    return told
+
+
+def test_the_index_costs_no_answer(tmp_path: Path) -> None:
+    """Damaged, deleted, without room or without a place: it is made again, or done without."""
+    assert costs(tmp_path, Recall) == []
+
+
+class Brittle(Recall):
+    """Planted: an index that is no good is not made again."""
+
+    async def _start_over(self, held: Any, is_damaged: bool) -> None:
+        raise StoreError(f"the index of {held.name} is no good", store="memory")
+
+
+class Silent(Brittle):
+    """Planted: where the index is no good nothing is found."""
+
+    async def find(self, names: Sequence[str], question: str, **options: Any) -> list[Found]:
+        try:
+            return await super().find(names, question, **options)
+        except StoreError:
+            return []
+
+
+class Trusting(Recall):
+    """Planted: a damaged file is made again, but in files only."""
+
+    async def _start_over(self, held: Any, is_damaged: bool) -> None:
+        if not is_damaged:
+            raise StoreError("the index cannot be written", store="memory")
+        await super()._start_over(held, is_damaged)
+
+
+@pytest.mark.parametrize(
+    ("make", "least"), [(Brittle, PARTS // 2), (Silent, PARTS // 2), (Trusting, 2)]
+)
+def test_a_recall_that_its_index_costs_an_answer_is_found_out(
+    tmp_path: Path, make: type[Recall], least: int
+) -> None:
+    told = costs(tmp_path, make)
+    assert len(told) >= least
+    assert any(each.startswith("no folder") for each in told)
 
 
 def test_an_index_of_another_store_is_made_again(tmp_path: Path) -> None:
@@ -242,22 +319,6 @@ def test_a_store_that_was_set_back_is_followed(tmp_path: Path) -> None:
         return seen
 
     assert with_recall(tmp_path, use) == [["c"], ["d", "a"], ["b"]]
-
-
-def test_a_place_that_holds_no_file_costs_no_answer(tmp_path: Path) -> None:
-    fill(tmp_path, TEXTS)
-    (tmp_path / ".index").write_text("in the way")
-    assert keys(ask(tmp_path, "whale")) == ["whale"]
-
-
-@pytest.mark.parametrize("size", [0, 5_000, 40_000])
-def test_a_full_disk_costs_no_answer(tmp_path: Path, size: int) -> None:
-    values = {f"k{number}": f"fox {number} " + "sea " * 200 for number in range(60)}
-    fill(tmp_path, values)
-    with file_size_limit(size):
-        found = keys(ask(tmp_path, "fox 7", limit=1))
-    assert found == ["k7"]
-    assert keys(ask(tmp_path, "fox 8", limit=1)) == ["k8"]  # with what was left behind
 
 
 def test_all_stories_of_an_agent_are_asked_as_one(tmp_path: Path) -> None:

@@ -12,12 +12,9 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from .files import is_there, sync_folder
-
-# What a file system says that knows no second name of a file (FAT, some network volumes).
-_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 @contextmanager
@@ -58,9 +55,7 @@ def _name(part: Path, path: Path) -> None:
         path.hardlink_to(part)
     except FileExistsError:
         raise _taken(path) from None
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
+    except OSError:  # FAT and some network volumes know no second name, and say so in many ways
         if is_there(path):
             raise _taken(path) from None
         part.rename(path)
