@@ -16,7 +16,7 @@ from .configuration import load_settings
 from .restoring import unfinished
 from .settings import Settings
 from .stores.folder import must_be_there
-from .stores.select import make_documents, make_memory
+from .stores.select import make_documents, make_memory, place
 
 _BACKUP: Final = """\
 Memory and documents into a new file, with histories, revisions and authors; each scope and each
@@ -84,6 +84,7 @@ async def _restore(settings: Settings, file: Path) -> None:
         _say(f"warning: {left}")
     archive = await _with_stores(settings, lambda stores: restore(stores, file, _progress))
     _say(f"restored {_what(archive)}, of {archive.made_at}")
+    _say(f"memory: {place(settings)}; documents: {settings.documents_dir}")
 
 
 async def _with_stores(settings: Settings, use: Use) -> Archive:

@@ -20,7 +20,7 @@ from .persona import slug
 # A file's name is found by its end first: most words of a text are none.
 _END: Final = re.compile(r"\.(?:md|ya?ml|xml|csv|toml|json|txt)\b")
 _BEFORE: Final = re.compile(r"(?:\{[\w-]+\}/|\.{1,2}/)?[\w.-]*[\w-](?:/[\w.-]+)*\Z")
-_WORD: Final = re.compile(r"[\w./{}-]+\Z")
+_WORD: Final = re.compile(r"[\w./{}-]+")  # of a text turned round: it ends where it began
 _LONGEST: Final = 240
 _MATTER: Final = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*\n+", re.DOTALL | re.MULTILINE)
 _TEMPLATE: Final = re.compile(r"(?:^|[-_/])(?:template|tmpl)", re.IGNORECASE)
@@ -139,11 +139,11 @@ class Emitter:
 def references(text: str) -> Iterator[tuple[int, int]]:
     """Where names of files stand in a text: begin and end of each."""
     for found in _END.finditer(text):
-        from_ = max(0, found.start() - _LONGEST)
-        word = _WORD.search(text, from_, found.start())
+        before = text[max(0, found.start() - _LONGEST) : found.start()]
+        word = _WORD.match(before[::-1])
         if word is None:
             continue
-        name = _BEFORE.search(text, word.start(), found.start())
+        name = _BEFORE.search(text, found.start() - word.end(), found.start())
         if name is not None:
             yield name.start(), found.end()
 

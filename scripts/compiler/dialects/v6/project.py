@@ -8,9 +8,10 @@ from typing import Final
 from ....runtime import spec
 from ...diagnostics import Diagnostics, quoted
 from ...summary import many
+from .. import detect
 from ..draft import Draft, Origin
 from ..tree import ForeignTree
-from . import agentxml, agentyaml, copies, helptable, installed, manifest
+from . import agentxml, agentyaml, copies, helptable, installed, manifest, overrides
 from .agents import AgentWriter
 from .emit import Emitter
 from .flows import FlowWriter
@@ -230,20 +231,38 @@ class _Project:
                 continue
             self.draft.taken[path] = f"{path} lists installed agents"
             known = {persona.at.path for persona in self.personas} | self.compiled
-            for persona, file in manifest.read(self.tree, path):
+            for persona, written in manifest.read(self.tree, path):
+                file = written.partition(" (")[0]
                 found = self.paths.find(file)
+                other = self._of_another(persona, found)
                 if found is None and persona.is_empty:
                     why = "its row says nothing, and its file is not there"
                     self.draft.account(persona.at, "agent's entry", persona.id, "left", why)
+                elif other:
+                    self.draft.account(persona.at, "agent's entry", persona.id, "left", other)
                 elif found in known or (found is None and self._has(persona)):
                     why = "the agent's own file says it"
                     self.draft.account(persona.at, "agent's entry", persona.id, "carried", why)
                 else:
-                    self._of_row(persona, file)
+                    self._of_row(persona, file, found)
 
-    def _of_row(self, persona: Persona, file: str) -> None:
-        """An agent whose file is not there, made of what the manifest says."""
-        message = f"the file of the agent {quoted(persona.id)} is not there: {quoted(file)}"
+    def _of_another(self, persona: Persona, path: str | None) -> str:
+        """Why a row is not needed whose file is an agent in another form, which is read as that."""
+        if path is None or not path.endswith(".md"):
+            return ""
+        if detect.of_agent(self.tree.text(path) or "").kind not in ("named", "v4"):
+            return ""
+        return "" if self._has(persona) else f"{path} is an agent in another form"
+
+    def _of_row(self, persona: Persona, file: str, found: str | None) -> None:
+        """An agent whose file is not there, or holds none, made of what the manifest says."""
+        text = self.tree.text(found) or "" if found and found.endswith(".md") else ""
+        lacks = "holds no agent that can be read" if found else "is not there"
+        if found and text.strip() and detect.of_agent(text).kind == "prose":
+            lacks = "is prose, which becomes its prompt"
+            persona.sections.append(("What it does", text))
+            self.draft.taken[found] = f"{found} is an agent in prose, by its manifest"
+        message = f"the file of the agent {quoted(persona.id)} {lacks}: {quoted(file)}"
         hint = "the agent is made of what its row says"
         place = self.tree.at(*persona.at)
         self.tree.diagnostics.add("BMAD644", place, message, hint)
@@ -266,14 +285,14 @@ class _Project:
             self.draft.taken[path] = f"{path} customises an agent"
             own = name.removesuffix(_CUSTOMISE)
             found = next((each for each in self.personas if own in _names(each)), None)
-            if found is None and not agentyaml.says_anything(self.tree, path):
+            if found is None and not overrides.says_anything(self.tree, path):
                 self.draft.account(Origin(path), "customisation", own, "left", "it says nothing")
             elif found is None:
                 message = f"there is no agent {quoted(own)} to customise"
                 self.tree.diagnostics.add("BMAD611", self.tree.at(path), message)
                 self.draft.account(Origin(path), "customisation", own, "left", message)
             else:
-                agentyaml.customise(self.tree, path, found)
+                overrides.customise(self.tree, path, found)
                 self.draft.account(Origin(path), "customisation", own, "carried")
 
     def _tables(self) -> list[helptable.Row]:
