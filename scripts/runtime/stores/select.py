@@ -11,7 +11,8 @@ from ..settings import BACKENDS, Settings
 from .compacting import Compactor
 from .documents import FileDocuments
 from .folder import try_folder
-from .memory import FOLDERS, FileMemory
+from .journals import FOLDERS
+from .memory import FileMemory
 from .protocol import DocumentStore, MemoryStore
 from .runfile import FileRuns
 
