@@ -230,7 +230,7 @@ class Journal:
         return True
 
     def _found(self) -> int:
-        """What may only be read, as in a snapshot or on a disk with faults, is read all the same."""
+        """What may only be read, as in a snapshot or on a faulty disk, is read all the same."""
         try:
             return os.open(self._name, _FLAGS)
         except OSError as error:
