@@ -37,6 +37,7 @@ class Emitter:
         self.draft = draft
         self.paths = paths
         self.native: dict[str, str] = {}  # by foreign path: `tasks/create-prd/workflow.md`
+        self._given: set[str] = set()
         self.values: dict[str, Placeholders] = {}
         self.homes: dict[str, str] = {}  # by foreign path: the folder of the workflow it belongs to
         self.made: dict[str, tuple[Origin, str, Placeholders]] = {}  # by native name
@@ -53,14 +54,14 @@ class Emitter:
         inside = inside.rpartition("/")[2] if inside == path and "/" in path else inside
         inside = "/".join(_part(part) for part in inside.split("/"))
         native = f"{kind}/{home}/{inside}"
-        taken = set(self.native.values())
         number = 2
-        while native in taken:
+        while native in self._given:
             native, number = f"{kind}/{home}/{number}-{inside}", number + 1
         if not is_path(native) or not self._usable(path):
             self.draft.account(Origin(path), "file", path, "left", "it cannot be copied")
             return ""
         self.native[path] = native
+        self._given.add(native)
         self.values[path] = values
         self.homes[path] = folder
         return native

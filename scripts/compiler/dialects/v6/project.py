@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from ....runtime import spec
@@ -59,11 +60,10 @@ def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
     found = installed.read(tree)
     tests = sorted(path for path in found.files if is_test(path))
     kept = {path: data for path, data in found.files.items() if not is_test(path)}
-    doubled = copies.doubled(kept)
-    paths = sorted(kept)
+    doubled = copies.doubled(ForeignTree(kept, tree.shown, tree.name, diagnostics))
     for entry in doubled.workflows:
-        for path in copies.below(paths, folder_of(entry)):
-            del kept[path]
+        for path in tree.below(folder_of(entry)):
+            kept.pop(path, None)
     for path in doubled.agents:
         kept.pop(path, None)
     project = _Project(ForeignTree(kept, tree.shown, tree.name, diagnostics), found)
@@ -113,12 +113,11 @@ class _Project:
         message = f"a second copy of {many(len(twice), kind)} is not read, but {read}"
         hint = "the first is read: from the project, else from the first editor's folder"
         self.tree.diagnostics.add("BMAD611", self.tree.at(first), message, hint)
-        paths = sorted(tree.files)
         for path, other in twice.items():
             same = tree.files[path] == tree.files[other]
             why = f"{other} is read" + ("" if same else ", which differs from it")
             self.draft.account(Origin(path), kind, path, "left", why)
-            for each in (path,) if kind == "agent" else copies.below(paths, folder_of(path)):
+            for each in (path,) if kind == "agent" else tree.below(folder_of(path)):
                 self.draft.taken[each] = f"{each} is a copy"
 
     def read(self) -> Draft:
@@ -315,7 +314,7 @@ class _Project:
         seen: dict[str, Workflow] = {}
         for workflow in self.workflows:
             own = workflow.id
-            for candidate in (own, slug(f"{workflow.module}-{own}"), *_numbered(own)):
+            for candidate in _candidates(own, workflow.module):
                 if candidate and spec.id_key(candidate) not in seen:
                     workflow.id = candidate
                     break
@@ -338,8 +337,10 @@ class _Project:
         writer.tell_dropped()
 
 
-def _numbered(own: str) -> list[str]:
-    return [f"{own[: spec.MAX_ID - 4]}-{number}" for number in range(2, 1000)]
+def _candidates(own: str, module: str) -> Iterator[str]:
+    yield own
+    yield slug(f"{module}-{own}")
+    yield from (f"{own[: spec.MAX_ID - 4]}-{number}" for number in range(2, 1000))
 
 
 def _share_module(one: Persona, other: Persona) -> bool:
