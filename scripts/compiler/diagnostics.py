@@ -198,9 +198,15 @@ def several(names: Sequence[str]) -> str:
 
 
 def near_match(word: str, known: Iterable[str]) -> str:
-    """A hint that names the likeliest of `known` but for the word itself, or nothing."""
+    """A hint that names the likeliest of `known` but for the word itself, or nothing.
+
+    Case is no difference here: `PRD` is almost `prd`.
+    """
     if len(word) > _LONGEST_WORD:
         return ""  # comparing takes the square of the length
-    near = [name for name in sorted(known) if name != word and len(name) <= _LONGEST_WORD]
-    close = difflib.get_close_matches(word, near, n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else ""
+    near: dict[str, str] = {}
+    for name in sorted(known):
+        if name != word and len(name) <= _LONGEST_WORD:
+            near.setdefault(name.casefold(), name)
+    close = difflib.get_close_matches(word.casefold(), near, n=1, cutoff=0.6)
+    return f'did you mean "{near[close[0]]}"?' if close else ""

@@ -48,10 +48,9 @@ def result(
 ) -> str:
     """The last line of a run without errors."""
     kinds = [change.kind for change in changes]
-    parts = [f"{kinds.count(kind):,} {kind}" for kind in ("new", "changed", "removed")]
-    said = ", ".join(part for part in parts if not part.startswith("0 "))
     would = "would be " if options.check or options.diff else ""
-    outcome = f"{would}{said}" if said else summary.SAME
+    parts = [f"{kinds.count(kind):,} {would}{kind}" for kind in ("new", "changed", "removed")]
+    outcome = ", ".join(part for part in parts if not part.startswith("0 ")) or summary.SAME
     found = _tally(diagnostics, options)
     line = f"{summary.counts(*counts)}: {outcome}"
     return f"{line}; {found} ({seconds:.2f} s)" if found else f"{line} ({seconds:.2f} s)"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 1 << 20
 MAX_FOREIGN: Final = 20_000  # files
 TOOLS: Final = "tools/"
+_FOLDERS: Final = ("agents", "workflows", "tools", "tasks", "templates", "checklists", "data")
+_FILES: Final = ("workflow.yaml", "tools.yaml")
 _TEXTS: Final = (".md", ".mdc", ".yaml", ".yml", ".toml", ".csv", ".xml", ".json", ".txt")
 # What programs leave behind; and at the top, what a service that runs there has written.
 _LEFT_ALONE: Final = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
@@ -103,9 +105,16 @@ class _Scan:
                 self._take_folder(name, suffix)
         if "tools" in top and self._is_folder(top["tools"], "tools"):
             self._take_tree("tools")
-        for name, meant in (("workflow.yml", "workflow.yaml"), ("tools.yml", "tools.yaml")):
-            if name in top:
-                self._add(name, "unread", f'"{name}" is not read', f'rename it to "{meant}"')
+        self._tell_nearly(top)
+
+    def _tell_nearly(self, top: dict[str, os.DirEntry[str]]) -> None:
+        """Tell files and folders at the top whose names are nearly those of sources."""
+        for name, entry in top.items():
+            known = _FOLDERS if entry.is_dir(follow_symlinks=False) else _FILES
+            meant = _nearly(name, known)
+            if meant:
+                do = "move what it holds to" if meant in top else "rename it to"
+                self._add(name, "unread", f'"{name}" is not read', f'{do} "{meant}"')
 
     def take_foreign(self) -> None:
         waiting = [""]
@@ -283,6 +292,23 @@ def _read_all(handle: int, size: int) -> bytes:
     while len(data) < size and (more := os.read(handle, size - len(data))):
         data += more
     return data
+
+
+def _nearly(name: str, known: tuple[str, ...]) -> str:
+    """The known name that `name` is but for its case, its number, its order or `.yml`; or "".
+
+    It is all that can be told without what compares texts, which takes long to import.
+    """
+    letters = _letters(name)
+    return "" if name in known else next((x for x in known if _letters(x) == letters), "")
+
+
+def _letters(name: str) -> tuple[list[str], str]:
+    stem, _, ending = name.casefold().partition(".")
+    stem = stem.removesuffix("s")
+    if ending in ("yml", "yaml"):  # flows stand in workflow.yaml
+        return sorted("workflow" if stem == "flow" else stem), "yaml"
+    return sorted(stem), ending
 
 
 def _is_hidden(name: str) -> bool:

@@ -16,7 +16,7 @@ class Stages:
         self._started = started
         self._since = started
         self._verbose = verbose
-        self._name = "hashes"
+        self._name = "starting"
         self._live = sys.stderr.isatty() and not verbose
 
     @property

@@ -52,12 +52,16 @@ class Item(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """What a backup holds; `made_at` is RFC 3339, `backend` what kept memory then."""
+    """What a backup holds; `made_at` is RFC 3339, `backend` what kept memory then.
+
+    `left_out` tells, when it was just made, what could not be read and why.
+    """
 
     made_at: str
     version: str
     backend: str
     items: tuple[Item, ...]
+    left_out: tuple[str, ...] = ()
 
 
 Writes = tuple[str, Sequence[Entry]]

@@ -16,7 +16,7 @@ from .configuration import load_settings
 from .restoring import unfinished
 from .settings import Settings
 from .stores.folder import must_be_there
-from .stores.select import make_documents, make_memory
+from .stores.select import make_documents, make_memory, place
 
 _BACKUP: Final = """\
 Memory and documents into a new file, with histories, revisions and authors; each scope and each
@@ -30,7 +30,7 @@ now need not be that of the backup.
 """
 
 _EPILOG: Final = """\
-exit codes: 0 done, 2 not done, with the reason
+exit codes: 0 done, 1 done but for what is named, 2 not done, with the reason
 
   {0} backup monday.zip           while the service runs
   {0} restore --check monday.zip  is the file whole?
@@ -38,6 +38,8 @@ exit codes: 0 done, 2 not done, with the reason
 
 Settings: config/runtime.yaml and the environment (BMAD_DATA_DIR, MEMORY_BACKEND, …).
 """
+
+FOUND: Final = 1
 
 Use = Callable[[Stores], Awaitable[Archive]]
 
@@ -51,8 +53,7 @@ def main(prog: str, root: Path, arguments: Sequence[str]) -> int:
         _say(f"{asked.file} is whole: {_what(archive)}, of {archive.made_at}")
         return 0
     settings = load_settings(root, os.environ)
-    asyncio.run((_restore if restores else _back_up)(settings, asked.file))
-    return 0
+    return asyncio.run((_restore if restores else _back_up)(settings, asked.file))
 
 
 def _parser(prog: str, *, restores: bool) -> argparse.ArgumentParser:
@@ -69,32 +70,39 @@ def _parser(prog: str, *, restores: bool) -> argparse.ArgumentParser:
     return parser
 
 
-async def _back_up(settings: Settings, file: Path) -> None:
+async def _back_up(settings: Settings, file: Path) -> int:
     must_be_there(settings.data_dir)
     left = unfinished(settings.memory_dir)
     if left is not None:
         _say(f"warning: {left}")
-    archive = await _with_stores(settings, lambda stores: back_up(stores, file, _progress))
+    archive, damaged = await _with_stores(settings, lambda stores: back_up(stores, file, _progress))
+    for told in archive.left_out:
+        _say(told)
     _say(f"{file} holds {_what(archive)}")
+    return FOUND if archive.left_out or damaged else 0
 
 
-async def _restore(settings: Settings, file: Path) -> None:
+async def _restore(settings: Settings, file: Path) -> int:
     left = unfinished(settings.memory_dir)
     if left is not None:
         _say(f"warning: {left}")
-    archive = await _with_stores(settings, lambda stores: restore(stores, file, _progress))
+    archive, _ = await _with_stores(settings, lambda stores: restore(stores, file, _progress))
     _say(f"restored {_what(archive)}, of {archive.made_at}")
+    _say(f"memory: {place(settings)}; documents: {settings.documents_dir}")
+    return 0
 
 
-async def _with_stores(settings: Settings, use: Use) -> Archive:
+async def _with_stores(settings: Settings, use: Use) -> tuple[Archive, int]:
+    """What came of it, and in how many scopes lines are damaged."""
     memory = make_memory(settings, serving=False)
     try:
         documents = make_documents(settings, serving=False)
         archive = await use(Stores(memory, documents, settings.memory_dir))
-        damaged = getattr(memory, "problems", None)
-        for name, lines in damaged.items() if isinstance(damaged, dict) else ():
+        found = getattr(memory, "problems", None)
+        damaged = found if isinstance(found, dict) else {}
+        for name, lines in damaged.items():
             _say(f"{name}: {_count(lines, 'damaged line')} left out, see memory verify")
-        return archive
+        return archive, len(damaged)
     finally:
         await memory.close()
 

@@ -26,8 +26,24 @@ MISUSE: Final = 2
 INTERRUPTED: Final = 130
 _TREE: Final = Path(__file__).resolve().parent.parent
 
+_EPILOG: Final = """\
+exit codes: 0 done, 1 findings of `memory`, 2 not done, with the reason on stderr
+
+  PORT=9000 python -m {0}          on another port
+  python -m {0} backup monday.zip  while the service runs
+  python -m {0} memory --help      what a command can do
+
+Settings: config/runtime.yaml and the environment (PORT, BMAD_API_KEYS, BMAD_DATA_DIR, …).
+"""
+
 # Options of other servers, and the variables that set the same here.
 _VARIABLES: Final = {"--port": "PORT", "-p": "PORT", "--host": "HOST", "--log-level": "LOG_LEVEL"}
+
+# Commands of one word.
+_PLAIN: Final = {
+    "serve": "serve the agents; what happens without a command",
+    "openapi": "print the OpenAPI document as JSON",
+}
 
 # Commands with words of their own, by the module that reads them.
 _GROUPS: Final = {
@@ -76,15 +92,16 @@ def _parser(package: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m {package}",
         description="Serve the compiled agents over HTTP.",
-        epilog="Settings: config/runtime.yaml and the environment (PORT, BMAD_API_KEYS, …).",
+        epilog=_EPILOG.format(package),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     version = f"{package}, written by bmad2pf {__version__}"
     parser.add_argument(
         "--version", action="version", version=version, help="show the version and exit"
     )
     commands = parser.add_subparsers(dest="command", metavar="command")
-    commands.add_parser("serve", help="serve (what happens without a command)")
-    commands.add_parser("openapi", help="print the OpenAPI document as JSON")
+    for name, told in _PLAIN.items():
+        commands.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.")
     for name, (_, told) in _GROUPS.items():
         commands.add_parser(name, help=told)
     return parser

@@ -94,7 +94,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "scope the state of one moment, also while the service writes. Works with every backend.",
     )
     export.add_argument(
-        "file", nargs="?", default="-", help="a new file; - and nothing are standard output"
+        "file", nargs="?", default="-", help="a new file; without it, or with -, standard output"
     )
     export.add_argument("--scope", action="append", help="only this one; may be repeated")
     taking = commands.add_parser(

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from .api.auth import access
 from .flow import Flow
 from .nodes import places_in
-from .redisurl import address
 from .restoring import unfinished
 from .settings import Settings
+from .stores.select import place
 from .subflow import Subflow
 
 _EXAMPLE: Final = {"input": "A shopping list for two", "story_id": "S-1"}
@@ -40,7 +40,7 @@ def report(service: Any, listener: socket.socket) -> str:
         f"agents    {_listed(sorted(service.agents))}",
         f"flows     {_listed(list(service.flows))}",
         f"model     {_model(settings, service.services.model)}",
-        f"memory    {_memory(settings)}",
+        f"memory    {place(settings)}",
         f"documents {settings.documents_dir}",
         *_traces(settings.tracing.url),
         *(f"warning   {warning}" for warning in (*settings.warnings, *short, *_left(settings))),
@@ -95,13 +95,6 @@ def _model(settings: Settings, model: Any) -> str:
     base_url = settings.llm.base_url
     at = f" at {urlsplit(base_url).netloc}" if base_url else ""
     return f"{model.provider}: {model.name}{at}"
-
-
-def _memory(settings: Settings) -> str:
-    memory = settings.memory
-    if memory.backend == "redis":
-        return f"redis, {address(memory.redis.url.get_secret_value())}"
-    return f"file, {settings.memory_dir}" if memory.backend == "file" else memory.backend
 
 
 def _why_mock(settings: Settings) -> str:

@@ -90,6 +90,8 @@ def test_from_files_to_redis_and_back(
     assert answers(first) != wanted
     done = command(root, "restore", str(tmp_path / "1.zip"), **place("first"))
     assert done.returncode == 0, done.stderr
+    memory, documents = tmp_path / "first" / "memory", tmp_path / "first" / "docs"
+    assert f"memory: file, {memory}; documents: {documents}\n" in done.stderr
     assert answers(first) == wanted  # what it served all the while is as it was
     checked = command(root, "restore", "--check", str(tmp_path / "1.zip"))
     assert (checked.returncode, "is whole" in checked.stderr) == (0, True)
@@ -99,6 +101,7 @@ def test_from_files_to_redis_and_back(
         served = service(root, second)  # a restore does not need it to stand still
         done = command(root, "restore", str(tmp_path / "1.zip"), **second)
         assert done.returncode == 0, done.stderr
+        assert "\nmemory: redis, redis://" in done.stderr
         assert answers(served) == wanted
         saved = command(root, "backup", str(tmp_path / "2.zip"), **second)
         assert saved.returncode == 0, saved.stderr

@@ -460,7 +460,8 @@ def test_table_of_run_errors() -> None:
         for status in re.findall(r"\d{3}", row[1])
     }
     known = {(error.code, error.status) for error in _kinds(RunError)}
-    by_hand = {("cancelled", 503), *(("store_failed", status) for status in (413, 503, 507))}
+    by_hand = {("cancelled", 503), ("run_in_progress", 409)}
+    by_hand |= {("store_failed", status) for status in (413, 503, 507)}
     assert named == known | by_hand
 
 

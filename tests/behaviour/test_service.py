@@ -122,7 +122,10 @@ def test_misuse_exits_2_and_says_so(compiled: Project, arguments: tuple[str, ...
 def test_help_names_the_commands(compiled: Project) -> None:
     done = python(compiled.root, "-m", "generated", "--help")
     assert done.returncode == 0
-    assert "openapi" in done.stdout
+    for word in ("serve", "openapi", "backup", "restore", "memory", "exit codes", "BMAD_DATA_DIR"):
+        assert word in done.stdout
+    of_one = python(compiled.root, "-m", "generated", "openapi", "--help")
+    assert "Print the OpenAPI document as JSON." in of_one.stdout
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,8 @@ def test_diff_shows_what_would_change_and_writes_nothing(made: Project) -> None:
     assert "--- a/generated/agents/writer.py\n+++ b/generated/agents/writer.py\n" in ended.stdout
     assert "\n-You write.\n+You write well.\n" in ended.stdout
     assert "--- /dev/null\n+++ b/generated/agents/editor.py\n" in ended.stdout
-    assert "would be " in _last(ended.stdout)
+    assert "1 would be new, " in _last(ended.stdout)
+    assert " would be changed" in _last(ended.stdout)
     assert made.compile("--diff", "--check").returncode == 1
     assert snapshot(made.root) == before
 

@@ -81,3 +81,19 @@ def test_a_native_agent_may_show_agents_of_other_forms(project: MakeProject) -> 
     made = project({"agents/builder.md": native, "agents/other.md": f"---\nid: o\n---\n{fence}"})
     assert made.compile().returncode == 0
     assert "<agent id=" in (made.out / "agents/builder.py").read_text("utf-8")
+
+
+def test_a_row_of_a_manifest_whose_file_holds_no_agent_of_v6() -> None:
+    header = "name,displayName,title,role,module,path\n"
+    files = {
+        "_bmad/_config/agent-manifest.csv": header
+        + "kim,Kim,Keeper,r,shop,_bmad/shop/agents/kim.md\n"
+        + "ann,Ann,Buyer,r,shop,_bmad/shop/agents/ann.md (and more)\n",
+        "_bmad/shop/agents/kim.md": "# Kim\n\nCount the till.\n",
+        "_bmad/shop/agents/ann.md": "---\nname: ann\ndescription: d\n---\nBuy.\n",
+    }
+    draft, codes = drafted(files)
+    assert ([agent.id for agent in draft.agents], codes) == (["kim"], ["BMAD644"])
+    assert "Count the till." in draft.agents[0].prompt
+    assert draft.agents[0].persona.startswith("You are Kim, Keeper.")
+    assert "_bmad/shop/agents/ann.md" not in draft.taken, "it is read as what it is"

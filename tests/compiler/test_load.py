@@ -168,6 +168,8 @@ def test_a_finding_is_one_line(tmp_path: Path) -> None:
 def test_near_matches_stay_cheap() -> None:
     assert near_match("x" * 1_000_000, ["x" * 999_999]) == ""
     assert near_match("analist", ["reviewer", "analyst"]) == 'did you mean "analyst"?'
+    assert near_match("PRD", ["plan", "prd"]) == 'did you mean "prd"?'
+    assert near_match("prd", ["prd"]) == ""
 
 
 @pytest.fixture

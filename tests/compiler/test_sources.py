@@ -71,6 +71,41 @@ def test_what_looks_like_a_source_and_is_none_is_told(tmp_path: Path) -> None:
     assert found == [(path, "unread") for path in told]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("agent/a.md", "agents"),
+        ("Agents/a.md", "agents"),
+        ("aegnts/a.md", "agents"),
+        ("workflow/a.yaml", "workflows"),
+        ("checklist/a.md", "checklists"),
+        ("workflows.yaml", "workflow.yaml"),
+        ("Workflow.yaml", "workflow.yaml"),
+        ("flows.yaml", "workflow.yaml"),
+        ("flow.yml", "workflow.yaml"),
+        ("tool.yaml", "tools.yaml"),
+    ],
+)
+def test_a_name_that_is_nearly_that_of_sources_is_told(
+    tmp_path: Path, name: str, meant: str
+) -> None:
+    _, faults = scan(write(tmp_path, {name: "x"}))
+    found = [(fault.path, fault.kind, fault.hint) for fault in faults]
+    assert found == [(name.partition("/")[0], "unread", f'rename it to "{meant}"')]
+
+
+def test_what_was_meant_may_be_there_as_well(tmp_path: Path) -> None:
+    _, faults = scan(write(tmp_path, {"agents/a.md": "x", "agent/b.md": "x"}))
+    assert [fault.hint for fault in faults] == ['move what it holds to "agents"']
+
+
+@pytest.mark.parametrize(
+    "name", ["schemas/a", "notes.yaml", "agents.md", "workflow.json", "flows/a"]
+)
+def test_other_names_are_left_alone(tmp_path: Path, name: str) -> None:
+    assert scan(write(tmp_path, {name: "x"})) == ([], [])
+
+
 def test_what_is_no_regular_file_is_refused_and_never_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

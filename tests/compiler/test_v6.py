@@ -617,3 +617,37 @@ def test_a_step_that_names_itself_is_carried_out_once_and_the_next_number_follow
     draft, codes = drafted(files)
     assert [step.keys["id"] for step in draft.flows[0].steps] == list(steps)
     assert ("BMAD614" in codes, "BMAD635" in codes) == (True, False)
+
+
+def test_an_agent_in_a_form_of_its_authors_keeps_all_that_it_says() -> None:
+    yaml = (
+        "name: kim\nversion: 2\nmodel: big\ndescription: Keeps shops\npersona: You keep a shop.\n"
+        "instructions: |\n  Count the till.\nduties:\n  - {what: till, when: daily}\n"
+        "prompts:\n  sell: Sell it.\n  buy: {content: Buy it., note: x}\n"
+    )
+    draft, codes = drafted({"shop/agents/kim.agent.yaml": yaml})
+    agent = draft.agents[0]
+    assert (agent.id, agent.description) == ("kim", "Keeps shops")
+    assert "Identity: You keep a shop." in agent.persona
+    assert "## Instructions\n\nCount the till." in agent.prompt
+    assert "## Duties\n\n- what: till\n  when: daily" in agent.prompt
+    assert agent.keys["commands"] == [{"sell": "Sell it."}, {"buy": "Buy it."}]
+    left = {each.name for each in draft.accounts if each.fate == "left"}
+    assert (left, set(codes)) == ({"version", "model"}, {"BMAD631"})
+    assert "version" not in agent.prompt.lower()
+
+
+def test_a_menu_item_may_hold_its_prompt_or_name_one() -> None:
+    yaml = (
+        "agent:\n  metadata: {id: x, name: Kim, title: Keeper, icon: i}\n"
+        "  persona: {role: r, identity: i, communication_style: s, principles: [p]}\n"
+        "  prompts: [{id: till, content: Count it.}]\n"
+        "  menu:\n    - {trigger: count, prompt: till, description: d}\n"
+        "    - {trigger: sell, prompt: Sell it., description: d}\n"
+        "activation: You open at nine.\n"
+    )
+    draft, codes = drafted({"shop/agents/kim.agent.yaml": yaml})
+    agent = draft.agents[0]
+    assert agent.keys["commands"] == [{"count": "d\n\nCount it."}, {"sell": "d\n\nSell it."}]
+    assert "## Activation\n\nYou open at nine." in agent.prompt
+    assert codes == ["BMAD631"], "the key beside agent:"

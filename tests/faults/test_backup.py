@@ -78,6 +78,32 @@ def test_an_archive_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert path.read_bytes() == b"mine"
 
 
+def test_what_cannot_be_read_is_named_and_costs_nothing_else(tmp_path: Path) -> None:
+    fill(tmp_path, "new")
+    there = contents(tmp_path)
+    (tmp_path / "docs" / "S-1__prd.md").write_bytes(b"caf\xe9")
+    memory = tmp_path / "memory" / "shared" / "product.jsonl"
+    memory.rename(tmp_path / "away.jsonl")
+    memory.symlink_to(tmp_path / "away.jsonl")
+    archive = backed_up(tmp_path, tmp_path / "a.zip")
+    assert archive.left_out == (
+        "shared:product is left out: memory cannot be opened: product.jsonl: it is a link",
+        "S-1__prd is left out: S-1__prd.md is not UTF-8, or too large",
+    )
+    restored(tmp_path / "in", tmp_path / "a.zip")
+    left = contents(tmp_path / "in")
+    assert left == {name: held for name, held in there.items() if name in left}
+    assert len(left) == len(there) - 2
+
+
+def test_where_nothing_can_be_read_there_is_no_backup(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "prd.md").write_bytes(b"caf\xe9")
+    with pytest.raises(StoreError, match=r"nothing can be read: prd is left out: prd\.md is not"):
+        backed_up(tmp_path, tmp_path / "a.zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["docs"]
+
+
 def test_a_file_that_was_written_anew_is_not_what_the_manifest_names(
     tmp_path: Path, saved: Saved
 ) -> None:

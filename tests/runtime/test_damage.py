@@ -122,7 +122,7 @@ def test_a_backup_may_be_made_and_restored_where_strict_does_not_start(
     path.write_bytes(whole.replace(b'{"n":1}', b'{"n":9}'))
     with pytest.raises(StoreError, match="restore a backup"):
         make_memory(load_settings(tmp_path, {}))
-    assert backupcommand.main("backup", tmp_path, [str(tmp_path / "b.zip")]) == 0
+    assert backupcommand.main("backup", tmp_path, [str(tmp_path / "b.zip")]) == 1
     assert memorycommand.main("memory", tmp_path, ["export", str(tmp_path / "all.jsonl")]) == 1
     assert backupcommand.main("restore", tmp_path, [archive]) == 0
     assert path.read_bytes() == whole

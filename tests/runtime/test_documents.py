@@ -318,9 +318,12 @@ def test_sizes_are_bounded(folder: Path) -> None:
         put(folder, "x" * (MAX_BYTES + 1))
     assert caught.value.status == 413
     assert get(folder).info.size == MAX_BYTES
+    assert using(folder, lambda store: store.list())[0].etag
     os.truncate(folder / "prd.md", MAX_BYTES + 1)
     with pytest.raises(StoreError):
         get(folder)
+    (info,) = using(folder, lambda store: store.list())
+    assert (info.etag, info.size) == ("", MAX_BYTES + 1)
 
 
 def test_a_lone_surrogate_is_refused(folder: Path) -> None:

@@ -131,7 +131,7 @@ def native_reason(files: list[tuple[str, bytes]]) -> str:
     kinds: dict[str, str] = {}
     for path, data in files:
         if (path == "workflow.yaml" or path.startswith("workflows/")) and _FLOWS.search(data):
-            return f"{path} has flows:"
+            return f'{path} has the key "flows"'
         if path == "tools.yaml":
             return "there is a tools.yaml"
         if path.startswith("agents/"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,30 @@ class ForeignTree:
     name: str
     diagnostics: Diagnostics
     _texts: dict[str, str | None] = field(default_factory=dict)
+    _paths: list[str] = field(default_factory=list)
+    _names: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> list[str]:
+        """All paths, sorted."""
+        if not self._paths:
+            self._paths = sorted(self.files)
+        return self._paths
+
+    def below(self, folder: str) -> list[str]:
+        """The paths below a folder, sorted; all of them for an empty name."""
+        if not folder:
+            return self.paths
+        first = bisect_left(self.paths, f"{folder}/")
+        last = bisect_left(self.paths, f"{folder}0")  # the sign behind "/"
+        return self.paths[first:last]
+
+    def named(self, name: str) -> list[str]:
+        """The paths of the files of that name, sorted."""
+        if not self._names:
+            for path in self.paths:
+                self._names.setdefault(path.rpartition("/")[2], []).append(path)
+        return self._names.get(name, [])
 
     def at(self, path: str, line: int = 1, column: int = 1) -> Position:
         """A place for a finding."""

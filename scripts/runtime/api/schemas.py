@@ -73,7 +73,7 @@ class RunAnswer(BaseModel):
 
 
 class DocumentEntry(BaseModel):
-    """A document without its text; `etag` is null where the service may not read it."""
+    """A document without its text; `etag` is null where it cannot be read."""
 
     id: str
     etag: str | None

@@ -1,16 +1,53 @@
-"""One fdatasync for all who wrote before it began."""
+"""One fdatasync of a file for all who wrote before it began."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 from ..waiting import answer
-from .files import sync_folder
+from .files import store_fault, sync_folder
 from .journal import Journal
+
+THREADS: Final = 4
+
+
+class GroupSyncs:
+    """The syncs of all journals below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._groups: dict[str, GroupSync] = {}
+        self._threads: ThreadPoolExecutor | None = None
+
+    async def wait(self, journal: Journal) -> None:
+        """Until all that was written before is on the disk. Raises StoreError."""
+        group = self._groups.get(journal.scope) or self._new(journal)
+        try:
+            await group.wait()
+        except OSError as error:
+            raise store_fault(error, store="memory", done="written to the disk") from error
+
+    def forget(self, scope: str) -> None:
+        """Its journal is closed."""
+        self._groups.pop(scope, None)
+
+    def close(self) -> None:
+        """Give back the threads; what goes on is finished before."""
+        if self._threads is not None:
+            self._threads.shutdown()
+            self._threads = None
+
+    def _new(self, journal: Journal) -> GroupSync:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(THREADS, "memory-sync")
+        folders = (journal.path.parent, self._folder, self._folder.parent)
+        group = self._groups[journal.scope] = GroupSync(journal, folders, self._threads)
+        return group
 
 
 class GroupSync:

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from ..errors import InvalidName, StoreError
 from .compacting import Compactor
 from .damage import Damage
-from .files import keepable, store_fault
+from .files import store_fault
 from .folder import folder_fault
-from .grouped import GroupSync
+from .grouped import GroupSyncs
 from .index import HISTORY
 from .journal import Journal, Write
-from .names import check_category, check_key, parse_scope, scope_in
+from .journals import FOLDERS, Journals, in_use
+from .names import check_category, check_key
 from .protocol import Entry
-from .reading import first_scope, writes
+from .reading import writes
 from .record import check_entry, encode, encode_value
 from .rewrite import replace, sweep
-from .turn import PAUSE, Folder, Turn
+from .turn import PAUSE, Turn
 from .verify import refuse_damage
 
-FOLDERS: Final = ("isolated", "shared")
-MAX_OPEN: Final = 1024  # files that are kept open with their index
 LOCK_SECONDS: Final = 5.0
 SLICE: Final = 500  # entries that are read before others have a turn
-SYNC_THREADS: Final = 4
 
 Durability = Literal["commit", "always"]
 
@@ -61,14 +56,10 @@ class FileMemory:
         `max_open` files are kept open: 1024, where the system allows four times as many.
         """
         self._folder = folder
-        self._folders = {name: Folder(str(folder / name)) for name in FOLDERS}
         self._durable = durability == "always"
-        self._max_open = max_open or keepable(MAX_OPEN)
-        self._history = history
         self._compactor = compactor or Compactor()
-        self._journals: OrderedDict[str, Journal] = OrderedDict()
-        self._syncs: dict[str, GroupSync] = {}
-        self._threads: ThreadPoolExecutor | None = None
+        self._journals = Journals(folder, history, max_open, self._leave)
+        self._syncs = GroupSyncs(folder)
         self._damage = Damage(folder)
 
     def prepare(self, *, strict: bool = False) -> None:
@@ -89,12 +80,12 @@ class FileMemory:
     def problems(self) -> dict[str, int]:
         """Damaged lines that were found, by file, until the file is repaired and their
         quarantine removed."""
-        return self._damage.problems(self._journals.values())
+        return self._damage.problems(self._journals)
 
     async def get(self, scope: str, key: str) -> Entry | None:
         """The newest value of a key."""
         check_key(key)
-        journal = self._found(scope)
+        journal = self._journals.found(scope)
         if journal is None:
             return None
         if not journal.refresh():
@@ -103,28 +94,28 @@ class FileMemory:
 
     async def entries(self, scope: str) -> list[Entry]:
         """The newest value of each key, newest first."""
-        journal = self._found(scope)
+        journal = self._journals.found(scope)
         if journal is None:
             return []
         if not journal.refresh():
             await self._read_on(journal)
         if len(journal.index.latest) <= SLICE:
             return journal.entries()
-        with _used(journal):
+        with in_use(journal):
             return await _in_slices(journal, journal.keys())
 
     async def history(self, scope: str, key: str) -> list[Entry]:
         """The kept writes of a key, oldest first, deletions included."""
         check_key(key)
-        await self._settle(self._journal(scope))  # which also tells what is damaged
-        return await asyncio.to_thread(_read_writes, self._path(scope), scope, key)
+        await self._settle(self._journals.of(scope))  # which also tells what is damaged
+        return await asyncio.to_thread(_read_writes, self._journals.path(scope), scope, key)
 
     async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
         """Write a value: JSON data of at most 1 MB.
 
         Where nobody else writes to the file, and with `commit`, this never suspends its task.
         """
-        journal = self._journal(scope)
+        journal = self._journals.of(scope)
         if key not in journal.index.latest:
             check_key(key)
         if category is not None:
@@ -139,39 +130,39 @@ class FileMemory:
         """Forget a key; its history stays for a while. False when there was nothing."""
         if await self.get(scope, key) is None:
             return False
-        await self._keep(self._journal(scope), (key, None, "null", "delete", None))
+        await self._keep(self._journals.of(scope), (key, None, "null", "delete", None))
         return True
 
     async def scopes(self) -> list[str]:
         """All scopes that hold anything, sorted."""
         try:
-            return await asyncio.to_thread(self._scopes)
+            return await asyncio.to_thread(self._journals.scopes)
         except OSError as error:
             raise store_fault(error, store="memory", done="listed") from error
 
     async def dump(self, scope: str) -> tuple[int, list[Entry]]:
         """Every kept write by `seq`, deletions included, as of the one it returns (0: none)."""
-        await self._settle(self._journal(scope))
-        found = await asyncio.to_thread(_read_writes, self._path(scope), scope)
+        await self._settle(self._journals.of(scope))
+        found = await asyncio.to_thread(_read_writes, self._journals.path(scope), scope)
         return (found[-1].seq if found else 0), found
 
     async def load(self, scope: str, entries: Sequence[Entry]) -> None:
         """Replace the scope by these writes; raises InvalidName for what cannot be kept."""
-        path = self._path(scope)
+        path = self._journals.path(scope)
         await asyncio.to_thread(lambda: replace(path, _encoded(scope, entries)))
 
     async def state(self, scope: str) -> tuple[int, int]:
         """The `seq` of the newest write, and how many keys have a value."""
-        journal = self._journal(scope)
+        journal = self._journals.of(scope)
         await self._settle(journal)
         return journal.index.seq, len(journal.index.latest)
 
     async def newer(self, scope: str, after: int) -> AsyncIterator[list[Entry]]:
         """The values that were written after that `seq` and are the newest, oldest first."""
-        journal = self._journal(scope)
+        journal = self._journals.of(scope)
         await self._settle(journal)
         keys = journal.index.after(after)
-        with _used(journal):
+        with in_use(journal):
             for start in range(0, len(keys), SLICE):
                 entries = map(journal.get, keys[start : start + SLICE])
                 yield [entry for entry in entries if entry is not None]
@@ -179,7 +170,7 @@ class FileMemory:
 
     async def keys(self, scope: str) -> list[str]:
         """The keys that have a value, the newest first."""
-        journal = self._journal(scope)
+        journal = self._journals.of(scope)
         await self._settle(journal)
         return journal.keys()
 
@@ -187,9 +178,8 @@ class FileMemory:
         """File, size and time of change: of a scope, or of each scope of `{agent_id}:`."""
         try:
             if not name.endswith(":"):
-                status = self._path(name).lstat()
-                return {name: _mark(status)} if status.st_size else {}
-            return await asyncio.to_thread(_marks, self._folder / FOLDERS[0], name)
+                return self._journals.mark(name)
+            return await asyncio.to_thread(self._journals.marks, name[:-1])
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -204,63 +194,21 @@ class FileMemory:
     async def close(self) -> None:
         """Give back all files; a compaction that goes on is given up."""
         await self._compactor.close()
-        while self._journals:
-            self._close(*self._journals.popitem())
-        if self._threads is not None:
-            self._threads.shutdown()
-            self._threads = None
+        self._journals.close()
+        self._syncs.close()
 
     async def _keep(self, journal: Journal, write: Write) -> Entry:
         entry = journal.append(*write, patient=False)
         if entry is None:
             entry = await self._wait_and_append(journal, write)
         if self._durable:
-            await self._synced(journal)
+            await self._syncs.wait(journal)
         self._compactor.consider(journal)
         return entry
 
-    def _place(self, scope: str) -> tuple[str, Folder]:
-        place = parse_scope(scope)
-        folder = self._folders[place.folder]
-        return f"{folder.name}/{place.file}", folder
-
-    def _path(self, scope: str) -> Path:
-        return Path(self._place(scope)[0])
-
-    def _found(self, scope: str) -> Journal | None:
-        """The journal of a scope; None when it has no file: nothing is kept open for that.
-
-        Many new stories at once would otherwise close each other's files all the time.
-        """
-        if scope not in self._journals and _is_missing(self._place(scope)[0]):
-            return None
-        return self._journal(scope)
-
-    def _journal(self, scope: str) -> Journal:
-        journal = self._journals.get(scope)
-        if journal is not None:
-            self._journals.move_to_end(scope)
-            return journal
-        name, folder = self._place(scope)
-        journal = Journal(name, scope, self._history, folder)
-        self._journals[scope] = journal
-        if len(self._journals) > self._max_open:
-            self._close_oldest(scope)
-        return journal
-
-    def _close_oldest(self, but: str) -> None:
-        while len(self._journals) > self._max_open:
-            # The oldest come first, and nearly always nobody uses them: not all are looked at.
-            idle = (s for s, journal in self._journals.items() if not journal.users and s != but)
-            scope = next(idle, None)
-            if scope is None:
-                return
-            self._close(scope, self._journals.pop(scope))
-
-    def _close(self, scope: str, journal: Journal) -> None:
+    def _leave(self, journal: Journal) -> None:
         self._damage.note(journal)
-        self._syncs.pop(scope, None)
-        journal.close()
+        self._syncs.forget(journal.scope)
 
     async def _settle(self, journal: Journal) -> None:
         """Read what is new."""
@@ -269,7 +217,7 @@ class FileMemory:
 
     async def _read_on(self, journal: Journal) -> None:
         """A block at a time, so that others are served in between."""
-        with _used(journal):
+        with in_use(journal):
             settled = False
             while not settled:
                 await asyncio.sleep(0)
@@ -278,7 +226,7 @@ class FileMemory:
     async def _wait_and_append(self, journal: Journal, write: Write) -> Entry:
         deadline = time.monotonic() + LOCK_SECONDS
         pause = PAUSE
-        with _used(journal), closing(Turn(str(journal.path.parent))) as turn:
+        with in_use(journal), closing(Turn(str(journal.path.parent))) as turn:
             while True:
                 await asyncio.sleep(pause)  # first of all: it may be another's turn
                 insists = turn.insist()
@@ -292,65 +240,6 @@ class FileMemory:
                     message = "the memory file stays locked by others"
                     raise StoreError(message, store="memory", status=503)
                 pause = PAUSE if insists else min(pause + PAUSE, 0.01)
-
-    async def _synced(self, journal: Journal) -> None:
-        group = self._syncs.get(journal.scope) or self._new_group(journal)
-        try:
-            await group.wait()
-        except OSError as error:
-            raise store_fault(error, store="memory", done="written to the disk") from error
-
-    def _new_group(self, journal: Journal) -> GroupSync:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(SYNC_THREADS, "memory-sync")
-        folders = (journal.path.parent, self._folder, self._folder.parent)
-        group = self._syncs[journal.scope] = GroupSync(journal, folders, self._threads)
-        return group
-
-    def _scopes(self) -> list[str]:
-        folders = (self._folder / folder for folder in FOLDERS)
-        paths = (path for folder in folders for path in folder.glob("*.jsonl"))
-        filled = (path for path in paths if path.lstat().st_size)
-        scopes = (scope_in(path.parent.name, path.name) or first_scope(path) for path in filled)
-        return sorted(filter(None, scopes))
-
-
-@contextmanager
-def _used(journal: Journal) -> Iterator[None]:
-    """Not to be closed while we wait."""
-    journal.users += 1
-    try:
-        yield
-    finally:
-        journal.users -= 1
-
-
-def _is_missing(name: str) -> bool:
-    try:
-        os.lstat(name)  # a Path costs more
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False  # whoever opens it tells what is wrong
-    return False
-
-
-def _mark(status: os.stat_result) -> str:
-    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
-
-
-def _marks(folder: Path, owner: str) -> dict[str, str]:
-    found = {}
-    start = f"{owner[:-1]}_"
-    with os.scandir(folder) as files:
-        for file in files:
-            if file.name.startswith(start) and file.name.endswith(".jsonl"):
-                scope = scope_in(folder.name, file.name) or first_scope(folder / file.name)
-                with suppress(FileNotFoundError):
-                    status = file.stat(follow_symlinks=False)
-                    if scope is not None and scope.startswith(owner) and status.st_size:
-                        found[scope] = _mark(status)
-    return found
 
 
 async def _in_slices(journal: Journal, keys: Sequence[str]) -> list[Entry]:

@@ -102,7 +102,7 @@ class Noticing(Protocol):
 class DocumentInfo:
     """`etag` is quoted, as HTTP has it; times are RFC 3339 in UTC; `size` in bytes.
 
-    In a list, `etag` is empty for a document that the service may not read.
+    In a list, `etag` is empty for a document that the service may not read, or that is too large.
     """
 
     id: str

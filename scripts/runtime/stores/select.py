@@ -6,11 +6,13 @@ from typing import Final
 
 from ..errors import SettingsError
 from ..ownclass import Shape, check_own, make_own
+from ..redisurl import address
 from ..settings import BACKENDS, Settings
 from .compacting import Compactor
 from .documents import FileDocuments
 from .folder import try_folder
-from .memory import FOLDERS, FileMemory
+from .journals import FOLDERS
+from .memory import FileMemory
 from .protocol import DocumentStore, MemoryStore
 from .runfile import FileRuns
 
@@ -44,6 +46,14 @@ def make_memory(settings: Settings, *, serving: bool = True) -> MemoryStore:
     if backend not in BACKENDS:
         return _own(settings, backend)
     return _files(settings, strict=settings.memory.strict and serving)
+
+
+def place(settings: Settings) -> str:
+    """Where memory is, in words for people; without a password."""
+    memory = settings.memory
+    if memory.backend == "redis":
+        return f"redis, {address(memory.redis.url.get_secret_value())}"
+    return f"file, {settings.memory_dir}" if memory.backend == "file" else memory.backend
 
 
 def _files(settings: Settings, *, strict: bool) -> MemoryStore:

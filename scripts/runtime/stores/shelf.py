@@ -15,7 +15,7 @@ from ..clock import rfc3339
 from ..errors import StoreError
 from . import files
 from .filesyncs import FileSyncs
-from .held import Held, Place
+from .held import MAX_BYTES, Held, Place
 from .names import document_file, document_of
 from .protocol import DocumentInfo
 from .revisions import Head, History, stamp_of
@@ -98,7 +98,7 @@ class Shelf:
         return found
 
     def _listed(self, document_id: str) -> DocumentInfo | None:
-        """What is known of a document, without an etag where it may not be read."""
+        """What is known of a document, without an etag where it cannot be read."""
         try:
             descriptor = files.open_regular(self.path(document_id))
         except PermissionError:
@@ -107,6 +107,9 @@ class Shelf:
         if descriptor is None:
             return None
         status = os.fstat(descriptor)
+        if status.st_size > MAX_BYTES:
+            os.close(descriptor)
+            return self.info(document_id, status, "")
         return self.info(document_id, status, f'"{files.digest(descriptor)[:32]}"')
 
     async def written(self, document_id: str, data: bytes) -> Path:

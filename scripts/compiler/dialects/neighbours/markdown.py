@@ -263,8 +263,8 @@ class _Reader:
         if start == "/":
             return
         names = []
-        for other in sorted(self.tree.files):
-            if not other.startswith(start) or other == path:
+        for other in self.tree.below(folder_of(path)):
+            if other == path:
                 continue
             native = f"data/{agent.id}/{other[len(start) :]}"
             usable = is_path(native) and len(self.tree.files[other]) <= MAX_BYTES

@@ -10,9 +10,11 @@ from ....runtime.yamltext import Mapping, Node, Scalar, Sequence
 from ...diagnostics import near_match, quoted, several
 from ...summary import many
 from .. import lenient
+from ..draft import Origin
 from ..tree import ForeignTree
-from .fields import is_flag, is_true, items_of, keys_of, origin, text_of, texts_of
-from .persona import INTERACTIVE, Item, Left, Persona, bullets, is_words
+from .fields import is_true, items_of, keys_of, origin, text_of, texts_of
+from .ownkeys import OF_THE_FILE, is_whole, section
+from .persona import INTERACTIVE, Item, Left, Persona, is_words, slug
 
 SUFFIX: Final = ".agent.yaml"
 _AGENT: Final = (
@@ -25,8 +27,8 @@ _AGENT: Final = (
     "conversational_knowledge",
 )
 _METADATA: Final = ("id", "name", "title", "icon", "module", "hasSidecar", "capabilities")
-_PERSONA: Final = ("role", "identity", "communication_style", "principles")
-_TARGETS: Final = ("workflow", "validate-workflow", "exec", "action", "tmpl", "data")
+PERSONA: Final = ("role", "identity", "communication_style", "principles")
+_TARGETS: Final = ("workflow", "validate-workflow", "exec", "action", "prompt", "tmpl", "data")
 _FLAGS: Final = ("ide-only", "web-only", "discussion")
 _ITEM: Final = ("trigger", "cmd", "multi", "triggers", "description", *_TARGETS, *_FLAGS)
 _PROMPT: Final = ("id", "content", "description")
@@ -49,20 +51,27 @@ def read_agent(tree: ForeignTree, path: str) -> Persona | None:
     before = len(tree.diagnostics)
     root = None if text is None else lenient.mapping(tree, path, text)
     agent = keys_of(root).get("agent")
+    if agent is None and root is not None and is_whole(root):
+        message = "there is no agent: above the agent's keys"
+        tree.diagnostics.add("BMAD631", tree.at(path, root.line, root.column), message, HINT)
+        agent = root
     if root is None or not isinstance(agent, Mapping):
         if text is not None and (root is not None or len(tree.diagnostics) == before):
             message = "the file holds no agent: there is no mapping below agent:"
             tree.diagnostics.add("BMAD631", tree.at(path), message, "write agent: with metadata:")
         return None
-    return _Reader(tree, path).read(root, agent)
+    return Reader(tree, path).read(root, agent)
 
 
-class _Reader:
+class Reader:
+    """Reads the parts of one file; faults that many items share are told as one at its end."""
+
     def __init__(self, tree: ForeignTree, path: str) -> None:
         self.tree = tree
         self.path = path
         self.repeated: dict[str, list[Node]] = {}  # by message: faults that many items share
         self.prompts: dict[str, str] = {}
+        self.places: dict[str, Origin] = {}
         self.asked: set[str] = set()  # the prompts that menu items name
         self.unknown: list[Scalar] = []
 
@@ -70,11 +79,13 @@ class _Reader:
         # Some write the parts beside agent:, and what belongs in metadata: straight into agent:.
         beside = {key: value for key, value in keys_of(root).items() if key in _AGENT}
         flat = "metadata" not in keys_of(agent)
-        self.check(root, ("agent", *_AGENT), "beside agent:")
         keys = {**beside, **keys_of(agent)}
         persona = self.metadata(agent, agent if flat else keys.get("metadata"))
         self.persona(persona, agent, keys.get("persona"))
-        self.more(persona, agent, (*_AGENT, *(_METADATA if flat else ())), "in agent:")
+        about = (*_METADATA, *(("description",) if persona.description else ()))
+        self.more(persona, agent, (*_AGENT, *(about if flat else ())), "in agent:")
+        if root is not agent:
+            self.more(persona, root, ("agent", *_AGENT), "beside agent:")
         self.prompts = dict(self.read_prompts(keys.get("prompts")))
         self.actions(persona, keys.get("critical_actions"))
         for title in ("discussion", "conversational_knowledge"):
@@ -98,8 +109,7 @@ class _Reader:
         icon = about.get("icon")
         if icon is not None and text_of(icon):
             persona.left.append(Left(origin(self.path, icon), "icon", "only an editor shows it"))
-        for item in items_of(keys.get("prompts")):
-            name = text_of(keys_of(item).get("id"))
+        for name, item in prompts_of(keys.get("prompts")):
             if name not in self.asked:
                 why = "no menu item asks for it"
                 persona.left.append(Left(origin(self.path, item), name, why, "prompt"))
@@ -133,17 +143,19 @@ class _Reader:
         entries = node.entries if isinstance(node, Mapping) else ()
         unknown = [(key, value) for key, value in entries if key.text not in known]
         for key, value in unknown:
-            texts = texts_of(value)
-            if is_flag(value) or not texts:
+            found, at = section(key, value), origin(self.path, key)
+            if key.text in OF_THE_FILE:
+                persona.left.append(Left(at, key.text, "it says something of the file only"))
+            elif found is None:
                 why = f"{where} has no such key, and it is no text"
-                persona.left.append(Left(origin(self.path, key), key.text, why))
-                continue
-            title = key.text.replace("_", " ").replace("-", " ").capitalize()
-            lines = bullets(texts) if isinstance(value, Sequence) else texts
-            persona.sections.append((title, "\n".join(lines)))
+                persona.left.append(Left(at, key.text, why))
+            else:
+                persona.sections.append(found)
+                persona.told.append((at, key.text, f"it is in the prompt, under {found[0]}"))
         if unknown:
             names = several([key.text for key, _ in unknown])
-            message = f"not known {where}: {names}; texts become parts of the prompt"
+            verb = "is" if len(unknown) == 1 else "are"
+            message = f"{names} {where} {verb} not known; texts become parts of the prompt"
             self.warn(unknown[0][0], message, f"known are {', '.join(known)}")
 
     def needed(self, node: Node, keys: dict[str, Node], names: Collection[str], what: str) -> None:
@@ -167,18 +179,18 @@ class _Reader:
             at=origin(self.path, node or agent),
             name=text_of(keys.get("name")),
             title=text_of(keys.get("title")),
-            description=text_of(keys.get("capabilities")),
+            description=text_of(keys.get("capabilities")) or text_of(keys.get("description")),
             module=text_of(keys.get("module")),
             has_sidecar=is_true(keys.get("hasSidecar")),
         )
 
     def persona(self, persona: Persona, agent: Mapping, node: Node | None) -> None:
         keys = keys_of(node)
-        self.more(persona, node, _PERSONA, "in persona:")
-        self.needed(node or agent, keys, _PERSONA, "the persona")
+        self.more(persona, node, PERSONA, "in persona:")
+        self.needed(node or agent, keys, PERSONA, "the persona")
         self.filled(keys.get("principles"), "principles")
         persona.role = text_of(keys.get("role"))
-        persona.identity = text_of(keys.get("identity"))
+        persona.identity = text_of(keys.get("identity")) or text_of(node)
         persona.style = text_of(keys.get("communication_style"))
         persona.principles = texts_of(keys.get("principles"))
 
@@ -189,14 +201,18 @@ class _Reader:
                 self.warn(item, f"an item of {quoted(name)} is empty")
 
     def read_prompts(self, node: Node | None) -> Iterator[tuple[str, str]]:
-        if node is not None and not isinstance(node, Sequence):
+        if isinstance(node, Mapping):
+            self.warn(node, '"prompts" is no list: its keys are taken for the ids')
+        elif node is not None and not isinstance(node, Sequence):
             self.warn(node, '"prompts" is no list, and is left out')
-        for item in items_of(node):
+        for name, item in prompts_of(node):
             keys = keys_of(item)
-            self.check(item, _PROMPT, "in a prompt")
-            self.needed(item, keys, ("id", "content"), "a prompt")
-            if text_of(keys.get("id")):
-                yield text_of(keys["id"]), text_of(keys.get("content"))
+            if isinstance(node, Sequence):
+                self.check(item, _PROMPT, "in a prompt")
+                self.needed(item, keys, ("id", "content"), "a prompt")
+            if name:
+                self.places[name] = origin(self.path, item)
+                yield name, text_of(keys.get("content")) or text_of(keys.get("prompt") or item)
 
     def actions(self, persona: Persona, node: Node | None) -> None:
         if node is not None and not isinstance(node, Sequence):
@@ -227,7 +243,16 @@ class _Reader:
                 elif item.name in INTERACTIVE:
                     persona.drop(item.at, item.name)
                 seen.setdefault(item.name, item)
+        if not items_of(node):
+            seen = {item.name: item for item in self.asked_for()}
         persona.menu = [item for name, item in seen.items() if name not in INTERACTIVE]
+
+    def asked_for(self) -> Iterator[Item]:
+        """The prompts of an agent without a menu, which a client may ask for all the same."""
+        for name, text in self.prompts.items():
+            if text and slug(name):
+                self.asked.add(name)
+                yield Item(slug(name), text, self.places[name])
 
     def items(self, entry: Node) -> Iterator[Item]:
         keys = keys_of(entry)
@@ -263,7 +288,7 @@ class _Reader:
             value = text_of(keys.get(target))
             if not value:
                 continue
-            if target == "action":
+            if target in ("action", "prompt"):
                 texts.append(self.action(keys[target], value))
             elif is_words(value):
                 texts.append(value)
@@ -275,12 +300,22 @@ class _Reader:
     def action(self, node: Node, value: str) -> str:
         """The text itself, or that of the prompt which it names."""
         if not value.startswith("#"):
-            return value
+            self.asked |= {value} & self.prompts.keys()
+            return self.prompts.get(value, value)
         found = self.prompts.get(value[1:])
         self.asked.add(value[1:])
         if found is None:
             self.warn(node, f"there is no prompt {quoted(value)}", near_match(value, self.prompts))
         return found or ""
+
+
+def prompts_of(node: Node | None) -> Iterator[tuple[str, Node]]:
+    """Each prompt with its id, from a list or from a mapping of ids."""
+    if isinstance(node, Mapping):
+        for key, value in node.entries:
+            yield key.text, value
+    for item in items_of(node):
+        yield text_of(keys_of(item).get("id")), item
 
 
 def triggers(node: Node | None) -> Iterator[tuple[str, dict[str, Node]]]:
@@ -311,46 +346,3 @@ def triggers_name(trigger: str) -> str:
     """The words that a trigger is asked by: `X or fuzzy match on a-b` and `*a-b [c]` are `a-b`."""
     words = trigger.strip().lstrip("*").rpartition("fuzzy match on ")[2]
     return re.split(r"[\s,]", words, maxsplit=1)[0]
-
-
-def customise(tree: ForeignTree, path: str, persona: Persona) -> None:
-    """Lay a `*.customize.yaml` over an agent."""
-    text = tree.text(path)
-    root = None if text is None else lenient.mapping(tree, path, text)
-    keys = keys_of(root)
-    about = keys_of(keys_of(keys.get("agent")).get("metadata"))
-    given = {name: text_of(about.get(name)) for name in ("name", "title")}
-    new = keys_of(keys.get("persona"))
-    if any(text_of(value) for value in new.values()):  # it stands instead of the whole persona
-        persona.role = text_of(new.get("role"))
-        persona.identity = text_of(new.get("identity"))
-        persona.style = text_of(new.get("communication_style"))
-        persona.principles = texts_of(new.get("principles"))
-    persona.name, persona.title = given["name"] or persona.name, given["title"] or persona.title
-    reader = _Reader(tree, path)
-    reader.prompts = dict(reader.read_prompts(keys.get("prompts")))
-    reader.actions(persona, keys.get("critical_actions"))
-    reader.more(persona, keys.get("persona"), _PERSONA, "in persona:")
-    if texts_of(keys.get("memories")):
-        lines = "\n".join(f"- {each}" for each in texts_of(keys["memories"]))
-        persona.sections.append(("Remember", lines))
-    for entry in items_of(keys.get("menu")):
-        for item in reader.items(entry):
-            persona.menu = [known for known in persona.menu if known.name != item.name]
-            persona.menu.append(item)
-    reader.tell_repeated()
-
-
-def says_anything(tree: ForeignTree, path: str) -> bool:
-    """Whether a `*.customize.yaml` is more than the empty form that an installer leaves."""
-    text = tree.text(path)
-    root = None if text is None else lenient.mapping(tree, path, text)
-    return root is not None and _says(root)
-
-
-def _says(node: Node) -> bool:
-    if isinstance(node, Scalar):
-        return bool(text_of(node))
-    if isinstance(node, Mapping):
-        return any(_says(value) for _, value in node.entries)
-    return any(_says(item) for item in node.items)

@@ -7,9 +7,7 @@ else, and an agent from the YAML that it was made of.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 from .. import detect
@@ -43,26 +41,25 @@ def is_xml_agent(tree: ForeignTree, path: str) -> bool:
     return detect.of_agent(tree.text(path) or "").kind == "v6-xml"
 
 
-def doubled(files: Mapping[str, bytes]) -> Copies:
+def doubled(tree: ForeignTree) -> Copies:
     """Workflows and agents that stand elsewhere in the project word for word, under one name."""
     found = Copies({}, {})
     first: dict[tuple[str, str, bytes], list[str]] = {}
-    paths = sorted(files)
     gone = ""
-    for path in paths:
+    for path in tree.paths:
         folder, _, name = path.rpartition("/")
         if gone and path.startswith(gone):
             continue
         if name in _ENTRIES and folder:
-            known = first.setdefault((name, folder.rpartition("/")[2], files[path]), [])
-            same = (each for each in known if _are_same(files, paths, folder_of(each), folder))
+            known = first.setdefault((name, folder.rpartition("/")[2], tree.files[path]), [])
+            same = (each for each in known if _are_same(tree, folder_of(each), folder))
             if (other := next(same, None)) is not None:
                 found.workflows[path] = other
                 gone = f"{folder}/"
             else:
                 known.append(path)
-        elif _is_agent(path, files[path]):
-            known = first.setdefault((name, "", files[path]), [])
+        elif _is_agent(path, tree.files[path]):
+            known = first.setdefault((name, "", tree.files[path]), [])
             if known:
                 found.agents[path] = known[0]
             known.append(path)
@@ -110,22 +107,16 @@ def tail(path: str) -> Tail:
     return parts[-1] if parts else "", name
 
 
-def below(paths: list[str], folder: str) -> list[str]:
-    """Those of sorted `paths` that lie below a folder."""
-    first = bisect_left(paths, f"{folder}/")
-    return list(takewhile(lambda path: path.startswith(f"{folder}/"), islice(paths, first, None)))
-
-
 def _is_agent(path: str, data: bytes) -> bool:
     if "agents" not in path.split("/")[:-1]:
         return False
     return path.endswith(YAML) or (path.endswith(".md") and _XML.search(data) is not None)
 
 
-def _are_same(files: Mapping[str, bytes], paths: list[str], one: str, other: str) -> bool:
+def _are_same(tree: ForeignTree, one: str, other: str) -> bool:
     """Whether two folders hold the same files, word for word."""
-    return _below(files, paths, one) == _below(files, paths, other)
+    return _inside(tree, one) == _inside(tree, other)
 
 
-def _below(files: Mapping[str, bytes], paths: list[str], folder: str) -> dict[str, bytes]:
-    return {path[len(folder) :]: files[path] for path in below(paths, folder)}
+def _inside(tree: ForeignTree, folder: str) -> dict[str, bytes]:
+    return {path[len(folder) :]: tree.files[path] for path in tree.below(folder)}

@@ -20,7 +20,7 @@ from .persona import slug
 # A file's name is found by its end first: most words of a text are none.
 _END: Final = re.compile(r"\.(?:md|ya?ml|xml|csv|toml|json|txt)\b")
 _BEFORE: Final = re.compile(r"(?:\{[\w-]+\}/|\.{1,2}/)?[\w.-]*[\w-](?:/[\w.-]+)*\Z")
-_WORD: Final = re.compile(r"[\w./{}-]+\Z")
+_WORD: Final = re.compile(r"[\w./{}-]+")  # of a text turned round: it ends where it began
 _LONGEST: Final = 240
 _MATTER: Final = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*\n+", re.DOTALL | re.MULTILINE)
 _TEMPLATE: Final = re.compile(r"(?:^|[-_/])(?:template|tmpl)", re.IGNORECASE)
@@ -37,6 +37,7 @@ class Emitter:
         self.draft = draft
         self.paths = paths
         self.native: dict[str, str] = {}  # by foreign path: `tasks/create-prd/workflow.md`
+        self._given: set[str] = set()
         self.values: dict[str, Placeholders] = {}
         self.homes: dict[str, str] = {}  # by foreign path: the folder of the workflow it belongs to
         self.made: dict[str, tuple[Origin, str, Placeholders]] = {}  # by native name
@@ -53,14 +54,14 @@ class Emitter:
         inside = inside.rpartition("/")[2] if inside == path and "/" in path else inside
         inside = "/".join(_part(part) for part in inside.split("/"))
         native = f"{kind}/{home}/{inside}"
-        taken = set(self.native.values())
         number = 2
-        while native in taken:
+        while native in self._given:
             native, number = f"{kind}/{home}/{number}-{inside}", number + 1
         if not is_path(native) or not self._usable(path):
             self.draft.account(Origin(path), "file", path, "left", "it cannot be copied")
             return ""
         self.native[path] = native
+        self._given.add(native)
         self.values[path] = values
         self.homes[path] = folder
         return native
@@ -139,11 +140,11 @@ class Emitter:
 def references(text: str) -> Iterator[tuple[int, int]]:
     """Where names of files stand in a text: begin and end of each."""
     for found in _END.finditer(text):
-        from_ = max(0, found.start() - _LONGEST)
-        word = _WORD.search(text, from_, found.start())
+        before = text[max(0, found.start() - _LONGEST) : found.start()]
+        word = _WORD.match(before[::-1])
         if word is None:
             continue
-        name = _BEFORE.search(text, word.start(), found.start())
+        name = _BEFORE.search(text, found.start() - word.end(), found.start())
         if name is not None:
             yield name.start(), found.end()
 

@@ -72,7 +72,7 @@ def read(tree: ForeignTree) -> Installed:
                 continue
             known[name] = path
             modules[folder] = listed.get(name, "")
-            files |= {each: tree.files[each] for each in doubles.below(paths, folder)}
+            files |= {each: tree.files[each] for each in tree.below(folder)}
     editors = (path for path in paths if is_of_editor(path) and path not in files)
     agents = doubles.of_editors(tree, sorted(files), editors)
     files |= {path: tree.files[path] for path, known in agents.items() if not known}

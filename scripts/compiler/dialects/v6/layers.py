@@ -98,11 +98,11 @@ def overrides(tree: ForeignTree, skill: str) -> list[str]:
     found = []
     for name in (f"{skill}.toml", f"{skill}.user.toml"):
         end = f"custom/{name}"
-        found += sorted(
+        found += [
             path
-            for path in tree.files
-            if path.endswith(end) and "bmad" in path and (path == end or path.endswith(f"/{end}"))
-        )
+            for path in tree.named(name)
+            if "bmad" in path and (path == end or path.endswith(f"/{end}"))
+        ]
     return found
 
 

@@ -21,11 +21,18 @@ class Paths:
     def __init__(self, tree: ForeignTree) -> None:
         self.files = tree.files
         self.by_name: defaultdict[str, list[str]] = defaultdict(list)
+        self._found: dict[tuple[str, str], str | None] = {}
         for path in sorted(tree.files):
             self.by_name[path.rpartition("/")[2]].append(path)
 
     def find(self, reference: str, base: str = "") -> str | None:
         """The file's path; None when there is none, or when it would lie outside."""
+        key = (reference, base)
+        if key not in self._found:
+            self._found[key] = self._find(reference, base)
+        return self._found[key]
+
+    def _find(self, reference: str, base: str) -> str | None:
         name = _ROOTS.sub("", reference.strip().strip("'\"`").replace("\\", "/"))
         if not name or leaves(reference, base):
             return None

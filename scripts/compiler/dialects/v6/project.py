@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from ....runtime import spec
 from ...diagnostics import Diagnostics, quoted
 from ...summary import many
+from .. import detect
 from ..draft import Draft, Origin
 from ..tree import ForeignTree
-from . import agentxml, agentyaml, copies, helptable, installed, manifest
+from . import agentxml, agentyaml, copies, helptable, installed, manifest, overrides
 from .agents import AgentWriter
 from .emit import Emitter
 from .flows import FlowWriter
@@ -58,11 +60,10 @@ def read(tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
     found = installed.read(tree)
     tests = sorted(path for path in found.files if is_test(path))
     kept = {path: data for path, data in found.files.items() if not is_test(path)}
-    doubled = copies.doubled(kept)
-    paths = sorted(kept)
+    doubled = copies.doubled(ForeignTree(kept, tree.shown, tree.name, diagnostics))
     for entry in doubled.workflows:
-        for path in copies.below(paths, folder_of(entry)):
-            del kept[path]
+        for path in tree.below(folder_of(entry)):
+            kept.pop(path, None)
     for path in doubled.agents:
         kept.pop(path, None)
     project = _Project(ForeignTree(kept, tree.shown, tree.name, diagnostics), found)
@@ -112,12 +113,11 @@ class _Project:
         message = f"a second copy of {many(len(twice), kind)} is not read, but {read}"
         hint = "the first is read: from the project, else from the first editor's folder"
         self.tree.diagnostics.add("BMAD611", self.tree.at(first), message, hint)
-        paths = sorted(tree.files)
         for path, other in twice.items():
             same = tree.files[path] == tree.files[other]
             why = f"{other} is read" + ("" if same else ", which differs from it")
             self.draft.account(Origin(path), kind, path, "left", why)
-            for each in (path,) if kind == "agent" else copies.below(paths, folder_of(path)):
+            for each in (path,) if kind == "agent" else tree.below(folder_of(path)):
                 self.draft.taken[each] = f"{each} is a copy"
 
     def read(self) -> Draft:
@@ -230,20 +230,38 @@ class _Project:
                 continue
             self.draft.taken[path] = f"{path} lists installed agents"
             known = {persona.at.path for persona in self.personas} | self.compiled
-            for persona, file in manifest.read(self.tree, path):
+            for persona, written in manifest.read(self.tree, path):
+                file = written.partition(" (")[0]
                 found = self.paths.find(file)
+                other = self._of_another(persona, found)
                 if found is None and persona.is_empty:
                     why = "its row says nothing, and its file is not there"
                     self.draft.account(persona.at, "agent's entry", persona.id, "left", why)
+                elif other:
+                    self.draft.account(persona.at, "agent's entry", persona.id, "left", other)
                 elif found in known or (found is None and self._has(persona)):
                     why = "the agent's own file says it"
                     self.draft.account(persona.at, "agent's entry", persona.id, "carried", why)
                 else:
-                    self._of_row(persona, file)
+                    self._of_row(persona, file, found)
 
-    def _of_row(self, persona: Persona, file: str) -> None:
-        """An agent whose file is not there, made of what the manifest says."""
-        message = f"the file of the agent {quoted(persona.id)} is not there: {quoted(file)}"
+    def _of_another(self, persona: Persona, path: str | None) -> str:
+        """Why a row is not needed whose file is an agent in another form, which is read as that."""
+        if path is None or not path.endswith(".md"):
+            return ""
+        if detect.of_agent(self.tree.text(path) or "").kind not in ("named", "v4"):
+            return ""
+        return "" if self._has(persona) else f"{path} is an agent in another form"
+
+    def _of_row(self, persona: Persona, file: str, found: str | None) -> None:
+        """An agent whose file is not there, or holds none, made of what the manifest says."""
+        text = self.tree.text(found) or "" if found and found.endswith(".md") else ""
+        lacks = "holds no agent that can be read" if found else "is not there"
+        if found and text.strip() and detect.of_agent(text).kind == "prose":
+            lacks = "is prose, which becomes its prompt"
+            persona.sections.append(("What it does", text))
+            self.draft.taken[found] = f"{found} is an agent in prose, by its manifest"
+        message = f"the file of the agent {quoted(persona.id)} {lacks}: {quoted(file)}"
         hint = "the agent is made of what its row says"
         place = self.tree.at(*persona.at)
         self.tree.diagnostics.add("BMAD644", place, message, hint)
@@ -266,14 +284,14 @@ class _Project:
             self.draft.taken[path] = f"{path} customises an agent"
             own = name.removesuffix(_CUSTOMISE)
             found = next((each for each in self.personas if own in _names(each)), None)
-            if found is None and not agentyaml.says_anything(self.tree, path):
+            if found is None and not overrides.says_anything(self.tree, path):
                 self.draft.account(Origin(path), "customisation", own, "left", "it says nothing")
             elif found is None:
                 message = f"there is no agent {quoted(own)} to customise"
                 self.tree.diagnostics.add("BMAD611", self.tree.at(path), message)
                 self.draft.account(Origin(path), "customisation", own, "left", message)
             else:
-                agentyaml.customise(self.tree, path, found)
+                overrides.customise(self.tree, path, found)
                 self.draft.account(Origin(path), "customisation", own, "carried")
 
     def _tables(self) -> list[helptable.Row]:
@@ -296,7 +314,7 @@ class _Project:
         seen: dict[str, Workflow] = {}
         for workflow in self.workflows:
             own = workflow.id
-            for candidate in (own, slug(f"{workflow.module}-{own}"), *_numbered(own)):
+            for candidate in _candidates(own, workflow.module):
                 if candidate and spec.id_key(candidate) not in seen:
                     workflow.id = candidate
                     break
@@ -319,8 +337,10 @@ class _Project:
         writer.tell_dropped()
 
 
-def _numbered(own: str) -> list[str]:
-    return [f"{own[: spec.MAX_ID - 4]}-{number}" for number in range(2, 1000)]
+def _candidates(own: str, module: str) -> Iterator[str]:
+    yield own
+    yield slug(f"{module}-{own}")
+    yield from (f"{own[: spec.MAX_ID - 4]}-{number}" for number in range(2, 1000))
 
 
 def _share_module(one: Persona, other: Persona) -> bool:

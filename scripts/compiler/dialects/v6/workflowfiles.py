@@ -67,11 +67,10 @@ class WorkflowFiles:
         own = slug(name) or slug(folder.rpartition("/")[2]) or "workflow"
         found = Workflow(own, at, path, folder, module=self.settings.module_of(path))
         if path.rpartition("/")[2] in ("SKILL.md", "workflow.md", "workflow.yaml", "workflow.xml"):
-            start = f"{folder}/" if folder else ""
             found.files = [
                 each
-                for each in sorted(self.tree.files)
-                if each.startswith(start) and not each.endswith((".toml", "manifest.json"))
+                for each in self.tree.below(folder)
+                if not each.endswith((".toml", "manifest.json"))
             ]
         return found
 
