@@ -49,6 +49,8 @@ async def back_up(stores: Stores, path: Path, tell: Tell) -> Archive:
                 revisions = await stores.documents.dump(info.id)
                 if revisions:  # else it was deleted meanwhile
                     await asyncio.to_thread(writer.add_document, info.id, revisions)
+        if left_out and not writer.items:
+            raise StoreError(f"nothing can be read: {left_out[0]}", store="backup")
         await asyncio.to_thread(writer.finish, stores.memory.backend)
     return Archive(now(), "", stores.memory.backend, tuple(writer.items), tuple(left_out))
 

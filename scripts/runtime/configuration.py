@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .configfile import read_config, read_text
-from .environment import NAMES, Given, overrides
+from .environment import NAMES, VARIABLES, Given, overrides
 from .errors import SettingsError
 from .near import near
 from .secrets import parse_secrets
@@ -113,7 +113,7 @@ def _foreign(config: Mapping[str, Any], where: Where) -> Iterator[SettingsError]
         if name in ("secrets", *Settings.model_fields):
             hint: str | None = f"set it in the environment or in {SECRETS_FILE}"
         else:
-            hint = near(name, SECTIONS)
+            hint = _elsewhere(name) or near(name, SECTIONS)
         yield SettingsError(f"unknown key {_shown(name)}", where=where((name,)), hint=hint)
 
 
@@ -156,11 +156,20 @@ def _told(fault: ErrorDetails, data: Mapping[str, Any], where: Where) -> Setting
     path = fault["loc"]
     name = ".".join(map(str, path))
     if fault["type"] == "extra_forbidden":
-        hint = near(str(path[-1]), _keys_at(path[:-1]))
+        hint = _elsewhere(str(path[-1])) or near(str(path[-1]), _keys_at(path[:-1]))
         return SettingsError(f"unknown key {_shown(name)}", where=where(path), hint=hint)
     message = f"{_shown(name)} {_plain(fault['type'], fault['msg'])}"
     hint = near(str(_at(data, path)), _CHOICE.findall(fault["msg"]))
     return SettingsError(message, where=where(path), hint=hint)
+
+
+def _elsewhere(key: str) -> str | None:
+    """Where that belongs which has the name of a variable, or is a key of a provider."""
+    place = next((each.path for each in VARIABLES if each.name == key.upper()), ())
+    if place and place[0] in SECTIONS:
+        return f"here it is {'.'.join(place)}"
+    is_secret = key.casefold().endswith("api_key")
+    return f"set it in the environment or in {SECRETS_FILE}" if place or is_secret else None
 
 
 def _plain(kind: str, said: str) -> str:

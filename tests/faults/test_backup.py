@@ -96,6 +96,14 @@ def test_what_cannot_be_read_is_named_and_costs_nothing_else(tmp_path: Path) -> 
     assert len(left) == len(there) - 2
 
 
+def test_where_nothing_can_be_read_there_is_no_backup(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "prd.md").write_bytes(b"caf\xe9")
+    with pytest.raises(StoreError, match=r"nothing can be read: prd is left out: prd\.md is not"):
+        backed_up(tmp_path, tmp_path / "a.zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["docs"]
+
+
 def test_a_file_that_was_written_anew_is_not_what_the_manifest_names(
     tmp_path: Path, saved: Saved
 ) -> None:

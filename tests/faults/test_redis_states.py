@@ -37,7 +37,7 @@ class Plain:
 
     backend = "plain"
 
-    def __init__(self, settings: RedisSettings) -> None:
+    def __init__(self, settings: RedisSettings, *, seconds: float) -> None:
         self._client = Redis.from_url(settings.url.get_secret_value(), socket_timeout=None)
 
     async def put(self, scope: str, key: str, value: Any, *, category: str | None = None) -> Entry:
@@ -98,13 +98,13 @@ class Remembering(RedisMemory):
         return known[key]
 
 
-def impatient(settings: RedisSettings) -> RedisMemory:
+def impatient(settings: RedisSettings, *, seconds: float) -> RedisMemory:
     return RedisMemory(settings, seconds=0.3)
 
 
-def telling(settings: RedisSettings) -> MemoryStore:
+def telling(settings: RedisSettings, *, seconds: float) -> MemoryStore:
     """Planted: the log says where the server is as the settings have it."""
-    store = RedisMemory(settings)
+    store = RedisMemory(settings, seconds=seconds)
     store._link.address = settings.url.get_secret_value()
     return store
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import stat
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -282,6 +284,32 @@ def test_a_file_that_may_not_be_read_hides_no_other(folder: Path) -> None:
     ):
         with pytest.raises(StoreError, match=r"README\.md: Permission denied"):
             using(folder, call)
+
+
+def test_a_read_only_file_system_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder, "one")
+    put(folder, "two")
+    (folder / "theirs.md").write_text("by hand")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    opened = os.open
+
+    def refused(path: Any, flags: int, *rest: Any) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return opened(path, flags, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refused)
+        patched.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+        dumps = {
+            name: using(folder, lambda store, name=name: store.dump(name))  # type: ignore[misc]
+            for name in ("prd", "theirs")
+        }
+        with pytest.raises(StoreError, match="Read-only file system"):
+            put(folder, "three")
+    assert [text for _, text in dumps["prd"]] == ["one", "two"]
+    assert [(revision.rev, text) for revision, text in dumps["theirs"]] == [(1, "by hand")]
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o664])

@@ -296,6 +296,26 @@ def test_a_process_that_may_open_few_files_keeps_few_open(tmp_path: Path) -> Non
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+def test_a_file_that_may_only_be_read_is_read(tmp_path: Path) -> None:
+    async def use(memory: FileMemory) -> None:
+        assert [entry.value for entry in await memory.entries("shared:all")] == ["text"]
+        assert (await memory.dump("shared:all"))[0] == 1
+        for _ in range(2):
+            with pytest.raises(StoreError, match=r"all\.jsonl|may only be read"):
+                await memory.put("shared:all", "k", "new")
+        assert path.read_bytes() == before
+        path.chmod(0o600)
+        assert (await memory.put("shared:all", "k", "new")).seq == 2
+
+    using(tmp_path, lambda memory: memory.put("shared:all", "k", "text"))
+    path = tmp_path / "shared" / "all.jsonl"
+    before = path.read_bytes()
+    path.chmod(0o400)
+    if os.access(path, os.W_OK):
+        pytest.skip("who runs the tests may write everything")
+    using(tmp_path, use)
+
+
 def test_what_is_not_there_closes_no_file(tmp_path: Path) -> None:
     async def use(memory: FileMemory) -> None:
         other = FileMemory(tmp_path)

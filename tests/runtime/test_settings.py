@@ -314,7 +314,15 @@ class TestFaults:
             ("log_level: debug\n", 1, "environment"),
             ("root: /\n", 1, "unknown key root"),
             ('"a\\nb": 1\n', 1, "unknown key a?b"),
-            ("llm: {openai_api_key: canary-9f3c}\n", 1, "unknown key llm.openai_api_key"),
+            (
+                "llm: {openai_api_key: canary-9f3c}\n",
+                1,
+                "unknown key llm.openai_api_key (set it in",
+            ),
+            ("llm: {api_key: canary-9f3c}\n", 1, "in the environment or in config/secrets.env"),
+            ("OPENAI_API_KEY: canary-9f3c\n", 1, "in the environment or in config/secrets.env"),
+            ("PORT: 9000\n", 1, "unknown key PORT (here it is server.port)"),
+            ("llm: {LLM_MODEL: x}\n", 1, "(here it is llm.model)"),
         ],
     )
     def test_of_the_file(self, root: Path, yaml: str, line: int, says: str) -> None:

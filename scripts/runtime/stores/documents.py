@@ -164,7 +164,7 @@ class FileDocuments:
         """What `pick` takes of the revisions, oldest first; beside the loop, they may be large."""
         if not await self.exists(document_id):
             return pick(())
-        if not self._keep:
+        if not self._keep or self._shelf.is_fixed(document_id):
             return pick(await self._only(document_id))
 
         return await self._shelf.alone(

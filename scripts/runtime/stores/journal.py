@@ -7,6 +7,7 @@ and hides no other. `flock` and O_APPEND hold on local disks of one host, not on
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -32,6 +33,7 @@ SETTLED_NS: Final = 50_000_000
 SURE_SECONDS: Final = 0.001  # so long an unchanged size is enough for a writer
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_READ_ONLY: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NOW: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
 _log = logging.getLogger(__name__)
 
@@ -214,7 +216,7 @@ class Journal:
 
     def _open(self, *, create: bool) -> bool:
         try:
-            self._fd = self._created() if create else os.open(self._name, _FLAGS)
+            self._fd = self._created() if create else self._found()
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -226,6 +228,15 @@ class Journal:
         self.identity = (status.st_dev, status.st_ino)
         self.is_new = self.is_new or not status.st_size
         return True
+
+    def _found(self) -> int:
+        """What may only be read, as in a snapshot or on a faulty disk, is read all the same."""
+        try:
+            return os.open(self._name, _FLAGS)
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.EACCES):
+                raise
+            return os.open(self._name, _READ_ONLY)
 
     def _created(self) -> int:
         try:
@@ -240,6 +251,9 @@ class Journal:
             written = os.write(self._fd, data)
         except OSError as error:
             self._cut(self._size)
+            if error.errno == errno.EBADF:  # it was opened to be read
+                message = f"memory cannot be written: {self.path.name} may only be read"
+                raise StoreError(message, store="memory") from error
             raise _fault("written", error) from error
         if written < len(data):
             self._cut(self._size)

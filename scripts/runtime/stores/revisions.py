@@ -8,6 +8,7 @@ the renaming alone decides, and a writer that is killed leaves no half of it beh
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -30,6 +31,7 @@ from .record import BadLine, seal, unseal
 MAX_BYTES: Final = 64 * 2**20  # of one document's revisions; the newest is kept whatever its size
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_READ_ONLY: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FRESH: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _log = logging.getLogger(__name__)
 
@@ -100,7 +102,7 @@ class History:
     @classmethod
     def lock(cls, path: str) -> History | None:
         """Ours, or None when others hold it, or have just removed or replaced it."""
-        descriptor = os.open(path, _FLAGS, 0o600)
+        descriptor = _opened(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             status = os.fstat(descriptor)
@@ -277,6 +279,15 @@ class History:
     @property
     def _name(self) -> str:
         return self._path.rpartition("/")[2]
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, _FLAGS, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, _READ_ONLY)  # as in a snapshot, where nobody writes
 
 
 def _tail(data: bytes) -> bytes:

@@ -79,6 +79,15 @@ class Shelf:
         status = self.status(document_id)
         return status if status is not None and stamp_of(status) == head.stamp else None
 
+    def is_fixed(self, document_id: str) -> bool:
+        """Whether it has no history and can get none: a file in a read-only file system."""
+        if files.is_there(Path(self._history(document_id))):
+            return False
+        try:
+            return bool(os.statvfs(self._folder).f_flag & os.ST_RDONLY)
+        except OSError as error:
+            raise fault(error, "read") from error
+
     def list(self, prefix: str, after: str, limit: int | None) -> Sequence[DocumentInfo]:
         """Documents by id: those that begin with `prefix` and come behind `after`."""
         try:
