@@ -41,3 +41,20 @@ def test_workflows_of_one_name_get_that_of_a_folder() -> None:
         files[f"m/{folder}/workflows/look/workflow.md"] = f"Look at {folder}.\n"
     draft, _ = drafted(files)
     assert {flow.name for flow in draft.flows} >= {"look", "tills-look"}
+
+
+def test_files_that_standing_facts_name_can_be_read() -> None:
+    facts = 'persistent_facts = ["file:{project-root}/docs/rules.md", "Be kind."]\n'
+    files = {
+        "docs/rules.md": "Rules.\n",
+        "skills/kim/SKILL.md": "---\nname: kim\ndescription: d\n---\nYou are {agent.name}.\n",
+        "skills/kim/customize.toml": f'[agent]\nname = "Kim"\n{facts}',
+        "skills/build/SKILL.md": "---\nname: build\ndescription: d\n---\nBuild it.\n",
+        "skills/build/customize.toml": f"[workflow]\n{facts}",
+    }
+    draft, _ = drafted(files)
+    said = "What stands in data/project/rules.md: read it before you begin."
+    assert said in next(agent.prompt for agent in draft.agents if agent.id == "kim")
+    assert said in draft.flows[0].steps[0].keys["note"]
+    assert [agent.keys["data"] for agent in draft.agents] == [["project/rules.md"]] * 2
+    assert draft.files["data/project/rules.md"].data == b"Rules.\n"

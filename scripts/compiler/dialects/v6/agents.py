@@ -69,7 +69,7 @@ class AgentWriter:
     def _other(self, persona: Persona, own: str, seen: dict[str, Persona]) -> str:
         first = seen[spec.id_key(own)].at.path
         names = [slug(f"{persona.module}-{own}")] if persona.module else []
-        names += [slug(f"{persona.module}-{own}-{number}") for number in range(2, 100)]
+        names += [slug(f"{persona.module}-{own[:40]}-{number}") for number in range(2, 10_000)]
         new = next(name for name in names if spec.id_key(name) not in seen)
         message = f"the id {quoted(own)} is taken by {first}: here it is {quoted(new)}"
         hint = "rename one of them to choose the id yourself"
@@ -87,10 +87,12 @@ class AgentWriter:
 
     def _write(self, persona: Persona, flows: FlowWriter) -> None:
         agent = draft_agent(persona, self.ids[id(persona)])
+        facts = flows.facts(persona.files, persona.module)
         values = self.settings.placeholders
         agent.prompt = self.emitter.fill(persona.at.path, agent.prompt, values)
         agent.persona = self.emitter.fill(persona.at.path, agent.persona, values)
         files: dict[str, list[str]] = {}
+        _list(files, facts)
         commands: dict[str, Any] = {}
         for item in persona.menu:
             name = item.name if spec.is_id(item.name) else slug(item.name)

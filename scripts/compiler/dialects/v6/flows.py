@@ -174,8 +174,18 @@ class FlowWriter:
             native = self.emitter.name(path, workflow.id, workflow.folder, kind, values)
             if native:
                 found.append(native)
+        found += self.facts(workflow.told, workflow.module)
         found += self.steps.settings_of(workflow)
         return list(dict.fromkeys(found))
+
+    def facts(self, paths: list[str], module: str) -> list[str]:
+        """The native names of files that standing facts name."""
+        found = []
+        for path in paths:
+            home = home_of(self.settings.module_of(path) or module)
+            values = self.settings.placeholders
+            found.append(self.emitter.name(path, home, folder_of(path), "data", values))
+        return [native for native in found if native]
 
     def target(self, name: str, persona: Persona, item: Item) -> str:
         """The native file that a menu item names; empty, and told, when there is none."""

@@ -47,9 +47,9 @@ class Left(NamedTuple):
 class Persona:
     """`id` is its author's, `sections` are further parts of the prompt: heading and text.
 
-    `documents` are those that it always wants to see. `dropped` counts what was left out for
-    being part of a conversation. `told` is what is there under no name of its own: where, what and
-    why.
+    `documents` are those that it always wants to see, `files` those that its facts name.
+    `dropped` counts what was left out for being part of a conversation. `told` is what is there
+    under no name of its own: where, what and why.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Persona:
     sections: list[tuple[str, str]] = field(default_factory=list)
     menu: list[Item] = field(default_factory=list)
     documents: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     has_sidecar: bool = False
     dropped: int = 0
     left: list[Left] = field(default_factory=list)

@@ -14,7 +14,7 @@ from .layers import Table
 from .markdown import Page, page, sections, tell_dropped, without
 from .paths import folder_of
 from .persona import Item, Left, Persona, one_line, slug
-from .workflow import Workflow, document_of
+from .workflow import Facts, Workflow, document_of
 from .workflowfiles import WorkflowFiles
 
 NAME: Final = "SKILL.md"
@@ -163,9 +163,10 @@ class Skills:
                 persona.left.append(Left(at, key.text, "only an editor shows it"))
 
     def _facts(self, persona: Persona, about: Table, path: str, name: str) -> None:
-        facts, persona.documents = self.facts(about, path, name)
-        if facts:
-            persona.sections.append(("Facts", "\n".join(f"- {fact}" for fact in facts)))
+        facts = self.facts(about, path, name)
+        persona.documents, persona.files = facts.documents, facts.files
+        if facts.said:
+            persona.sections.append(("Facts", "\n".join(f"- {fact}" for fact in facts.said)))
 
     def _steps(self, persona: Persona, about: Table) -> None:
         for key, title in (
@@ -240,7 +241,8 @@ class Skills:
             workflow.forward = forward[1]
         workflow.values = {"skill-name": name, "skill-root": "."}
         self._settings(workflow, about)
-        workflow.facts, workflow.requires = self.facts(about, path, name)
+        facts = self.facts(about, path, name)
+        workflow.facts, workflow.requires, workflow.told = facts.said, facts.documents, facts.files
         workflow.before = layers.texts(about.get("activation_steps_prepend"))
         workflow.before += layers.texts(about.get("activation_steps_append"))
         workflow.after = layers.texts(about.get("on_complete"))
@@ -295,14 +297,15 @@ class Skills:
                     why = f"there is no file {value!r} in the project"
                     self.draft.account(at, "template", key, "left", why)
 
-    def facts(self, about: Table, path: str, name: str) -> tuple[list[str], list[str]]:
-        """Facts as sentences, and the documents that hold others.
+    def facts(self, about: Table, path: str, name: str) -> Facts:
+        """The standing facts of a skill.
 
-        A `file:` that the project has is read there; one that it has not is a document that
+        A `file:` that the project has can be read; one that it has not is a document that
         clients may supply, told once for all.
         """
         found: list[str] = []
         documents: list[str] = []
+        files: list[str] = []
         at = self._setting(path, "persistent_facts")
         for fact in layers.texts(about.get("persistent_facts")):
             if not fact.startswith(_FILE):
@@ -311,14 +314,15 @@ class Skills:
             file = self.files.paths.find(fact[len(_FILE) :], folder_of(path))
             document = document_of(fact.rpartition("/")[2])
             if file is not None:
-                found.append(f"What stands in {file}.")
+                found.append(f"What stands in {{project-root}}/{file}: read it before you begin.")
+                files.append(file)
             elif document and "*" not in fact.rpartition("/")[2]:
                 documents.append(document)
                 why = f"clients may supply it as the document {document}"
                 self.draft.account(at, "fact", fact, "approximated", why)
             else:
                 self.unmatched.append((at, f"{name}: {fact}"))
-        return found, list(dict.fromkeys(documents))
+        return Facts(found, list(dict.fromkeys(documents)), list(dict.fromkeys(files)))
 
 
 def _body_sections(body: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ....runtime import spec
 from ..draft import Origin
@@ -20,6 +20,14 @@ _DASHES: Final = re.compile(r"[-_.]{2,}")
 _PLAIN: Final = frozenset({"workflows", "skills", "tasks", "src", "references", "modules"})
 MAX_DOCUMENT: Final = 60
 MISSING: Final = "skip"  # what a step does about a document that is not there
+
+
+class Facts(NamedTuple):
+    """Facts as sentences, the documents that hold others, and the files that the sentences name."""
+
+    said: list[str]
+    documents: list[str]
+    files: list[str]
 
 
 @dataclass(slots=True)
@@ -37,8 +45,8 @@ class Workflow:
     `page` is a file beside the entry that has the text, where a skill sends there; the entry
     says nothing else when it `is_pointer`. `settings_file` is a `workflow.yaml` beside the text.
     `shown` are templates and the like that every step sees, `files` all that may be read.
-    `forward` names another workflow that stands for this one. `settings` are its author's own
-    that no text names, or that are more than a text.
+    `told` are files that its facts name. `forward` names another workflow that stands for this
+    one. `settings` are its author's own that no text names, or that are more than a text.
     """
 
     id: str
@@ -61,6 +69,7 @@ class Workflow:
     inputs: list[str] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
     facts: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
