@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from ....runtime import spec
@@ -23,7 +22,7 @@ from .settings import Settings
 from .skills import NAME as SKILL
 from .skills import Skills
 from .tables import Tables
-from .workflow import Workflow
+from .workflow import Workflow, candidates
 from .workflowfiles import WorkflowFiles, is_configuration
 
 NAME: Final = "bmad-v6"
@@ -314,7 +313,7 @@ class _Project:
         seen: dict[str, Workflow] = {}
         for workflow in self.workflows:
             own = workflow.id
-            for candidate in _candidates(own, workflow.module):
+            for candidate in candidates(own, workflow.module, workflow.folder):
                 if candidate and spec.id_key(candidate) not in seen:
                     workflow.id = candidate
                     break
@@ -335,12 +334,6 @@ class _Project:
                 why = "no file of the project matches"
                 self.draft.account(place, "fact", fact, "left", why)
         writer.tell_dropped()
-
-
-def _candidates(own: str, module: str) -> Iterator[str]:
-    yield own
-    yield slug(f"{module}-{own}")
-    yield from (f"{own[: spec.MAX_ID - 4]}-{number}" for number in range(2, 1000))
 
 
 def _share_module(one: Persona, other: Persona) -> bool:

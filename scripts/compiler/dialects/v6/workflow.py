@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ _PARENTHESES: Final = re.compile(r"\([^()]*\)")
 _FIRST: Final = re.compile(r"\s*(?:[|,;+/]| or | and/or | plus )\s*")
 _FILE: Final = re.compile(r"([\w.-]+)\.(md|ya?ml|json|csv|html|txt)\b", re.IGNORECASE)
 _DASHES: Final = re.compile(r"[-_.]{2,}")
+# Folders whose names tell no workflow apart.
+_PLAIN: Final = frozenset({"workflows", "skills", "tasks", "src", "references", "modules"})
 MAX_DOCUMENT: Final = 60
 MISSING: Final = "skip"  # what a step does about a document that is not there
 
@@ -95,3 +98,13 @@ def add(names: list[str], name: str) -> None:
     """Put a name at the end of a list that does not have it."""
     if name not in names:
         names.append(name)
+
+
+def candidates(own: str, module: str, folder: str) -> Iterator[str]:
+    """Its own name, with its module's or a folder's in front, with a number behind."""
+    yield own
+    yield slug(f"{module}-{own}")
+    for part in reversed(folder.split("/")[:-1]):
+        if part[:1].isalpha() and part not in _PLAIN:
+            yield slug(f"{part}-{own}")
+    yield from (f"{own[: spec.MAX_ID - 4]}-{number}" for number in range(2, 1000))

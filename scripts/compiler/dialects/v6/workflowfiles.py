@@ -24,6 +24,7 @@ _EXAMPLE_WIDTH: Final = 8
 _TEXT: Final = "text"  # stands for the file that a name is read in, where only its folder counts
 _STEP_FILE: Final = re.compile(r"step-(?:[a-z]-)?(\d+)([a-z]?)(?:[-.]|$)")
 _MENTION: Final = re.compile(r"[\w{}./-]*step-[\w-]+\.md\b")
+_ENTRIES: Final = ("SKILL.md", "workflow.md", "workflow.yaml", "workflow.xml")
 _NEXT: Final = ("nextStepFile", "nextStep", "firstStepFile", "firstStep")
 _FILES: Final = ("instructions", "template", "validation", "checklist", "default_output_file")
 _SPLIT: Final = re.compile(r"\s*\|\|\s*")
@@ -66,7 +67,7 @@ class WorkflowFiles:
         folder = folder_of(path)
         own = slug(name) or slug(folder.rpartition("/")[2]) or "workflow"
         found = Workflow(own, at, path, folder, module=self.settings.module_of(path))
-        if path.rpartition("/")[2] in ("SKILL.md", "workflow.md", "workflow.yaml", "workflow.xml"):
+        if path.rpartition("/")[2] in _ENTRIES:
             found.files = [
                 each
                 for each in self.tree.below(folder)
@@ -221,11 +222,22 @@ class WorkflowFiles:
         workflow.aside = [
             each
             for each in workflow.files
-            if _STEP_FILE.match(each.rpartition("/")[2]) and each not in seen
+            if _STEP_FILE.match(each.rpartition("/")[2])
+            and each not in seen
+            and not self._is_inners(workflow, each)
         ]
         for each in workflow.aside:
             why = "no step leads to it by itself: it can be read when a step asks for it"
             self.draft.account(Origin(each), "step", each, "approximated", why)
+
+    def _is_inners(self, workflow: Workflow, path: str) -> bool:
+        """Whether a file belongs to another workflow inside this one's folder."""
+        folder = folder_of(path)
+        while len(folder) > len(workflow.folder):
+            if any(f"{folder}/{entry}" in self.tree.files for entry in _ENTRIES):
+                return True
+            folder = folder_of(folder)
+        return False
 
     def _behind(self, path: str) -> str | None:
         """The step behind one that names itself, to be repeated: by the numbers in their names."""
@@ -259,7 +271,7 @@ class WorkflowFiles:
             if own is None or int(name[1]) == int(own[1]) + 1:
                 at = Origin(path, body.count("\n", 0, mention.start()) + line)
                 return self._step(workflow, mention[0], base, at, declared=False)
-        return None
+        return _begun(workflow, body) if own is None else None
 
     def _step(
         self, workflow: Workflow, name: str, base: str, at: Origin, *, declared: bool = True
@@ -298,3 +310,15 @@ class WorkflowFiles:
         filled = self.settings.placeholders.with_values(workflow.values).resolve(name).text
         workflow.creates = document_of(filled.rpartition("/")[2])
         workflow.creates_at = origin(path, node)
+
+
+def _begun(workflow: Workflow, body: str) -> str | None:
+    """The first step of a text that names steps without their files' endings."""
+    for path in workflow.files:
+        name = path.rpartition("/")[2]
+        found = _STEP_FILE.match(name)
+        if found is None or found[2] or int(found[1]) > 1:
+            continue
+        if re.search(rf"(?<![\w-]){re.escape(name.removesuffix('.md'))}(?![\w-])", body):
+            return path
+    return None
