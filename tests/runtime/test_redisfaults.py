@@ -24,6 +24,7 @@ SECRET = "canary-31aa"
         (exceptions.ResponseError(f"WRONGTYPE {SECRET}"), 503, "of another program"),
         (exceptions.ResponseError(f"CROSSSLOT {SECRET}"), 503, "part of a cluster"),
         (exceptions.ResponseError(f"ERR {SECRET}"), 503, "refuses (ERR)"),
+        (exceptions.ResponseError("ERR DB index is out of range"), 503, "has no database of the"),
         (exceptions.ResponseError(f"{SECRET} is odd"), 503, "refuses"),
         (exceptions.ResponseError(""), 503, "refuses"),
         (exceptions.InvalidResponse(SECRET), 503, "cannot be reached"),

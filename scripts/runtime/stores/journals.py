@@ -82,10 +82,11 @@ class Journals:
     def marks(self, agent_id: str) -> dict[str, str]:
         """The same of all scopes of an agent. Raises OSError."""
         folder, owner, found = self._folder / FOLDERS[0], f"{agent_id}:", {}
+        start = f"{agent_id}_"
         with os.scandir(folder) as files:
             for file in files:
-                if file.name.startswith(f"{agent_id}_") and file.name.endswith(".jsonl"):
-                    scope = scope_in(folder.name, file.name) or first_scope(folder / file.name)
+                if file.name.startswith(start) and file.name.endswith(".jsonl"):
+                    scope = scope_in(FOLDERS[0], file.name) or first_scope(folder / file.name)
                     with suppress(FileNotFoundError):
                         status = file.stat(follow_symlinks=False)
                         if scope is not None and scope.startswith(owner) and status.st_size:

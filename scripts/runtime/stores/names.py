@@ -67,6 +67,7 @@ def check_category(category: str | None) -> str | None:
     return category
 
 
+@lru_cache(2**15)  # a question about all of an agent's stories asks for each of them
 def scope_in(folder: str, file: str) -> str | None:
     """The scope that is kept in `memory/{folder}/{file}`; None for a file of another name.
 

@@ -23,6 +23,7 @@ _REFUSALS: Final = {
     "CROSSSLOT": "is part of a cluster, which is not supported",
     "CLUSTERDOWN": "is part of a cluster that is down",
 }
+_NO_DATABASE: Final = "DB index is out of range"
 _WORDS: Final = 40  # characters of an unknown code that are shown
 
 
@@ -49,6 +50,8 @@ def fault(error: BaseException) -> StoreError:
         return unreachable(_REFUSALS[code])
     if isinstance(error, AuthenticationError):
         return unreachable(_REFUSALS["WRONGPASS"])
+    if isinstance(error, ResponseError) and _NO_DATABASE in str(error):
+        return unreachable("has no database of the number in its URL")
     if isinstance(error, ResponseError):
         return unreachable(f"refuses ({code})" if code else "refuses")
     return unreachable("cannot be reached")
