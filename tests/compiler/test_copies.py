@@ -97,3 +97,9 @@ def test_a_row_of_a_manifest_whose_file_holds_no_agent_of_v6() -> None:
     assert "Count the till." in draft.agents[0].prompt
     assert draft.agents[0].persona.startswith("You are Kim, Keeper.")
     assert "_bmad/shop/agents/ann.md" not in draft.taken, "it is read as what it is"
+
+
+def test_an_agents_tag_named_in_a_sentence_is_a_text() -> None:
+    said = '<activation>Say your id, from <agent id="..."> at the top.</activation>\n<persona>'
+    draft, codes = drafted({"bmad/shop/agents/kim.md": XML.replace("<persona>", said)})
+    assert ([agent.id for agent in draft.agents], codes) == (["kim"], ["BMAD600", "BMAD638"])

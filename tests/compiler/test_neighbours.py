@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -256,3 +257,12 @@ def test_prompts_whose_names_have_dots_are_not_one() -> None:
     draft, codes = agents(files)
     assert [agent.id for agent in draft.agents] == ["shop-buy", "shop-sell"]
     assert codes == []
+
+
+@pytest.mark.parametrize("where", ["{project-root}/bmad/m/agents/kim.md", "@.bmad/m/agents/kim.md"])
+def test_a_file_that_only_says_where_an_agent_is_is_none(where: str) -> None:
+    text = f"---\nname: kim\ndescription: d\n---\n1. LOAD the FULL agent file from {where}\n"
+    found = ForeignTree({".claude/agents/kim.md": text.encode()}, "src", "src", Diagnostics())
+    draft = neighbours.read_agents(found, found.diagnostics)
+    assert draft.agents == []
+    assert [each.code for each in found.diagnostics] == ["BMAD611"]

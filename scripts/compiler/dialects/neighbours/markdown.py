@@ -25,7 +25,7 @@ Kind = Literal["claude", "copilot", "chatmode", "prompt", "skill", ""]
 # A file that only says where the agent is, as installers put into editors' folders.
 _POINTS: Final = re.compile(
     r"(?:LOAD the FULL|Load and (?:execute|follow)|Read fully and follow|LOAD the)\b[^\n]*"
-    r"(?:agent file|skill|workflow|task|@)?[^\n]*\{project-root\}/(\S+)",
+    r"(?:agent file|skill|workflow|task|@)?[^\n]*(?:\{project-root\}/|@(?=[\w.]+/))(\S+)",
     re.IGNORECASE,
 )
 _POINTER: Final = 2_500  # characters: a longer text says more than where to look

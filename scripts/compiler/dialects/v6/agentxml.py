@@ -128,8 +128,12 @@ def _without_stray(tree: ForeignTree, path: str, text: str, first_line: int) -> 
     Such a one has no name behind it, or one that BMAD does not use and that is never closed.
     """
 
+    more = len(_AGENT.findall(text)) - text.count(_END)  # `<agent id="…">` in a sentence
+
     def is_stray(found: re.Match[str]) -> bool:
         name = found["name"]
+        if name == "agent" and found.start() > 0 and more > 0:
+            return True
         if name is None:
             return not found["other"]
         if _ELEMENTS.fullmatch(name) or found["closed"]:
