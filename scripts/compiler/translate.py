@@ -19,6 +19,11 @@ from .referred import Take
 from .sources import SourceFault
 
 NATIVE: Final = ""
+_ASSETS: Final = ("tasks/", "templates/", "checklists/", "data/", "tools/")
+_BEGIN: Final = frozenset(
+    {"SKILL.md", "agents.yaml", "module-help.csv", "bmad-help.csv", "agent-manifest.csv"}
+    | {f"workflow.{suffix}" for suffix in ("md", "xml", "yaml", "yml")}
+)
 
 
 @dataclass(slots=True)
@@ -64,7 +69,8 @@ def understand(src: Path, shown: str, diagnostics: Diagnostics) -> Sources:
     if reason and not detect.has_foreign(scanned[0]):
         return native(src, scanned, reason)
     files, faults = sources.scan_foreign(src)
-    draft = _read(dict(files), src, shown, diagnostics)
+    seen = {path: data for path, data in files if not (reason and _is_asset(path))}
+    draft = _read(seen, src, shown, diagnostics)
     if draft is None:
         return native(src, scanned, reason)
     written = writing.write(draft)
@@ -81,6 +87,14 @@ def understand(src: Path, shown: str, diagnostics: Diagnostics) -> Sources:
         draft=draft,
     )
     return _mixed(src, scanned, found, reason) if reason else found
+
+
+def _is_asset(path: str) -> bool:
+    """Whether a file of a native tree is one that agents read, though it looks like a beginning:
+    an import leaves workflows and skills of other forms there."""
+    parts = path.split("/")
+    looks = parts[-1] in _BEGIN or "agents" in parts[1:-1] or ".agent." in parts[-1]
+    return path.startswith(_ASSETS) and looks
 
 
 def _read(files: dict[str, bytes], src: Path, shown: str, diagnostics: Diagnostics) -> Draft | None:

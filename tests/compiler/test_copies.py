@@ -103,3 +103,26 @@ def test_an_agents_tag_named_in_a_sentence_is_a_text() -> None:
     said = '<activation>Say your id, from <agent id="..."> at the top.</activation>\n<persona>'
     draft, codes = drafted({"bmad/shop/agents/kim.md": XML.replace("<persona>", said)})
     assert ([agent.id for agent in draft.agents], codes) == (["kim"], ["BMAD600", "BMAD638"])
+
+
+def test_what_native_agents_read_is_no_workflow_beside_an_agent_of_another_form(
+    project: MakeProject,
+) -> None:
+    fence = "```yaml\nagent: {id: b, title: B}\npersona: {role: Bee}\n```\n"
+    made = project(
+        {
+            "agents/reader.md": "---\nid: reader\ndata: [plan/workflow.yaml]\n---\nRead.\n",
+            "agents/bee.md": fence,
+            "data/plan/workflow.yaml": "name: plan\ninstructions: '{installed_path}/steps.md'\n",
+            "data/plan/steps.md": "Do.\n",
+            "data/plan/agents/kim.md": XML,
+        }
+    )
+    done = made.compile()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in (made.out / "agents").glob("*.py")) == [
+        "__init__.py",
+        "b.py",
+        "reader.py",
+    ]
+    assert (made.out / "assets/data/plan/workflow.yaml").is_file()
