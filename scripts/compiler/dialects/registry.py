@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ...runtime import spec
 from ..diagnostics import Diagnostics, quoted
@@ -36,24 +36,26 @@ READERS: Final = (
 
 def joined(one: Draft, other: Draft, tree: ForeignTree, diagnostics: Diagnostics) -> Draft:
     """Both drafts as one. An agent, flow or file of a taken name gets the other dialect's first."""
-    ids = {spec.id_key(agent.id) for agent in one.agents}
-    renamed = {}
+    agents = [agent.id for agent in one.agents], [agent.id for agent in other.agents]
+    flows = [flow.name for flow in one.flows], [flow.name for flow in other.flows]
+    new_agents = _renamed(*agents, other.dialect)
+    new_flows = _renamed(*flows, other.dialect)
     for agent in other.agents:
-        if spec.id_key(agent.id) in ids:
-            renamed[agent.id] = f"{other.dialect}-{agent.id}"[: spec.MAX_ID]
-            message = (
-                f"the id {quoted(agent.id)} is taken: this agent is {quoted(renamed[agent.id])}"
-            )
+        if agent.id in new_agents:
+            new = new_agents[agent.id]
+            message = f"the id {quoted(agent.id)} is taken: this agent is {quoted(new)}"
             at = tree.at(agent.at.path, agent.at.line, agent.at.column)
             diagnostics.add("BMAD607", at, message, "rename one of them to choose the id yourself")
-            agent.id = renamed[agent.id]
-    names = {spec.id_key(flow.name) for flow in one.flows}
+            agent.id = new
     for flow in other.flows:
-        if spec.id_key(flow.name) in names:
-            flow.name = f"{other.dialect}-{flow.name}"[: spec.MAX_ID]
+        if flow.name in new_flows:
+            new = new_flows[flow.name]
+            message = f"the flow {quoted(flow.name)} is there already: this is {quoted(new)}"
+            at = tree.at(flow.at.path, flow.at.line, flow.at.column)
+            diagnostics.add("BMAD607", at, message, "rename one of them to choose the name")
+            flow.name = new
         for step in flow.steps:
-            if step.keys.get("agent") in renamed:
-                step.keys["agent"] = renamed[step.keys["agent"]]
+            _follow(step.keys, new_agents, new_flows)
     return Draft(
         f"{one.dialect}+{other.dialect}",
         [*one.agents, *other.agents],
@@ -62,3 +64,30 @@ def joined(one: Draft, other: Draft, tree: ForeignTree, diagnostics: Diagnostics
         [*one.accounts, *other.accounts],
         one.taken | other.taken,
     )
+
+
+def _renamed(ones: list[str], others: list[str], dialect: str) -> dict[str, str]:
+    """New names for those of `others` that `ones` have as well; nobody has them."""
+    taken = {spec.id_key(name) for name in ones}
+    known = taken | {spec.id_key(name) for name in others}
+    found: dict[str, str] = {}
+    for name in others:
+        if spec.id_key(name) not in taken:
+            continue
+        start, number = f"{dialect}-{name}"[: spec.MAX_ID - 4].rstrip("-_"), 2
+        new = start
+        while spec.id_key(new) in known:
+            new, number = f"{start}-{number}", number + 1
+        known.add(spec.id_key(new))
+        found[name] = new
+    return found
+
+
+def _follow(keys: dict[str, Any], agents: dict[str, str], flows: dict[str, str]) -> None:
+    """Let a step, and the members of a group, name what was renamed; its own id stays."""
+    for key, names in (("agent", agents), ("flow", flows)):
+        if keys.get(key) in names:
+            keys.setdefault("id", keys[key])
+            keys[key] = names[keys[key]]
+    for member in keys.get("parallel", ()):
+        _follow(member, agents, flows)
