@@ -266,3 +266,23 @@ def test_a_file_that_only_says_where_an_agent_is_is_none(where: str) -> None:
     draft = neighbours.read_agents(found, found.diagnostics)
     assert draft.agents == []
     assert [each.code for each in found.diagnostics] == ["BMAD611"]
+
+
+def test_agents_of_one_name_in_two_crews_are_called_after_their_crew() -> None:
+    name = "a_very_long_name_of_an_agent_that_somebody_has_thought_out_for_a_crew"
+    agents = "".join(f"{key}:\n  role: r\n  backstory: b\n" for key in ("writer", name))
+    tasks = "write:\n  description: d\n  expected_output: o\n  agent: writer\n"
+    files = {}
+    for crew in ("one", "two", "three/two"):
+        files[f"{crew}/config/agents.yaml"] = agents
+        files[f"{crew}/config/tasks.yaml"] = tasks
+    data = {path: text.encode() for path, text in files.items()}
+    found = ForeignTree(data, "src", "src", Diagnostics())
+    draft = neighbours.read_crew(found, found.diagnostics)
+    ids = [agent.id for agent in draft.agents]
+    assert {"writer", "two-writer", "two-writer-2"} <= set(ids)
+    assert len(set(ids)) == 6
+    assert all(spec.is_id(each) for each in ids)
+    assert [each.code for each in found.diagnostics].count("BMAD607") == 4
+    steps = {flow.name: flow.steps[0].keys["agent"] for flow in draft.flows}
+    assert steps == {"one": "writer", "two": "two-writer", "two-2": "two-writer-2"}

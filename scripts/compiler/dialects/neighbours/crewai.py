@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain, count
 from typing import Any, Final
 
 from ....runtime import spec
@@ -93,17 +94,17 @@ class _Crew:
         self.left: dict[str, Origin] = {}  # names in braces, where each is first used
 
     def read(self) -> None:
-        for key, node in self._entries(self.path, "has agents with role: and backstory:"):
-            self._agent(key, node)
         folder = folder_of(self.path)
-        beside = (f"{folder}/{name}".lstrip("/") for name in _TASKS)
-        self.tasks = next((path for path in beside if path in self.tree.files), "")
-        if not self.tasks:
-            return
         project = next(
             (part for part in reversed(folder.split("/")) if part not in ("", "config", "src")),
             "crew",
         )
+        for key, node in self._entries(self.path, "has agents with role: and backstory:"):
+            self._agent(key, node, project)
+        beside = (f"{folder}/{name}".lstrip("/") for name in _TASKS)
+        self.tasks = next((path for path in beside if path in self.tree.files), "")
+        if not self.tasks:
+            return
         flow = DraftFlow(self._free(slug(project) or "crew"), Origin(self.tasks))
         flow.description = f"The tasks of {project}"
         tasks = self._entries(self.tasks, "has the crew's tasks")
@@ -115,10 +116,7 @@ class _Crew:
             self.draft.flows.append(flow)
 
     def _free(self, name: str) -> str:
-        taken = {flow.name for flow in self.draft.flows}
-        return next(
-            each for each in (name, *(f"{name}-{n}" for n in range(2, 999))) if each not in taken
-        )
+        return _untaken((name,), {spec.id_key(flow.name) for flow in self.draft.flows})
 
     def _entries(self, path: str, why: str) -> list[tuple[Scalar, Mapping]]:
         self.draft.taken[path] = f"{path} {why}"
@@ -135,13 +133,16 @@ class _Crew:
                 self.draft.account(place, "entry", key.text, "left", "it is no mapping")
         return found
 
-    def _agent(self, key: Scalar, node: Mapping) -> None:
+    def _agent(self, key: Scalar, node: Mapping, project: str) -> None:
         keys, at = keys_of(node), origin(self.path, key)
         role, goal, story = (text_of(keys.get(name)) for name in ("role", "goal", "backstory"))
         own = slug(key.text) or "agent"
-        number = 2
-        while any(spec.id_key(own) == spec.id_key(agent.id) for agent in self.draft.agents):
-            own, number = slug(f"{key.text}-{number}"), number + 1
+        taken = {spec.id_key(agent.id) for agent in self.draft.agents}
+        name, own = own, _untaken((own, slug(f"{project}-{own}")), taken)
+        if name != own:
+            message = f"the id {quoted(name)} is taken: this agent is {quoted(own)}"
+            hint = "rename one of them to choose the id yourself"
+            self.diagnostics.add("BMAD607", self.tree.at(*at), message, hint)
         agent = DraftAgent(own, at, description=one_line(goal or role))
         agent.persona = f"You are {one_line(role)}." if role else ""
         parts = [f"## Goal\n\n{goal}" if goal else "", f"## Background\n\n{story}" if story else ""]
@@ -279,6 +280,12 @@ class _Crew:
         flow.steps.append(DraftStep(keys, at))
         last.keys["max_visits"] = 3
         self.draft.account(at, "human input", step_id, "carried")
+
+
+def _untaken(names: tuple[str, ...], taken: set[str]) -> str:
+    """The first of `names` that is free, else the last with a number behind."""
+    numbered = (f"{names[-1][: spec.MAX_ID - 6].rstrip('-')}-{n}" for n in count(2))
+    return next(each for each in chain(names, numbered) if spec.id_key(each) not in taken)
 
 
 def _output_file(node: Node | None) -> str:
