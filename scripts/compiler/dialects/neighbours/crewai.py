@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import chain, count
 from typing import Any, Final
 
 from ....runtime import spec
@@ -13,6 +12,7 @@ from .. import lenient, placeholders
 from ..draft import Draft, DraftAgent, DraftFlow, DraftStep, Origin
 from ..stepids import StepIds
 from ..tree import ForeignTree
+from ..untaken import untaken
 from ..v6.fields import is_true, keys_of, origin, text_of
 from ..v6.paths import folder_of
 from ..v6.persona import one_line, slug
@@ -116,7 +116,7 @@ class _Crew:
             self.draft.flows.append(flow)
 
     def _free(self, name: str) -> str:
-        return _untaken((name,), {spec.id_key(flow.name) for flow in self.draft.flows})
+        return untaken({spec.id_key(flow.name) for flow in self.draft.flows}, name)
 
     def _entries(self, path: str, why: str) -> list[tuple[Scalar, Mapping]]:
         self.draft.taken[path] = f"{path} {why}"
@@ -138,7 +138,7 @@ class _Crew:
         role, goal, story = (text_of(keys.get(name)) for name in ("role", "goal", "backstory"))
         own = slug(key.text) or "agent"
         taken = {spec.id_key(agent.id) for agent in self.draft.agents}
-        name, own = own, _untaken((own, slug(f"{project}-{own}")), taken)
+        name, own = own, untaken(taken, own, slug(f"{project}-{own}"))
         if name != own:
             message = f"the id {quoted(name)} is taken: this agent is {quoted(own)}"
             hint = "rename one of them to choose the id yourself"
@@ -280,12 +280,6 @@ class _Crew:
         flow.steps.append(DraftStep(keys, at))
         last.keys["max_visits"] = 3
         self.draft.account(at, "human input", step_id, "carried")
-
-
-def _untaken(names: tuple[str, ...], taken: set[str]) -> str:
-    """The first of `names` that is free, else the last with a number behind."""
-    numbered = (f"{names[-1][: spec.MAX_ID - 6].rstrip('-')}-{n}" for n in count(2))
-    return next(each for each in chain(names, numbered) if spec.id_key(each) not in taken)
 
 
 def _output_file(node: Node | None) -> str:

@@ -8,6 +8,7 @@ from ....runtime import spec
 from ...diagnostics import quoted
 from ..draft import Draft, Origin
 from ..tree import ForeignTree
+from ..untaken import untaken
 from . import commands
 from .agents import Found
 from .assets import Assets
@@ -70,9 +71,7 @@ class Crew:
                 "BMAD607", at, f"the flow {quoted(own)} is there already: this is {quoted(new)}"
             )
             own = new
-        number, name = 2, own
-        while spec.id_key(name) in self.names:
-            name, number = commands.fitted(f"{own}-{number}"), number + 1
+        name = untaken(self.names, own)
         self.names.add(spec.id_key(name))
         return name
 

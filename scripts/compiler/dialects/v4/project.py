@@ -8,6 +8,7 @@ from ...diagnostics import Diagnostics, quoted
 from .. import detect, lenient
 from ..draft import Draft, DraftAgent, Origin
 from ..tree import ForeignTree
+from ..untaken import untaken
 from . import homes, settings
 from .agents import AgentReader, Found
 from .assets import Assets
@@ -150,10 +151,7 @@ class _Project:
         draft = found.draft
         first = self.by_id[spec.id_key(draft.id)].draft.at
         pack = home.pack if home.pack[0].isalpha() else f"pack-{home.pack}"
-        new = fitted(f"{pack}-{draft.id}")
-        number = 2
-        while spec.id_key(new) in self.by_id:
-            new, number = fitted(f"{pack}-{number}-{draft.id}"), number + 1
+        new = untaken(self.by_id, fitted(f"{pack}-{draft.id}"))
         message = f"the id {quoted(draft.id)} is taken by {first.path}: here it is {quoted(new)}"
         at = self.tree.at(draft.at.path, draft.at.line, draft.at.column)
         self.diagnostics.add("BMAD607", at, message, "rename one of them to choose the id yourself")

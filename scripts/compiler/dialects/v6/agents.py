@@ -8,6 +8,7 @@ from ....runtime import spec
 from ...diagnostics import quoted
 from ..draft import Draft, DraftAgent, Origin
 from ..tree import ForeignTree
+from ..untaken import untaken
 from .emit import Emitter
 from .paths import folder_of
 from .persona import SERVICE, Persona, draft_agent, slug
@@ -158,12 +159,7 @@ class AgentWriter:
 
     def _write_own(self, workflow: Workflow, flows: FlowWriter) -> None:
         """An agent for a workflow by itself."""
-        own = workflow.id
-        if spec.id_key(own) in self.written:
-            own = slug(f"{workflow.id}-agent")
-        number = 2
-        while spec.id_key(own) in self.written:
-            own, number = slug(f"{workflow.id}-agent-{number}"), number + 1
+        own = untaken(self.written, workflow.id, slug(f"{workflow.id}-agent"))
         agent = DraftAgent(
             id=own,
             at=workflow.at,

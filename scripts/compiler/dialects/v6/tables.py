@@ -9,6 +9,7 @@ from ....runtime import spec
 from ...diagnostics import quoted
 from ..draft import DraftFlow, DraftStep
 from ..stepids import StepIds
+from ..untaken import untaken
 from .flows import FlowWriter
 from .helptable import Row
 from .order import Cycle, edges, ordered
@@ -85,8 +86,7 @@ class Tables:
         titles = self.flows.settings.titles
         own = next((code for code, title in titles.items() if module in (code, title)), "")
         name = own or slug(module) or "module"
-        while spec.id_key(name) in self.taken:
-            name = slug(f"{name}-module")
+        name = untaken(self.taken, name, slug(f"{name}-module"))
         self.taken.add(spec.id_key(name))
         return name
 
