@@ -14,9 +14,10 @@ from .sources import scan, scan_foreign, take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .sources import Scanned
+    from .sources import Scanned, SourceFault
 
 LEFTOVER = ".bmad2pf."
+_UNREAD = "BMAD117"
 MIXED = "native+"  # before the name of a form that single files of a native tree are in
 
 
@@ -31,7 +32,7 @@ def is_fresh(options: Options) -> manifest.Manifest | None:
         if known is None or known.findings != len(known.told) or has_leftovers(out):
             return None
         files, faults = _scanned(options.src, known.dialect)
-        if faults:
+        if not _are_told(faults, known):
             return None
         files += named_files(options.src, files, known)
         if known.sources != source_digests(options.src, files) or not holds(out, known):
@@ -39,6 +40,13 @@ def is_fresh(options: Options) -> manifest.Manifest | None:
         return known if known.compiler == digest.of_compiler(formatter()) else None
     except OSError:
         return None  # whoever compiles meets it again, and says so
+
+
+def _are_told(faults: list[SourceFault], known: manifest.Manifest) -> bool:
+    """Whether the files that nobody reads are those of the last time, for the same reasons."""
+    told = {(parts[4], parts[5]) for parts in known.told if parts[1] == _UNREAD}
+    found = {(fault.path, fault.message) for fault in faults if fault.kind == "unread"}
+    return len(found) == len(faults) and found == told
 
 
 def _scanned(src: str, dialect: str) -> Scanned:

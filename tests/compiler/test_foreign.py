@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.compiler import translate
+from scripts.compiler.arguments import Options
 from scripts.compiler.diagnostics import CODES, Diagnostics
 from scripts.compiler.dialects import detect, lenient, v4, writing, yamlform
 from scripts.compiler.dialects.draft import Draft, DraftAgent, DraftFlow, DraftStep, Origin
 from scripts.compiler.dialects.tree import ForeignTree
+from scripts.compiler.fresh import is_fresh
 from scripts.compiler.load import load
 from scripts.runtime.yamltext import read, to_data
 from tests.conftest import MakeProject
@@ -167,6 +169,26 @@ def test_nothing_changed_is_seen_and_every_change_is(project: MakeProject) -> No
         assert "nothing changed" in run(made)[1][-1]
     (made.src / ".bmad-core/agents/qa.md").unlink()
     assert run(made, "--check")[0] == 1
+
+
+def test_a_file_that_nobody_reads_is_told_again_and_its_change_is_seen(
+    project: MakeProject,
+) -> None:
+    made = project({}).write(SMALL)
+    large = made.src / "dist" / "team.txt"
+    large.parent.mkdir()
+    large.write_bytes(b"x" * (1 << 20) + b"y")
+    first, second = run(made)[1][-1], run(made)[1][-1]
+    assert "1 warning" in first
+    assert "nothing changed; 1 warning" in second
+    options = Options()
+    options.src, options.out = str(made.src), str(made.out)
+    assert is_fresh(options), "or every run would translate all of it again"
+    large.write_bytes(b"x" * (1 << 20) + b"yz")
+    assert not is_fresh(options)
+    large.unlink()
+    assert not is_fresh(options)
+    assert "warning" not in run(made)[1][-1]
 
 
 def test_strict_counts_remembered_warnings(project: MakeProject) -> None:
