@@ -38,7 +38,7 @@ def keepable(most: int) -> int:
     return most if allowed == resource.RLIM_INFINITY else max(min(most, allowed // 4), 1)
 
 
-def regular(path: Path) -> os.stat_result | None:
+def regular(path: Path | str) -> os.stat_result | None:
     """The status of a regular file; None for anything else, links included."""
     try:
         status = os.lstat(path)
@@ -70,8 +70,13 @@ def open_regular(path: Path) -> int | None:
 
 def read_now(descriptor: int) -> bytes:
     """What the file holds; the descriptor is closed. Raises OSError."""
-    with open(descriptor, "rb", buffering=0) as file:
-        return file.readall()
+    try:
+        pieces = [os.read(descriptor, os.fstat(descriptor).st_size + 1)]
+        while pieces[-1]:  # a file object would ask the system for more
+            pieces.append(os.read(descriptor, MAX_INLINE))
+        return pieces[0] if len(pieces) == 2 else b"".join(pieces)
+    finally:
+        os.close(descriptor)
 
 
 async def read_whole(descriptor: int) -> bytes:

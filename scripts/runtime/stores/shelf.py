@@ -66,7 +66,7 @@ class Shelf:
     def created(self, document_id: str, status: os.stat_result) -> str:
         """When it was made: its history's time of change, unless its file is older."""
         try:
-            history = files.regular(Path(self._history(document_id)))
+            history = files.regular(self._history(document_id))
         except OSError as error:
             raise fault(error, "read") from error
         return rfc3339(min(history.st_mtime, status.st_mtime) if history else status.st_mtime)
