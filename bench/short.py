@@ -1,7 +1,7 @@
-"""The aims of several parts in one table, for docs/guide/performance.md.
+"""What several parts measured, for docs/guide/performance.md.
 
-`python -m bench.flow --json flow.json`, then `python -m bench.short flow.json …` puts what was
-measured between the two marks in the guide; the verdicts are computed.
+`python -m bench.flow --json flow.json`, then `python -m bench.short flow.json …` puts the aims of
+all these parts, and the tables of each, between their marks in the guide; verdicts are computed.
 """
 
 from __future__ import annotations
@@ -37,10 +37,25 @@ def _row(aim: Mapping[str, Any]) -> str:
     return f"| {aim['what']} | {figures} | {verdict} |"
 
 
-def put(text: str, guide: str) -> str:
+def tables(part: Mapping[str, Any]) -> str:
+    """Markdown of the tables of one part, as `--json` writes it."""
+    lines = [part["conditions"], ""]
+    for found in part["tables"]:
+        rule = ["---", *("---:" for _ in found["columns"][1:])]
+        rows = [f"| {' | '.join(cells)} |" for cells in (found["columns"], rule, *found["rows"])]
+        lines += [f"{found['title']}:", "", *rows, ""]
+    return "\n".join(lines)
+
+
+def marks(part: str) -> tuple[str, str]:
+    """Between which lines the tables of a part stand."""
+    return f"<!-- tables of {part}: written by python -m bench.short -->\n", "<!-- tables end -->\n"
+
+
+def put(text: str, guide: str, begin: str = BEGIN, end: str = END) -> str:
     """The guide with `text` between the marks. Raises ValueError when it has none."""
-    start = guide.index(BEGIN) + len(BEGIN)
-    return f"{guide[:start]}\n{text}\n{guide[guide.index(END) :]}"
+    start = guide.index(begin) + len(begin)
+    return f"{guide[:start]}\n{text}\n{guide[guide.index(end, start) :]}"
 
 
 def main() -> None:
@@ -48,7 +63,10 @@ def main() -> None:
     parts = [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
     if not parts:
         sys.exit("bench.short: name the JSON files of the parts")
-    GUIDE.write_text(put(table(parts), GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
+    guide = put(table(parts), GUIDE.read_text(encoding="utf-8"))
+    for part in parts:
+        guide = put(tables(part), guide, *marks(part["part"]))
+    GUIDE.write_text(guide, encoding="utf-8")
 
 
 if __name__ == "__main__":
