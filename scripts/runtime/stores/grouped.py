@@ -24,13 +24,9 @@ class GroupSyncs:
         self._groups: dict[str, GroupSync] = {}
         self._threads: ThreadPoolExecutor | None = None
 
-    async def wait(self, journal: Journal) -> None:
-        """Until all that was written before is on the disk. Raises StoreError."""
-        group = self._groups.get(journal.scope) or self._new(journal)
-        try:
-            await group.wait()
-        except OSError as error:
-            raise store_fault(error, store="memory", done="written to the disk") from error
+    def of(self, journal: Journal) -> GroupSync:
+        """Those of one journal."""
+        return self._groups.get(journal.scope) or self._new(journal)
 
     def forget(self, scope: str) -> None:
         """Its journal is closed."""
@@ -66,7 +62,7 @@ class GroupSync:
         self._is_running = False
 
     async def wait(self) -> None:
-        """Until all that was written before is on the disk. Raises OSError."""
+        """Until all that was written before is on the disk. Raises StoreError."""
         journal = self._journal
         loop = asyncio.get_running_loop()
         if journal.identity not in self._descriptors:
@@ -78,7 +74,10 @@ class GroupSync:
             self._is_running = True
             journal.users += 1
             loop.call_soon(self._begin)  # whoever writes in this turn of the loop comes along
-        await future
+        try:
+            await future
+        except OSError as error:
+            raise store_fault(error, store="memory", done="written to the disk") from error
 
     def _begin(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -121,10 +121,14 @@ class FileMemory:
         if category is not None:
             check_category(category)
         text = encode_value(value)
-        if self._durable or journal.end > self._compactor.above:
-            return await self._keep(journal, (key, value, text, "set", category))
         entry = journal.append(key, value, text, "set", category, patient=False)
-        return entry or await self._keep(journal, (key, value, text, "set", category))
+        if entry is None:
+            return await self._keep(journal, (key, value, text, "set", category))
+        if self._durable:
+            await self._syncs.of(journal).wait()
+        if journal.end > self._compactor.above:
+            self._compactor.consider(journal)
+        return entry
 
     async def delete(self, scope: str, key: str) -> bool:
         """Forget a key; its history stays for a while. False when there was nothing."""
@@ -202,7 +206,7 @@ class FileMemory:
         if entry is None:
             entry = await self._wait_and_append(journal, write)
         if self._durable:
-            await self._syncs.wait(journal)
+            await self._syncs.of(journal).wait()
         self._compactor.consider(journal)
         return entry
 
