@@ -53,14 +53,14 @@ class FileDocuments:
             return await self._at(document_id, rev)
         path = self._shelf.path(document_id)
         try:
-            descriptor = files.open_regular(path)
-            if descriptor is None:
+            found = files.open_known(path)
+            if found is None:
                 return None
-            status = os.fstat(descriptor)
+            descriptor, status = found
             if status.st_size > MAX_BYTES:
                 os.close(descriptor)
                 raise StoreError(f"{path.name} is larger than 16 MiB", store="documents")
-            data = await files.read_whole(descriptor)
+            data = await files.read_whole(descriptor, status.st_size)
         except OSError as error:
             raise fault(error, "read") from error
         try:

@@ -52,8 +52,14 @@ def is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def open_regular(path: Path) -> int | None:
+def open_regular(path: Path | str) -> int | None:
     """A descriptor to read a regular file; None when there is none. Raises OSError."""
+    found = open_known(path)
+    return None if found is None else found[0]
+
+
+def open_known(path: Path | str) -> tuple[int, os.stat_result] | None:
+    """The same, with the file's status."""
     try:
         descriptor = os.open(path, _READ)
     except FileNotFoundError:
@@ -62,27 +68,35 @@ def open_regular(path: Path) -> int | None:
         if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
             return None
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         return None
-    return descriptor
+    return descriptor, status
 
 
-def read_now(descriptor: int) -> bytes:
-    """What the file holds; the descriptor is closed. Raises OSError."""
+def read_now(descriptor: int, size: int | None = None) -> bytes:
+    """What the file holds, of which the size may be known; the descriptor is closed.
+
+    Raises OSError.
+    """
     try:
-        pieces = [os.read(descriptor, os.fstat(descriptor).st_size + 1)]
-        while pieces[-1]:  # a file object would ask the system for more
+        size = os.fstat(descriptor).st_size if size is None else size
+        data = os.read(descriptor, size + 1)
+        if len(data) == size:  # and no more, though more was asked for
+            return data
+        pieces = [data]
+        while pieces[-1]:
             pieces.append(os.read(descriptor, MAX_INLINE))
-        return pieces[0] if len(pieces) == 2 else b"".join(pieces)
+        return b"".join(pieces)
     finally:
         os.close(descriptor)
 
 
-async def read_whole(descriptor: int) -> bytes:
-    """What the file holds; the descriptor is closed. Raises OSError."""
-    if os.fstat(descriptor).st_size <= MAX_INLINE:
-        return read_now(descriptor)
+async def read_whole(descriptor: int, size: int) -> bytes:
+    """What a file of this size holds; the descriptor is closed. Raises OSError."""
+    if size <= MAX_INLINE:
+        return read_now(descriptor, size)
     return await _unbroken(_read_beside(descriptor))
 
 
