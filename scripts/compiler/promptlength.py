@@ -29,27 +29,28 @@ def _check_step(
     step: AgentStep,
     agent: Agent,
     files: Mapping[str, bytes],
-    lengths: dict[str, int],
+    lengths: Mapping[str, int],
     diagnostics: Diagnostics,
 ) -> None:
     inline = [asset.path for asset in agent.assets if asset.inline]
     template = step.template or agent.template
-    shown = dict.fromkeys((*inline, *step.shows, *((template,) if template else ())))
+    shown = (*inline, *step.shows, *((template,) if template else ()))
     texts = len(agent.persona) + len(agent.prompt) + len(step.note)
-    if _tokens(texts + sum(lengths.get(path, 0) for path in shown)) <= MAX_TOKENS:
+    sent = {path: lengths.get(path, 0) for path in shown}
+    if _tokens(texts + sum(sent.values())) <= MAX_TOKENS:
         return
-    for path in shown:
+    for path, length in sent.items():
         if is_outlined(path) and path in files and path not in inline:
             meant = outline(files[path].decode(errors="replace"))
-            lengths[path] = lengths[path] if meant is None else len(meant.text)
-    total = _tokens(texts + sum(lengths.get(path, 0) for path in shown))
+            sent[path] = length if meant is None else len(meant.text)
+    total = _tokens(texts + sum(sent.values()))
     if total <= MAX_TOKENS:
         return
     message = f"the step {quoted(step.id)} is always sent about {total:,} tokens"
-    longest = max(shown, key=lambda path: lengths.get(path, 0), default=None)
+    longest = max(sent, key=lambda path: sent[path], default=None)
     hint = "shorten its agent's text, or its note"
-    if longest is not None and lengths.get(longest, 0) > texts:
-        message += f", {_tokens(lengths[longest]):,} of them {quoted(longest)}"
+    if longest is not None and sent[longest] > texts:
+        message += f", {_tokens(sent[longest]):,} of them {quoted(longest)}"
         hint = "list the file with the agent alone: the model reads it when it wants it"
     diagnostics.add("BMAD508", step.at, message, hint)
 

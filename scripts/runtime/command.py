@@ -27,7 +27,7 @@ INTERRUPTED: Final = 130
 _TREE: Final = Path(__file__).resolve().parent.parent
 
 _EPILOG: Final = """\
-exit codes: 0 done, 1 findings of `memory`, 2 not done, with the reason on stderr
+exit codes: 0 done, 1 done but for what is named, 2 not done, with the reason on stderr
 
   PORT=9000 python -m {0}          on another port
   python -m {0} backup monday.zip  while the service runs

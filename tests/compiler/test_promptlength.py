@@ -50,3 +50,15 @@ def test_a_template_counts_as_the_outline_that_is_sent(tmp_path: Path) -> None:
     longer = template + "".join(f"{' ' * 60}- {{title: {'more ' * 60}}}\n" for _ in range(150))
     [found] = told(tmp_path, {**files, "templates/t.yaml": longer})
     assert 'of them "templates/t.yaml"' in found.message
+
+
+def test_a_template_that_another_agent_holds_in_its_text_counts_in_full_there(
+    tmp_path: Path,
+) -> None:
+    sections = "".join(f"{' ' * 60}- {{title: Part {n}}}\n" for n in range(900))
+    template = f"template: {{id: t, output: {{filename: t.md}}}}\nsections:\n{sections}"
+    flow = "flows: {default: {sequence: [{agent: a, template: t.yaml}, b]}}\n"
+    agent = "---\ntemplates: [{file: t.yaml, inline: true}]\n---\nWork.\n"
+    files = {"agents/a.md": "Work.\n", "agents/b.md": agent, "workflow.yaml": flow}
+    [found] = told(tmp_path, {**files, "templates/t.yaml": template})
+    assert found.message.startswith('the step "b" is always sent')

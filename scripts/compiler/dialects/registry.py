@@ -10,6 +10,7 @@ from ..diagnostics import Diagnostics, quoted
 from . import neighbours, v3, v4, v6
 from .draft import Draft
 from .tree import ForeignTree
+from .untaken import untaken
 
 
 class Reader(NamedTuple):
@@ -72,14 +73,9 @@ def _renamed(ones: list[str], others: list[str], dialect: str) -> dict[str, str]
     known = taken | {spec.id_key(name) for name in others}
     found: dict[str, str] = {}
     for name in others:
-        if spec.id_key(name) not in taken:
-            continue
-        start, number = f"{dialect}-{name}"[: spec.MAX_ID - 4].rstrip("-_"), 2
-        new = start
-        while spec.id_key(new) in known:
-            new, number = f"{start}-{number}", number + 1
-        known.add(spec.id_key(new))
-        found[name] = new
+        if spec.id_key(name) in taken:
+            found[name] = untaken(known, f"{dialect}-{name}"[: spec.MAX_ID].rstrip("-_"))
+            known.add(spec.id_key(found[name]))
     return found
 
 

@@ -40,12 +40,13 @@ class ForeignTree:
         last = bisect_left(self.paths, f"{folder}0")  # the sign behind "/"
         return self.paths[first:last]
 
-    def named(self, name: str) -> list[str]:
-        """The paths of the files of that name, sorted."""
+    @property
+    def by_name(self) -> Mapping[str, list[str]]:
+        """The paths of all files by their last part, sorted."""
         if not self._names:
             for path in self.paths:
                 self._names.setdefault(path.rpartition("/")[2], []).append(path)
-        return self._names.get(name, [])
+        return self._names
 
     def at(self, path: str, line: int = 1, column: int = 1) -> Position:
         """A place for a finding."""

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import hashlib
 import os
-import resource
 import secrets
 import stat
 from collections.abc import Callable, Coroutine
@@ -27,15 +26,6 @@ MAX_INLINE: Final = 64 * 1024  # bytes that are moved at once, without the cost 
 # O_NONBLOCK: opening a pipe that someone put there must not wait for its other end.
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def keepable(most: int) -> int:
-    """How many files may be kept open: `most`, or a quarter of what this process may have open.
-
-    The rest is for clients, runs and documents, which can do nothing without.
-    """
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most if allowed == resource.RLIM_INFINITY else max(min(most, allowed // 4), 1)
 
 
 def regular(path: Path | str) -> os.stat_result | None:

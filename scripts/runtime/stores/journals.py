@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from .files import keepable
 from .journal import Journal
 from .names import parse_scope, scope_in
 from .reading import first_scope
@@ -115,6 +115,15 @@ class Journals:
     def _close(self, journal: Journal) -> None:
         self._closing(journal)
         journal.close()
+
+
+def keepable(most: int) -> int:
+    """How many files may be kept open: `most`, or a quarter of what this process may have open.
+
+    The rest is for clients, runs and documents, which can do nothing without.
+    """
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if allowed == resource.RLIM_INFINITY else max(min(most, allowed // 4), 1)
 
 
 @contextmanager

@@ -69,9 +69,7 @@ class AgentWriter:
 
     def _other(self, persona: Persona, own: str, seen: dict[str, Persona]) -> str:
         first = seen[spec.id_key(own)].at.path
-        names = [slug(f"{persona.module}-{own}")] if persona.module else []
-        names += [slug(f"{persona.module}-{own[:40]}-{number}") for number in range(2, 10_000)]
-        new = next(name for name in names if spec.id_key(name) not in seen)
+        new = untaken(seen, slug(f"{persona.module}-{own}"))
         message = f"the id {quoted(own)} is taken by {first}: here it is {quoted(new)}"
         hint = "rename one of them to choose the id yourself"
         self.tree.diagnostics.add("BMAD607", self.tree.at(*persona.at), message, hint)

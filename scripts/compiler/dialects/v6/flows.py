@@ -206,7 +206,7 @@ class FlowWriter:
         if workflow is not None and workflow.entry.endswith(".yaml"):
             path = workflow.parts[0].path if workflow.parts else None
         if path is None:
-            known = [*self.by_name, *self.paths.by_name]
+            known = [*self.by_name, *self.tree.by_name]
             hint = near_match(name.rpartition("/")[2], known)
             message = f"the item {quoted(item.name)} names {quoted(name)}, which is not there"
             self.tree.diagnostics.add("BMAD605", place, message, hint)

@@ -100,7 +100,7 @@ def overrides(tree: ForeignTree, skill: str) -> list[str]:
         end = f"custom/{name}"
         found += [
             path
-            for path in tree.named(name)
+            for path in tree.by_name.get(name, ())
             if "bmad" in path and (path == end or path.endswith(f"/{end}"))
         ]
     return found

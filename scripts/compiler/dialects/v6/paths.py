@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from typing import Final
 
 from ..tree import ForeignTree
@@ -19,11 +18,9 @@ class Paths:
     """Looks files up by what authors call them. `base` is the folder of the text that does."""
 
     def __init__(self, tree: ForeignTree) -> None:
+        self.tree = tree
         self.files = tree.files
-        self.by_name: defaultdict[str, list[str]] = defaultdict(list)
         self._found: dict[tuple[str, str], str | None] = {}
-        for path in sorted(tree.files):
-            self.by_name[path.rpartition("/")[2]].append(path)
 
     def find(self, reference: str, base: str = "") -> str | None:
         """The file's path; None when there is none, or when it would lie outside."""
@@ -72,7 +69,7 @@ class Paths:
             return None
         near = [
             path
-            for path in self.by_name.get(found.rpartition("/")[2], ())
+            for path in self.tree.by_name.get(found.rpartition("/")[2], ())
             if path == found or path.endswith(f"/{found}")
         ]
         return min(near, key=lambda path: (-_shared(path, base), path), default=None)

@@ -161,7 +161,7 @@ class WorkflowFiles:
             return None
         found = self.paths.find(filled, workflow.folder)
         if found is None and "{" not in values.resolve(name).text:
-            hint = near_match(filled.rpartition("/")[2], self.paths.by_name)
+            hint = near_match(filled.rpartition("/")[2], self.tree.by_name)
             self.tree.diagnostics.add("BMAD605", place, f"there is no file {quoted(name)}", hint)
         return found
 
